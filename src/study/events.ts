@@ -1,0 +1,70 @@
+import type { NdArray } from "../data/dataset.ts";
+
+/** The loss, and every metric of the experiment by its name (for example `error`, a fraction). */
+export type Metrics = { readonly loss: number; readonly [metric: string]: number };
+
+/** What one outer step saw: a whole training run with the hyperparameters of that step, and their hypergradient. */
+export interface StepRecord {
+  /** 0 is the untuned start. */
+  readonly step: number;
+  readonly train: Metrics;
+  readonly valid: Metrics;
+  /** Present only when the diagnostic test curve was asked for; it never chooses anything. */
+  readonly test?: Metrics;
+  /** Euclidean norms over all unconstrained hyperparameters; absent at the last step, where none is computed. */
+  readonly gradientNorm?: number;
+  readonly directNorm?: number;
+  /** max over t of the norm of the adjoint in the weights, divided by its norm at the end of training. */
+  readonly growth?: number;
+  readonly seconds: number;
+}
+
+export type StopReason = "budget" | "plateau" | "non-finite" | "cancelled";
+
+export type Phase = "compile" | "train" | "backward" | "evaluate";
+
+export interface StartInfo {
+  readonly experiment: string;
+  readonly seed: number;
+  readonly method: string;
+  readonly optimizer: string;
+  readonly engine: string;
+  readonly precision: "float32" | "float64";
+  readonly threads: number;
+  readonly weights: number;
+  /** Number of tuned hyperparameters, and of each named one. */
+  readonly hyperparameters: number;
+  readonly groups: Readonly<Record<string, number>>;
+  readonly innerSteps: number;
+  readonly outerSteps: number;
+  /** Rows of each split. */
+  readonly rows: Readonly<Record<string, number>>;
+}
+
+export interface TuneResult extends StartInfo {
+  readonly steps: readonly StepRecord[];
+  /** Index into `steps` of the lowest validation loss: the chosen result. */
+  readonly best: number;
+  readonly stop: StopReason;
+  /** One sentence more about the stop, where there is something to say. */
+  readonly stopDetail?: string;
+  /** Test metrics at the untuned start and at the chosen result. */
+  readonly test?: { readonly start: Metrics; readonly tuned: Metrics };
+  readonly seconds: number;
+  /** Tuned hyperparameters at the chosen result, natural values, by name. */
+  readonly values: Readonly<Record<string, NdArray>>;
+}
+
+/** Everything a study tells while it runs, in order: one start, any number of progress, step and warning, one result. */
+export type TuneEvent =
+  | ({ readonly type: "start" } & StartInfo)
+  | {
+      readonly type: "progress";
+      readonly outerStep: number;
+      readonly phase: Phase;
+      readonly done: number;
+      readonly total: number;
+    }
+  | ({ readonly type: "step"; readonly best: boolean } & StepRecord)
+  | { readonly type: "warning"; readonly message: string }
+  | ({ readonly type: "result" } & TuneResult);
