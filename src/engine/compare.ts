@@ -1,0 +1,139 @@
+import type { NdArray } from "../data/dataset.ts";
+import { DrmadError } from "../errors.ts";
+import type { Graph, GraphNode } from "../tensor/graph.ts";
+import { showShape } from "../tensor/shape.ts";
+import type { Precision, Program } from "./engine.ts";
+import { evaluateAll, type Values } from "./reference/evaluate.ts";
+import { toValues } from "./reference/engine.ts";
+
+/** Largest accepted ‖a − b‖ / ‖b‖, and unit roundoff, by precision. */
+const TOLERANCE: Record<Precision, { readonly relative: number; readonly roundoff: number }> = {
+  float32: { relative: 1e-4, roundoff: 2 ** -24 },
+  float64: { relative: 1e-10, roundoff: 2 ** -53 },
+};
+
+/** Runs a probe on the engine under test. */
+export type Runner = (probe: Program, feeds: Readonly<Record<string, NdArray>>) => Promise<Record<string, NdArray>>;
+
+const norm = (data: ArrayLike<number>): number => {
+  let total = 0;
+  for (let i = 0; i < data.length; i++) total += data[i]! * data[i]!;
+  return Math.sqrt(total);
+};
+
+/** An absolute floor from the operands' scale: a result that cancels cannot be better than its operands' rounding. */
+function floorOf(n: GraphNode, values: readonly Values[], roundoff: number): number {
+  const norms = n.inputs.map((i) => norm(values[i]!.data));
+  const scale = n.op === "matmul" ? norms.reduce((p, x) => p * x, 1) : norms.reduce((s, x) => s + x, 0);
+  return 64 * roundoff * scale;
+}
+
+interface Difference {
+  readonly node: GraphNode;
+  readonly relative: number;
+  readonly native: number;
+  readonly reference: number;
+}
+
+/** The engine's answer at one node against the interpreter's, or undefined where they agree. */
+function differenceAt(
+  node: GraphNode,
+  got: NdArray,
+  want: Values,
+  values: readonly Values[],
+  precision: Precision,
+): Difference | undefined {
+  const { relative, roundoff } = TOLERANCE[precision];
+  const deltas = Float64Array.from(want.data, (w, i) =>
+    Object.is(w, got.data[i]) || w === got.data[i] ? 0 : w - got.data[i]!,
+  );
+  const size = norm(deltas);
+  if (size <= relative * norm(want.data) + floorOf(node, values, roundoff)) return undefined;
+  // Both beyond what the precision holds: overflow is a property of the run, not a fault of the engine.
+  if (want.data.some((w) => !Number.isFinite(w)) && got.data.some((g) => !Number.isFinite(g))) return undefined;
+  let worst = 0;
+  deltas.forEach((d, i) => {
+    if (!(Math.abs(d) <= Math.abs(deltas[worst]!))) worst = i;
+  });
+  return { node, relative: size / norm(want.data), native: got.data[worst]!, reference: want.data[worst]! };
+}
+
+async function firstDifference(
+  program: Program,
+  feeds: Readonly<Record<string, NdArray>>,
+  precision: Precision,
+  run: Runner,
+): Promise<Difference | undefined> {
+  const plain: Program = { name: program.name, graph: program.graph };
+  const values = evaluateAll(program.graph, mapValues(feeds, toValues));
+  const got = await run(plain, feeds);
+  const wrong = Object.entries(program.graph.outputs).some(
+    ([name, at]) => differenceAt(program.graph.nodes[at]!, got[name]!, values[at]!, values, precision) !== undefined,
+  );
+  if (!wrong) return undefined;
+  // Look again with every intermediate value exposed, to name the operation that went wrong first.
+  const everything: Graph = {
+    nodes: program.graph.nodes,
+    outputs: Object.fromEntries(program.graph.nodes.map((_, i) => [String(i), i])),
+  };
+  const all = await run({ name: program.name, graph: everything }, feeds);
+  for (const [i, node] of program.graph.nodes.entries()) {
+    const found = differenceAt(node, all[String(i)]!, values[i]!, values, precision);
+    if (found !== undefined) return found;
+  }
+  for (const [name, at] of Object.entries(program.graph.outputs)) {
+    const found = differenceAt(program.graph.nodes[at]!, got[name]!, values[at]!, values, precision);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/**
+ * Runs the body of a program on the engine under test and in the float64 interpreter, on the same inputs rounded to the
+ * engine's precision. A difference is looked at again on slightly moved inputs, so that a tie at a kink (two equal
+ * elements under a maximum) is not held against the engine.
+ * @throws DrmadError engine-disagrees with the operation, its shape and both numbers
+ */
+export async function compareWithReference(
+  program: Program,
+  inputs: Readonly<Record<string, NdArray>>,
+  precision: Precision,
+  run: Runner,
+): Promise<void> {
+  const feeds = mapValues(inputs, (array) => rounded(array, precision));
+  if ((await firstDifference(program, feeds, precision, run)) === undefined) return;
+  const moved = mapValues(feeds, (array) => rounded(jittered(array), precision));
+  const found = await firstDifference(program, moved, precision, run);
+  if (found === undefined) return;
+  throw new DrmadError(
+    "engine-disagrees",
+    `in "${program.name}", ${found.node.op} of shape ${showShape(found.node.shape)} gave ${found.native} natively and ` +
+      `${found.reference} in the reference interpreter (relative difference ${found.relative.toExponential(1)})`,
+    {
+      hint: "The result cannot be trusted on this engine. Use --engine reference, or --trust-engine to go on regardless.",
+    },
+  );
+}
+
+const mapValues = <A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
+
+const rounded = (array: NdArray, precision: Precision): NdArray =>
+  array.data instanceof Int32Array
+    ? array
+    : {
+        data: precision === "float32" ? Float32Array.from(array.data) : Float64Array.from(array.data),
+        shape: array.shape,
+      };
+
+/** Real numbers moved by about one part in a thousand, each differently, the same at every call. */
+function jittered(array: NdArray): NdArray {
+  if (array.data instanceof Int32Array) return array;
+  return {
+    data: Float64Array.from(
+      array.data,
+      (v, i) => v * (1 + 1e-3 * Math.sin(12.9898 * (i + 1))) + 1e-6 * Math.sin(78.233 * (i + 1)),
+    ),
+    shape: array.shape,
+  };
+}

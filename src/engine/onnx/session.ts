@@ -1,0 +1,128 @@
+import * as ort from "onnxruntime-node";
+import { createRequire } from "node:module";
+import type { NdArray } from "../../data/dataset.ts";
+import type { DType } from "../../tensor/tensor.ts";
+import { compareWithReference } from "../compare.ts";
+import type { Buffer, Engine, Executable, Precision, Program } from "../engine.ts";
+import { LOOP_INPUTS, resultName, toModel } from "./model.ts";
+
+export interface NativeOptions {
+  readonly precision: Precision;
+  readonly threads: number;
+}
+
+const VERSION: string = (createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string })
+  .version;
+
+const sessionOptions = (threads: number): ort.InferenceSession.SessionOptions => ({
+  executionProviders: ["cpu"],
+  intraOpNumThreads: threads,
+  interOpNumThreads: 1,
+  executionMode: "sequential",
+  graphOptimizationLevel: "all",
+  logSeverityLevel: 3,
+  // Spinning threads starve each other on a shared machine, and subnormal numbers are slow on many processors.
+  extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: "0" } } },
+});
+
+/** ONNX Runtime on the CPU, in this thread. A run blocks the thread until it ends; see the worker host. */
+export function nativeEngine({ precision, threads }: NativeOptions): Engine {
+  const held = new Map<number, ort.Tensor>();
+  const sessions = new Set<ort.InferenceSession>();
+  let nextId = 0;
+
+  const hold = (tensor: ort.Tensor): Buffer => {
+    const id = nextId++;
+    held.set(id, tensor);
+    return { id, shape: tensor.dims, dtype: dtypeOf(tensor) };
+  };
+
+  async function create(program: Program): Promise<{
+    readonly inputs: readonly { readonly name: string }[];
+    run(feeds: Record<string, ort.Tensor>, range?: { from: number; to: number }): Promise<Record<string, ort.Tensor>>;
+    release(): Promise<void>;
+  }> {
+    const { bytes, inputs } = toModel(program, precision);
+    const session = await ort.InferenceSession.create(bytes, sessionOptions(threads));
+    sessions.add(session);
+    const { loop } = program;
+    const names = loop === undefined ? Object.keys(program.graph.outputs) : [...Object.keys(loop.carry), ...loop.scan];
+    return {
+      inputs,
+      async run(feeds, range) {
+        if (loop !== undefined && range !== undefined) {
+          feeds[LOOP_INPUTS.steps] = new ort.Tensor("int64", BigInt64Array.of(BigInt(range.to - range.from)), []);
+          feeds[LOOP_INPUTS.from] = new ort.Tensor("int32", Int32Array.of(range.from), []);
+        }
+        const results = await session.run(feeds);
+        return Object.fromEntries(names.map((name) => [name, results[resultName(name)]!]));
+      },
+      async release() {
+        sessions.delete(session);
+        await session.release();
+      },
+    };
+  }
+
+  const engine: Engine = {
+    description: { name: "onnxruntime", version: VERSION, device: "cpu", precision, threads, worker: false },
+    async compile(program): Promise<Executable> {
+      const session = await create(program);
+      return {
+        async run(inputs, range) {
+          const feeds: Record<string, ort.Tensor> = {};
+          for (const { name } of session.inputs) {
+            const buffer = inputs[name];
+            const tensor = buffer === undefined ? undefined : held.get(buffer.id);
+            if (tensor === undefined) throw new Error(`${program.name}: input ${name} was not given or is freed`);
+            feeds[name] = tensor;
+          }
+          const results = await session.run(feeds, range);
+          return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, hold(tensor)]));
+        },
+      };
+    },
+    load: (array) => Promise.resolve(hold(toOrt(array, precision))),
+    read(buffer) {
+      const tensor = held.get(buffer.id);
+      if (tensor === undefined) throw new Error(`buffer ${buffer.id} was freed`);
+      return Promise.resolve({ data: plainData(tensor), shape: tensor.dims });
+    },
+    free(buffers) {
+      for (const buffer of buffers) held.delete(buffer.id);
+    },
+    verify: (program, inputs) =>
+      compareWithReference(program, inputs, precision, async (probe, feeds) => {
+        const session = await create(probe);
+        const results = await session.run(
+          Object.fromEntries(session.inputs.map(({ name }) => [name, toOrt(feeds[name]!, precision)])),
+        );
+        await session.release();
+        return Object.fromEntries(
+          Object.entries(results).map(([name, tensor]) => [name, { data: plainData(tensor), shape: tensor.dims }]),
+        );
+      }),
+    async close() {
+      held.clear();
+      await Promise.all([...sessions].map((session) => session.release()));
+      sessions.clear();
+    },
+  };
+  return engine;
+}
+
+const dtypeOf = (tensor: ort.Tensor): DType =>
+  tensor.type === "float32" || tensor.type === "float64" ? "float" : tensor.type === "bool" ? "bool" : "int";
+
+function toOrt({ data, shape }: NdArray, precision: Precision): ort.Tensor {
+  if (data instanceof Int32Array) return new ort.Tensor("int32", data, shape);
+  if (precision === "float64")
+    return new ort.Tensor("float64", data instanceof Float64Array ? data : Float64Array.from(data), shape);
+  return new ort.Tensor("float32", data instanceof Float32Array ? data : Float32Array.from(data), shape);
+}
+
+function plainData(tensor: ort.Tensor): Float32Array | Float64Array | Int32Array {
+  const data = tensor.data;
+  if (data instanceof Float32Array || data instanceof Float64Array || data instanceof Int32Array) return data;
+  return Int32Array.from(data as Uint8Array);
+}

@@ -1,0 +1,91 @@
+import type { NdArray } from "../../data/dataset.ts";
+import { sizeOf } from "../../tensor/shape.ts";
+import { inputsOf, type Graph } from "../../tensor/graph.ts";
+import type { Buffer, Engine, Executable, Program, Range } from "../engine.ts";
+import { evaluateAll, type Values } from "./evaluate.ts";
+
+const scalar = (value: number): Values => ({ data: Float64Array.of(value), shape: [] });
+
+/** Values of a graph's outputs, in float64. */
+export function evaluate(graph: Graph, feeds: Readonly<Record<string, Values>>): Record<string, Values> {
+  const values = evaluateAll(graph, feeds);
+  return Object.fromEntries(Object.entries(graph.outputs).map(([name, at]) => [name, values[at]!]));
+}
+
+/** Runs a program, loops included. */
+export function interpret(
+  program: Program,
+  inputs: Readonly<Record<string, Values>>,
+  range?: Range,
+): Record<string, Values> {
+  const { graph, loop } = program;
+  if (loop === undefined) return evaluate(graph, inputs);
+  const { from, to } = range ?? { from: 0, to: 1 };
+  let state: Record<string, Values> = Object.fromEntries(Object.keys(loop.carry).map((name) => [name, inputs[name]!]));
+  const kept = new Map<string, Values[]>(loop.scan.map((name) => [name, []]));
+  for (let i = 0; i < to - from; i++) {
+    const t = loop.direction === "forward" ? from + i : to - 1 - i;
+    const out = evaluate(graph, { ...inputs, ...state, t: scalar(t), k: scalar(t - from) });
+    state = Object.fromEntries(Object.entries(loop.carry).map(([name, next]) => [name, out[next]!]));
+    for (const name of loop.scan) kept.get(name)!.push(out[name]!);
+  }
+  const scans = loop.scan.map((name) => [name, stackRows(kept.get(name)!)] as const);
+  return { ...state, ...Object.fromEntries(scans) };
+}
+
+function stackRows(rows: readonly Values[]): Values {
+  const each = rows[0]?.shape ?? [];
+  const data = new Float64Array(rows.length * sizeOf(each));
+  rows.forEach((row, i) => data.set(row.data, i * sizeOf(each)));
+  return { data, shape: [rows.length, ...each] };
+}
+
+export const toValues = (array: NdArray): Values => ({
+  data: array.data instanceof Float64Array ? array.data : Float64Array.from(array.data),
+  shape: array.shape,
+});
+
+/** The interpreter behind the engine interface: plain float64 TypeScript, the oracle of the native engine. */
+export function referenceEngine(): Engine {
+  const held = new Map<number, Values>();
+  let nextId = 0;
+  const hold = (values: Values, dtype: Buffer["dtype"]): Buffer => {
+    const id = nextId++;
+    held.set(id, values);
+    return { id, shape: values.shape, dtype };
+  };
+
+  return {
+    description: { name: "reference", version: "1", device: "cpu", precision: "float64", threads: 1, worker: false },
+    compile(program): Promise<Executable> {
+      const names = new Set([...inputsOf(program.graph).map((i) => i.name), ...Object.keys(program.loop?.carry ?? {})]);
+      const dtypeOf = (name: string): Buffer["dtype"] =>
+        program.graph.nodes[program.graph.outputs[program.loop?.carry[name] ?? name]!]!.dtype;
+      return Promise.resolve({
+        run(inputs, range) {
+          const feeds: Record<string, Values> = {};
+          for (const [name, buffer] of Object.entries(inputs)) {
+            if (names.has(name)) feeds[name] = held.get(buffer.id)!;
+          }
+          const results = interpret(program, feeds, range);
+          return Promise.resolve(
+            Object.fromEntries(Object.entries(results).map(([name, values]) => [name, hold(values, dtypeOf(name))])),
+          );
+        },
+      });
+    },
+    load: (array) => Promise.resolve(hold(toValues(array), array.data instanceof Int32Array ? "int" : "float")),
+    read(buffer) {
+      const { data, shape } = held.get(buffer.id)!;
+      return Promise.resolve({ data: buffer.dtype === "float" ? data.slice() : Int32Array.from(data), shape });
+    },
+    free(buffers) {
+      for (const buffer of buffers) held.delete(buffer.id);
+    },
+    verify: () => Promise.resolve(),
+    close() {
+      held.clear();
+      return Promise.resolve();
+    },
+  };
+}

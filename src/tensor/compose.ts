@@ -1,0 +1,83 @@
+import { DrmadError } from "../errors.ts";
+import { add, cast, div, equal, exp, log, mul, sqrt, square, sub, tanh, type TensorLike } from "./elementwise.ts";
+import { detach, literal, reshape } from "./layout.ts";
+import { max, mean, sum, sumKeeping } from "./reduce.ts";
+import { normalizeAxes, shapeError } from "./shape.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** x minus its maximum along an axis. The shift cancels in every use below, so differentiation holds it constant. */
+const shifted = (x: Tensor, axis: number): Tensor => sub(x, detach(max(x, { axes: axis, keepDims: true })));
+
+/** log of softmax along an axis: x − log Σ eˣ */
+export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  const s = shifted(x, axis);
+  return sub(s, log(sumKeeping(exp(s), normalizeAxes("logSoftmax", x.shape, axis))));
+}
+
+/** eˣ / Σ eˣ along an axis */
+export function softmax(x: Tensor, axis = -1): Tensor {
+  const e = exp(shifted(x, axis));
+  return div(e, sumKeeping(e, normalizeAxes("softmax", x.shape, axis)));
+}
+
+/** Rows of the unit matrix: shape is labels.shape + [classes]; labels outside 0…classes−1 give a row of zeros. */
+export function oneHot(labels: Tensor, classes: number): Tensor {
+  if (labels.dtype !== "int") {
+    throw new DrmadError("invalid-argument", `oneHot needs integer labels, not ${labels.dtype}s`, {
+      hint: "Keep labels in an Int32Array.",
+    });
+  }
+  const numbers = literal(
+    Array.from({ length: classes }, (_, i) => i),
+    [classes],
+    "int",
+  );
+  return cast(equal(reshape(labels, [...labels.shape, 1]), numbers), "float");
+}
+
+export interface CrossEntropyOptions {
+  /** One weight for each example, shape [n]; the result is still divided by n. */
+  readonly weights?: Tensor;
+}
+
+/**
+ * Mean over rows of −Σ_c target_c · logSoftmax(logits)_c.
+ * @param logits [n, classes]
+ * @param target labels [n] (integers), or probabilities [n, classes]
+ */
+export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  const classes = logits.shape[logits.shape.length - 1];
+  if (logits.shape.length !== 2 || classes === undefined) {
+    throw shapeError("crossEntropy", [logits.shape, target.shape], "logits must have shape [n, classes]");
+  }
+  const probabilities = target.dtype === "int" ? oneHot(target, classes) : target;
+  if (
+    probabilities.shape.length !== 2 ||
+    probabilities.shape[0] !== logits.shape[0] ||
+    probabilities.shape[1] !== classes
+  ) {
+    throw shapeError(
+      "crossEntropy",
+      [logits.shape, target.shape],
+      "targets must be labels [n] or probabilities [n, classes]",
+    );
+  }
+  const terms = mul(probabilities, logSoftmax(logits));
+  const n = logits.shape[0]!;
+  if (options.weights === undefined) return mul(sum(terms), -1 / n);
+  return mul(sum(mul(sum(terms, { axes: -1 }), options.weights)), -1 / n);
+}
+
+/** Mean of (a − b)² over all elements. */
+export const mse = (a: Tensor, b: TensorLike): Tensor => mean(square(sub(a, b)));
+
+/** (x − mean) / √(variance + epsilon) along the last axis, times scale, plus shift. */
+export function layerNorm(x: Tensor, scale: TensorLike = 1, shift: TensorLike = 0, epsilon = 1e-5): Tensor {
+  const centred = sub(x, mean(x, { axes: -1, keepDims: true }));
+  const variance = mean(square(centred), { axes: -1, keepDims: true });
+  return add(mul(div(centred, sqrt(add(variance, epsilon))), scale), shift);
+}
+
+/** x·Φ(x) in its tanh form: x/2 · (1 + tanh(√(2/π)(x + 0.044715 x³))). */
+export const gelu = (x: Tensor): Tensor =>
+  mul(mul(0.5, x), add(1, tanh(mul(Math.sqrt(2 / Math.PI), add(x, mul(0.044715, mul(x, square(x))))))));
