@@ -11,8 +11,8 @@ export function callerLine(): string | undefined {
   const stack = new Error("trace").stack ?? "";
   Error.stackTraceLimit = limit;
   for (const line of stack.split("\n").slice(1)) {
-    if (isOurs(line) || line.includes("node:") || line.includes("<anonymous>")) continue;
-    const place = /\(?((?:file:\/\/)?[^()\s]+:\d+:\d+)\)?$/.exec(line);
+    if (isOurs(line) || line.includes("node:") || line.includes("(<anonymous>)")) continue;
+    const place = /^\s*at (?:async )?(?:.*? \()?(.+:\d+:\d+)\)?$/.exec(line);
     if (place) return place[1]!.replace("file://", "");
   }
   return undefined;

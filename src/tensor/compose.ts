@@ -62,10 +62,14 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
       "targets must be labels [n] or probabilities [n, classes]",
     );
   }
-  const terms = mul(probabilities, logSoftmax(logits));
   const n = logits.shape[0]!;
-  if (options.weights === undefined) return mul(sum(terms), -1 / n);
-  return mul(sum(mul(sum(terms, { axes: -1 }), options.weights)), -1 / n);
+  const { weights } = options;
+  if (weights !== undefined && (weights.shape.length !== 1 || weights.shape[0] !== n)) {
+    throw shapeError("crossEntropy", [logits.shape, weights.shape], "weights must have shape [n]");
+  }
+  const terms = mul(probabilities, logSoftmax(logits));
+  if (weights === undefined) return mul(sum(terms), -1 / n);
+  return mul(sum(mul(sum(terms, { axes: -1 }), weights)), -1 / n);
 }
 
 /** Mean of (a − b)² over all elements. */

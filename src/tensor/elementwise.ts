@@ -73,10 +73,18 @@ function floats(op: string, values: readonly TensorLike[]): readonly Tensor[] {
 
 // ---- one operand -------------------------------------------------------------------------------------------------
 
+/** Operations that give integers for integers; the others are for real numbers only. */
+const WHOLE: ReadonlySet<Elementwise> = new Set<Elementwise>(["relu", "abs", "sign"]);
+
 const unary =
   (op: Elementwise, fold: (x: number) => number) =>
   (x: TensorLike): Tensor => {
     const [t] = floats(op, [x]) as [Tensor];
+    if (t.dtype === "int" && !WHOLE.has(op)) {
+      throw new DrmadError("invalid-argument", `${op} needs real numbers, not integers`, {
+        hint: "Use ops.cast first.",
+      });
+    }
     const value = constantValue(t);
     return value === undefined ? elementwise(op, [t], t.dtype) : constant(fold(value), t.shape, t.dtype);
   };
@@ -140,8 +148,10 @@ function pair(
   const shape = broadcastShapes(op, [x.shape, y.shape]);
   const p = constantValue(x);
   const q = constantValue(y);
-  const dtype = x.dtype === "float" || y.dtype === "float" ? "float" : "int";
-  if (x.dtype !== y.dtype && p === undefined && q === undefined) {
+  // A number takes the type of the tensor it meets.
+  const dtype = x.dtype === y.dtype ? x.dtype : p === undefined ? x.dtype : q === undefined ? y.dtype : "float";
+  const number = x.dtype === dtype ? q : p;
+  if (x.dtype !== y.dtype && (number === undefined || (dtype === "int" && !Number.isInteger(number)))) {
     throw new DrmadError("invalid-argument", `${op} of a ${x.dtype} and a ${y.dtype} tensor`, {
       hint: "Use ops.cast on one of them.",
     });
@@ -192,9 +202,12 @@ export function mul(a: TensorLike, b: TensorLike): Tensor {
 
 export function div(a: TensorLike, b: TensorLike): Tensor {
   const { x, y, p, q, shape, dtype } = pair("div", a, b);
+  if (dtype === "int") {
+    throw new DrmadError("invalid-argument", "div needs real numbers, not integers", { hint: "Use ops.cast first." });
+  }
   if (p !== undefined && q !== undefined) return constant(p / q, shape, dtype);
   if (p === 0) return constant(0, shape, dtype);
-  if (q !== undefined && dtype === "float") return mul(broadcastTo(x, shape), 1 / q);
+  if (q !== undefined) return mul(broadcastTo(x, shape), 1 / q);
   return elementwise("div", [x, y], dtype);
 }
 
@@ -259,6 +272,8 @@ export function cast(x: Tensor, dtype: DType): Tensor {
   if (x.dtype === dtype) return x;
   const shape = x.shape;
   const value = constantValue(x);
-  if (value !== undefined) return constant(dtype === "int" ? Math.trunc(value) : value, shape, dtype);
+  if (value !== undefined) {
+    return constant(dtype === "int" ? Math.trunc(value) : dtype === "bool" ? Number(value !== 0) : value, shape, dtype);
+  }
   return node("cast", [x], {}, shape, dtype);
 }

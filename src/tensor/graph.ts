@@ -57,15 +57,17 @@ export function toGraph(outputs: Readonly<Record<string, Tensor>>): Graph {
 
 /** Small literals are told apart by content, large ones by identity. */
 function literalKey(data: Float64Array, seen: Map<string | Float64Array, number>): string {
-  const key = data.length <= 64 ? data.join() : data;
+  const key = data.length <= 64 ? Array.from(data, showNumber).join() : data;
   if (!seen.has(key)) seen.set(key, seen.size);
   return `#${seen.get(key)}`;
 }
 
+const showNumber = (v: number): string => (Object.is(v, -0) ? "-0" : String(v));
+
 // JSON has no NaN, infinities or −0; constants need them kept apart.
 const showAttributes = (attributes: object): string =>
   JSON.stringify(attributes, (_, v: unknown) =>
-    typeof v === "number" && (!Number.isFinite(v) || Object.is(v, -0)) ? `<${Object.is(v, -0) ? "-0" : v}>` : v,
+    typeof v === "number" && (!Number.isFinite(v) || Object.is(v, -0)) ? `<${showNumber(v)}>` : v,
   );
 
 export interface GraphInput {

@@ -72,12 +72,14 @@ export function concat(parts: readonly Tensor[], axis = 0): Tensor {
   );
 }
 
-/** Tensors of one shape, joined along a new axis. */
-export const stack = (parts: readonly Tensor[], axis = 0): Tensor =>
-  concat(
-    parts.map((p) => reshape(p, [...p.shape.slice(0, axis), 1, ...p.shape.slice(axis)])),
-    axis,
+/** Tensors of one shape, joined along a new axis; a negative one counts from the end of the result's axes. */
+export function stack(parts: readonly Tensor[], axis = 0): Tensor {
+  const [at] = normalizeAxes("stack", [1, ...(parts[0]?.shape ?? [])], axis) as [number];
+  return concat(
+    parts.map((p) => reshape(p, [...p.shape.slice(0, at), 1, ...p.shape.slice(at)])),
+    at,
   );
+}
 
 /** Elements starts[i] to ends[i] (not included) of each axis; negative ends count from the end. */
 export function slice(x: Tensor, starts: readonly number[], ends: readonly number[]): Tensor {
@@ -155,7 +157,7 @@ export function literal(
     throw shapeError("literal", [[data.length], shape], "the number of elements does not fill the shape");
   }
   const values = Float64Array.from(data);
-  if (values.length > 0 && values.every((v) => v === values[0])) return constant(values[0]!, shape, dtype);
+  if (values.length > 0 && values.every((v) => Object.is(v, values[0]))) return constant(values[0]!, shape, dtype);
   return node("literal", [], { data: values }, shape, dtype);
 }
 

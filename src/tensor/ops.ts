@@ -8,3 +8,4 @@ export { argMax, logSumExp, max, mean, min, sum } from "./reduce.ts";
 export { matmul } from "./matmul.ts";
 export { einsum } from "./einsum.ts";
 export { crossEntropy, gelu, layerNorm, logSoftmax, mse, oneHot, softmax } from "./compose.ts";
+export type { Tensor } from "./tensor.ts";

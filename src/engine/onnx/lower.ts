@@ -146,7 +146,7 @@ const LOWER: { readonly [O in Op]: Lower<O> } = {
     };
     return c.scope.emit("MatMul", [turned(0, transposeA), turned(1, transposeB)]);
   },
-  reshape: (n, c) => c.scope.emit("Reshape", [c.exact(0), c.scope.ints(n.shape)]),
+  reshape: (n, c) => c.scope.emit("Reshape", [c.exact(0), c.scope.ints(n.shape)], { allowzero: 1 }),
   broadcast: (n, c) => c.scope.emit("Expand", [c.operand(0), c.scope.ints(n.shape)]),
   transpose: (n, c) => c.scope.emit("Transpose", [c.exact(0)], { perm: n.attributes.permutation }),
   concat: (n, c) =>
@@ -170,9 +170,13 @@ const LOWER: { readonly [O in Op]: Lower<O> } = {
   scatterAdd(n, c) {
     const zero = c.scope.constant(elementOf(n.dtype, c.precision), [], [0]);
     const base = c.scope.emit("Expand", [zero, c.scope.ints(n.shape)]);
-    const at = c.scope.emit("Reshape", [c.exact(0), c.scope.ints([...c.shapeOf(0), 1])]);
-    const wide = c.scope.emit("Cast", [at], { to: ELEMENT.int64 });
-    return c.scope.emit("ScatterND", [base, wide, c.exact(1)], { reduction: { text: "add" } });
+    const each = n.shape.slice(1);
+    const count = sizeOf(c.shapeOf(0));
+    const at = c.scope.emit("Reshape", [c.exact(0), c.scope.ints([count, ...each.map(() => 1)])]);
+    const wide = c.scope.emit("Expand", [at, c.scope.ints([count, ...each])]);
+    const rows = c.scope.emit("Reshape", [c.exact(1), c.scope.ints([count, ...each])]);
+    // ScatterND would be quicker, but on several threads it loses additions where indices repeat (onnxruntime #18048).
+    return c.scope.emit("ScatterElements", [base, wide, rows], { axis: 0, reduction: { text: "add" } });
   },
 };
 

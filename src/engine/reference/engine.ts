@@ -1,5 +1,5 @@
 import type { NdArray } from "../../data/dataset.ts";
-import { sizeOf } from "../../tensor/shape.ts";
+import { sizeOf, type Shape } from "../../tensor/shape.ts";
 import { inputsOf, type Graph } from "../../tensor/graph.ts";
 import type { Buffer, Engine, Executable, Program, Range } from "../engine.ts";
 import { evaluateAll, type Values } from "./evaluate.ts";
@@ -29,12 +29,14 @@ export function interpret(
     state = Object.fromEntries(Object.entries(loop.carry).map(([name, next]) => [name, out[next]!]));
     for (const name of loop.scan) kept.get(name)!.push(out[name]!);
   }
-  const scans = loop.scan.map((name) => [name, stackRows(kept.get(name)!)] as const);
+  const scans = loop.scan.map((name) => {
+    const { shape } = graph.nodes[graph.outputs[name]!]!;
+    return [name, stackRows(kept.get(name)!, shape)] as const;
+  });
   return { ...state, ...Object.fromEntries(scans) };
 }
 
-function stackRows(rows: readonly Values[]): Values {
-  const each = rows[0]?.shape ?? [];
+function stackRows(rows: readonly Values[], each: Shape): Values {
   const data = new Float64Array(rows.length * sizeOf(each));
   rows.forEach((row, i) => data.set(row.data, i * sizeOf(each)));
   return { data, shape: [rows.length, ...each] };

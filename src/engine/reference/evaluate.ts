@@ -104,6 +104,12 @@ function matmul(n: Extract<GraphNode, { op: "matmul" }>, [a, b]: readonly [Value
 
 const block = (shape: Shape): number => sizeOf(shape.slice(1));
 
+/** A row of a table of `rows`; as in ONNX a negative one counts from the end, and one outside is an error. */
+function rowOf(index: number, rows: number): number {
+  if (!(index >= -rows && index < rows)) throw new Error(`row ${index} is outside a table of ${rows} rows`);
+  return index < 0 ? index + rows : index;
+}
+
 const KERNELS: { readonly [O in Op]: Kernel<O> } = {
   input(n, _, feeds) {
     const value = feeds[n.attributes.name];
@@ -206,13 +212,17 @@ const KERNELS: { readonly [O in Op]: Kernel<O> } = {
   gather(n, [table, indices]) {
     const each = block(table!.shape);
     const out = new Float64Array(sizeOf(n.shape));
-    indices!.data.forEach((row, k) => out.set(table!.data.subarray(row * each, (row + 1) * each), k * each));
+    indices!.data.forEach((index, k) => {
+      const row = rowOf(index, table!.shape[0]!);
+      out.set(table!.data.subarray(row * each, (row + 1) * each), k * each);
+    });
     return out;
   },
   scatterAdd(n, [indices, rows]) {
     const each = block(n.shape);
     const out = new Float64Array(sizeOf(n.shape));
-    indices!.data.forEach((row, k) => {
+    indices!.data.forEach((index, k) => {
+      const row = rowOf(index, n.shape[0]!);
       for (let j = 0; j < each; j++) out[row * each + j]! += rows!.data[k * each + j]!;
     });
     return out;

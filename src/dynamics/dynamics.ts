@@ -1,0 +1,69 @@
+import { DrmadError } from "../errors.ts";
+import { constant } from "../tensor/elementwise.ts";
+import { broadcastShapes, sameShape, showShape, type Shape } from "../tensor/shape.ts";
+import { isTensor, type Tensor } from "../tensor/tensor.ts";
+
+/**
+ * A setting of an optimiser: a number, or a function of the hyperparameters that gives a tensor for all weights, or a
+ * tree of tensors for the weights (or groups of weights) at the same path. Anything that broadcasts to the weights fits.
+ */
+export type Setting<H> = number | ((h: H) => unknown);
+
+/** One weight tensor, its slots and its gradient, before a step. */
+export interface LeafState {
+  readonly weight: Tensor;
+  readonly slots: Readonly<Record<string, Tensor>>;
+}
+
+/** A training algorithm as a pure step, written once for any weight tensor; its settings are arguments like any other. */
+export interface Dynamics<H = unknown> {
+  readonly name: string;
+  readonly settings: Readonly<Record<string, Setting<H>>>;
+  /** Names of the tensors kept for each weight tensor besides it, of the same shape, zero at the start. */
+  readonly slots: readonly string[];
+  step(state: LeafState, gradient: Tensor, settings: Readonly<Record<string, Tensor>>): LeafState;
+  /**
+   * The slots after a step in which the weights changed by `change`, for paths that know weights only. It divides by
+   * the setting `divisor`, which must not be 0 at any step.
+   */
+  readonly recover?: {
+    readonly divisor: string;
+    slots(change: Tensor, settings: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>>;
+  };
+}
+
+/** The settings of one weight tensor, given the hyperparameters. */
+export function settingsAt<H>(
+  dynamics: Dynamics<H>,
+  h: H,
+  path: string,
+  shape: Shape,
+): Readonly<Record<string, Tensor>> {
+  return Object.fromEntries(
+    Object.entries(dynamics.settings).map(([name, setting]) => {
+      const value = find(typeof setting === "number" ? setting : setting(h), path, `${dynamics.name}'s ${name}`);
+      if (!sameShape(broadcastShapes(`${dynamics.name}'s ${name} for weights ${path}`, [value.shape, shape]), shape)) {
+        throw new DrmadError(
+          "shape-mismatch",
+          `${dynamics.name}'s ${name} of shape ${showShape(value.shape)} does not broadcast to weights ${path} of shape ${showShape(shape)}`,
+          { hint: "A setting is one number, or a tree whose tensors broadcast to the weights at the same path." },
+        );
+      }
+      return [name, value];
+    }),
+  );
+}
+
+/** Walks down a tree until a tensor or number is met: a group's value serves everything below it. */
+function find(tree: unknown, path: string, what: string): Tensor {
+  let at = tree;
+  for (const key of path.split(".")) {
+    if (isTensor(at) || typeof at !== "object" || at === null) break;
+    at = (at as Record<string, unknown>)[key];
+  }
+  if (isTensor(at)) return at;
+  if (typeof at === "number") return constant(at);
+  throw new DrmadError("invalid-experiment", `${what} gives no tensor for the weights ${path}`, {
+    hint: "Return a tensor, a number, or a tree nested like the weights.",
+  });
+}

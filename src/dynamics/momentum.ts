@@ -1,0 +1,22 @@
+import { add, div, mul, sub } from "../tensor/elementwise.ts";
+import type { Dynamics, Setting } from "./dynamics.ts";
+
+/**
+ * The momentum of Maclaurin et al. 2015 and Fu et al. 2016: an exponential average of gradients, so that α is the
+ * asymptotic step size whatever the decay γ.
+ *
+ *     v_{t+1} = γ_t v_t − (1 − γ_t) g_t        v_0 = 0
+ *     w_{t+1} = w_t + α_t v_{t+1}
+ *
+ * PyTorch's `SGD(lr = α, momentum = γ, dampening = γ)` is the same map but for its first step, which skips the dampening.
+ */
+export const momentum = <H>(settings: { readonly rate: Setting<H>; readonly decay: Setting<H> }): Dynamics<H> => ({
+  name: "momentum",
+  settings: { rate: settings.rate, decay: settings.decay },
+  slots: ["velocity"],
+  step({ weight, slots }, gradient, { rate, decay }) {
+    const velocity = sub(mul(decay!, slots["velocity"]!), mul(sub(1, decay!), gradient));
+    return { weight: add(weight, mul(rate!, velocity)), slots: { velocity } };
+  },
+  recover: { divisor: "rate", slots: (change, { rate }) => ({ velocity: div(change, rate!) }) },
+});

@@ -1,0 +1,40 @@
+import type { NdArray } from "../../data/dataset.ts";
+import type { ErrorCode } from "../../errors.ts";
+import type { Buffer, EngineDescription, Program, Range } from "../engine.ts";
+import type { NativeOptions } from "../onnx/session.ts";
+
+/** What the main thread asks of the engine's thread: the engine interface, call by call. */
+export type Request =
+  | { readonly call: "open"; readonly options: NativeOptions }
+  | { readonly call: "compile"; readonly program: Program }
+  | {
+      readonly call: "run";
+      readonly executable: number;
+      readonly inputs: Readonly<Record<string, Buffer>>;
+      readonly range?: Range;
+    }
+  | { readonly call: "load"; readonly array: NdArray }
+  | { readonly call: "read"; readonly buffer: Buffer }
+  | { readonly call: "free"; readonly buffers: readonly Buffer[] }
+  | { readonly call: "verify"; readonly program: Program; readonly inputs: Readonly<Record<string, NdArray>> }
+  | { readonly call: "close" };
+
+export interface Numbered {
+  readonly id: number;
+  readonly request: Request;
+}
+
+/** Errors keep their code and hint across threads. */
+export interface Failure {
+  readonly message: string;
+  readonly code?: ErrorCode;
+  readonly hint?: string;
+  readonly stack?: string;
+}
+
+export type Reply =
+  | {
+      readonly id: number;
+      readonly value: EngineDescription | Record<string, Buffer> | Buffer | NdArray | number | undefined;
+    }
+  | { readonly id: number; readonly failure: Failure };

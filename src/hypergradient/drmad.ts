@@ -1,0 +1,102 @@
+import { DrmadError } from "../errors.ts";
+import { add, cast, mul, sub } from "../tensor/elementwise.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Path } from "../rollout/path.ts";
+import type { Buffers } from "../rollout/rollout.ts";
+import type { Method } from "./method.ts";
+
+/** The straight line w_0 + β (w_T − w_0), with the position β of each sample of the sweep. */
+function line(name: string, steps: number, length: number, position: (i: Tensor) => Tensor): Path {
+  const ends = (
+    leaf: { name: string; shape: readonly number[] },
+    input: Parameters<Path["state"]>[1]["input"],
+  ): [Tensor, Tensor] => {
+    const start = input(`start/${leaf.name}`, leaf.shape);
+    return [start, sub(input(`end/${leaf.name}`, leaf.shape), start)];
+  };
+  return {
+    name,
+    length,
+    state(leaf, { t, input }) {
+      if (leaf.kind !== "weights") return undefined;
+      const [start, chord] = ends(leaf, input);
+      return add(start, mul(position(cast(t, "float")), chord));
+    },
+    change: (leaf, { input }) => mul(ends({ ...leaf, name: `weights/${leaf.path}` }, input)[1], 1 / steps),
+  };
+}
+
+/** A sample for every training step: β_t = t/T. */
+export const chord = (steps: number): Path => line("drmad", steps, steps, (t) => mul(t, 1 / steps));
+
+/** N samples as published: β = linspace(0.001, 0.999, N), minibatch i with sample i. */
+export const publishedChord = (steps: number, samples: number): Path =>
+  line(`drmad, ${samples} samples`, steps, samples, (i) => add(0.001, mul(i, samples > 1 ? 0.998 / (samples - 1) : 0)));
+
+export interface DrmadOptions {
+  /** Samples of the line: one for each training step, or `"T/10"`, the published tenth of them. */
+  readonly samples?: "T" | "T/10";
+}
+
+/**
+ * DrMAD: the exact adjoint step, at points of the straight line from the first weights to the last instead of the true
+ * trajectory. Nothing is stored.
+ *
+ *     w_t ≈ w_0 + (t/T)(w_T − w_0)
+ *
+ * With `samples: "T/10"` as published: the line is sampled at linspace(0.001, 0.999, T/10), sample i uses minibatch i (so
+ * only the first tenth of the minibatches), and nothing is rescaled.
+ *
+ * Right where curvature is benign and paths are short. Wrong on its own MNIST problem at T = 2000, where the cosine to
+ * the exact gradient is 0.44 with T/10 samples and the adjoint explodes with T: read `growth`.
+ * Gradients in rates and decays use velocities recovered as (w_{t+1} − w_t)/α_t. Memory: two more weight vectors.
+ * Cost: training once, and about 2·samples/T of it again.
+ *
+ * Errors: `unsupported` for `T/10` with hyperparameters indexed by step, or with T below 10, or a rate of 0.
+ * Source: Fu et al. 2016, arXiv 1601.00917, and the authors' code.
+ */
+export function drmad(options: DrmadOptions = {}): Method {
+  const { samples = "T" } = options;
+  return {
+    name: samples === "T" ? "drmad" : "drmad T/10",
+    exact: false,
+    async run(rollout) {
+      const { steps } = rollout;
+      const sweep = await rollout.sweep(
+        samples === "T" ? chord(steps) : publishedChord(steps, sampleCount(steps, rollout.hypers)),
+      );
+      const start = await rollout.start();
+      const { final } = await rollout.train(start);
+      const outer = await rollout.outer(final);
+      const ends: Buffers = { ...prefixed("start", start), ...prefixed("end", final) };
+      try {
+        const swept = await sweep.run(outer, () => ends);
+        return { value: outer.value, direct: outer.direct, final, ...swept };
+      } finally {
+        rollout.free(start);
+      }
+    },
+  };
+}
+
+const prefixed = (prefix: string, buffers: Buffers): Buffers =>
+  Object.fromEntries(Object.entries(buffers).map(([name, buffer]) => [`${prefix}/${name}`, buffer]));
+
+function sampleCount(steps: number, hypers: readonly { readonly name: string; readonly perStep: boolean }[]): number {
+  const perStep = hypers.find((tensor) => tensor.perStep);
+  if (perStep !== undefined) {
+    throw new DrmadError(
+      "unsupported",
+      `drmad with T/10 samples has no gradient for ${perStep.name}, which has a value for every step`,
+      {
+        hint: 'Use drmad with samples: "T", or reverse.',
+      },
+    );
+  }
+  if (steps < 10) {
+    throw new DrmadError("unsupported", `drmad with T/10 samples needs at least 10 training steps, not ${steps}`, {
+      hint: 'Use samples: "T".',
+    });
+  }
+  return Math.floor(steps / 10);
+}

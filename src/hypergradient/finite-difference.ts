@@ -1,0 +1,79 @@
+import { DrmadError } from "../errors.ts";
+import type { Point, Rollout } from "../rollout/rollout.ts";
+import type { Method } from "./method.ts";
+
+/** A direction in unconstrained coordinates, shaped like a point. */
+export type Direction = Point;
+
+export const moved = (point: Point, direction: Direction, by: number): Point =>
+  Object.fromEntries(
+    Object.entries(point).map(([name, values]) => [name, values.map((v, i) => v + by * direction[name]![i]!)]),
+  );
+
+/** The outer loss after a whole training run. */
+export async function valueAt(rollout: Rollout): Promise<number> {
+  const start = await rollout.start();
+  const { final } = await rollout.train(start);
+  const { value, adjoint } = await rollout.outer(final);
+  rollout.free(start, final, adjoint);
+  return value;
+}
+
+/** (f(λ + h d) − f(λ − h d)) / 2h: two training runs. */
+export async function centralDifference(rollout: Rollout, direction: Direction, h: number): Promise<number> {
+  const above = await valueAt(rollout.at(moved(rollout.point, direction, h)));
+  const below = await valueAt(rollout.at(moved(rollout.point, direction, -h)));
+  return (above - below) / (2 * h);
+}
+
+/** @throws DrmadError unsupported in float32, where a difference of two losses is mostly rounding */
+export function requireFloat64(rollout: Rollout): void {
+  if (rollout.engine.precision !== "float64") {
+    throw new DrmadError(
+      "unsupported",
+      "finite differences need float64: in float32 the difference of two losses is mostly rounding",
+      {
+        hint: "Use --precision float64.",
+      },
+    );
+  }
+}
+
+export interface FiniteDifferenceOptions {
+  /** Step h in unconstrained coordinates. */
+  readonly step?: number;
+}
+
+/**
+ * Central differences in every unconstrained coordinate: the truth to check others by, two training runs for each.
+ *
+ *     df/dλ_i ≈ (f(λ + h eᵢ) − f(λ − h eᵢ)) / 2h        error O(h²) + O(rounding / h)
+ *
+ * Errors: `unsupported` in float32.
+ */
+export const finiteDifference = (options: FiniteDifferenceOptions = {}): Method => ({
+  name: "finiteDifference",
+  exact: false,
+  async run(rollout) {
+    requireFloat64(rollout);
+    const h = options.step ?? 1e-5;
+    const zero: Point = Object.fromEntries(
+      Object.entries(rollout.point).map(([name, v]) => [name, new Float64Array(v.length)]),
+    );
+    const gradient: Record<string, Float64Array> = {};
+    for (const [name, values] of Object.entries(rollout.point)) {
+      gradient[name] = new Float64Array(values.length);
+      for (let i = 0; i < values.length; i++) {
+        const unit = new Float64Array(values.length);
+        unit[i] = 1;
+        gradient[name][i] = await centralDifference(rollout, { ...zero, [name]: unit }, h);
+      }
+    }
+    const start = await rollout.start();
+    const { final } = await rollout.train(start);
+    rollout.free(start);
+    const { value, direct, adjoint } = await rollout.outer(final);
+    rollout.free(adjoint);
+    return { value, gradient, direct, growth: 1, final };
+  },
+});

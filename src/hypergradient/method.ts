@@ -1,0 +1,24 @@
+import type { Buffers, Point, Rollout } from "../rollout/rollout.ts";
+
+/** A hypergradient at one point. Gradients are with respect to unconstrained coordinates. */
+export interface Hypergradient {
+  /** The outer loss f(w_T, λ). */
+  readonly value: number;
+  /** df/dλ, by hyperparameter tensor. */
+  readonly gradient: Point;
+  /** ∂f/∂λ at fixed weights: the part that needs no differentiation through training. */
+  readonly direct: Point;
+  /** max over t of ‖dw_t‖ / ‖dw_T‖; 1 where no adjoint was swept. Large values mean an exploding, useless gradient. */
+  readonly growth: number;
+  /** The state after training, still held by the engine; the caller frees it. */
+  readonly final: Buffers;
+}
+
+/** A way to compute hypergradients: control flow over a rollout, and nothing else. */
+export interface Method {
+  readonly name: string;
+  /** Whether it gives the derivative of the run as computed, up to rounding. */
+  readonly exact: boolean;
+  /** @throws DrmadError non-finite, unsupported, cancelled, engine-disagrees */
+  run(rollout: Rollout): Promise<Hypergradient>;
+}

@@ -1,0 +1,43 @@
+import { gather } from "../tensor/layout.ts";
+import type { Path } from "../rollout/path.ts";
+import type { Method } from "./method.ts";
+
+/** The true trajectory, read from tables with a row for every step. */
+export const storedPath = (steps: number): Path => ({
+  name: "stored",
+  length: steps,
+  state: (leaf, { k, input }) => gather(input(`stored/${leaf.name}`, [1, ...leaf.shape], { rows: true }), k),
+});
+
+/**
+ * Exact reverse mode with every state stored.
+ *
+ *     (dw, ds)_t = (∂Φ_t/∂(w, s))ᵀ (dw, ds)_{t+1},   dλ = ∂f/∂λ + Σ_t (∂Φ_t/∂λ)ᵀ (dw, ds)_{t+1}
+ *
+ * Right wherever it fits in memory: T·P numbers, where P counts the weights, and the optimiser's slots too when a rate or
+ * decay is a hyperparameter. Cost: training once, and about twice that again for the sweep.
+ *
+ * Source: Domke 2012; Maclaurin, Duvenaud, Adams 2015, algorithm 2 (in the order of their code).
+ */
+export const reverse = (): Method => ({
+  name: "reverse",
+  exact: true,
+  async run(rollout) {
+    const sweep = await rollout.sweep(storedPath(rollout.steps));
+    const start = await rollout.start();
+    const { final, kept } = await rollout.train(start, sweep.reads);
+    rollout.free(start);
+    const outer = await rollout.outer(final);
+    const tables = new Map(kept.map(({ range, tensors }) => [range.from, tensors]));
+    try {
+      const swept = await sweep.run(
+        outer,
+        ({ from }) => tables.get(from)!,
+        kept.map(({ range }) => range),
+      );
+      return { value: outer.value, direct: outer.direct, final, ...swept };
+    } finally {
+      rollout.free(...tables.values());
+    }
+  },
+});

@@ -1,0 +1,69 @@
+import { DrmadError } from "../errors.ts";
+import { constantParameter, normalParameter, type Parameter } from "../problem/parameter.ts";
+import { add, mul, relu, square, tanh } from "../tensor/elementwise.ts";
+import { matmul } from "../tensor/matmul.ts";
+import { sum } from "../tensor/reduce.ts";
+import { isTensor, type Tensor } from "../tensor/tensor.ts";
+import { leavesOf } from "../tensor/tree.ts";
+
+/** A fully connected layer: weights W of shape [inputs, units], biases b of shape [units]. */
+export interface Layer<L> {
+  readonly W: L;
+  readonly b: L;
+}
+
+export interface MlpOptions {
+  /** Standard deviation of all initial weights and biases; without it, weights have 1/√inputs and biases are 0. */
+  readonly deviation?: number;
+}
+
+/** Parameters of a multi-layer perceptron of the given layer sizes, inputs first. */
+export function mlp(sizes: readonly number[], options: MlpOptions = {}): readonly Layer<Parameter>[] {
+  if (sizes.length < 2) {
+    throw new DrmadError("invalid-argument", `an MLP of sizes [${sizes.join(", ")}] has no layers`, {
+      hint: "Give the size of the input and of at least one layer.",
+    });
+  }
+  const { deviation } = options;
+  return sizes.slice(1).map((units, i) => {
+    const inputs = sizes[i]!;
+    return {
+      W: normalParameter([inputs, units], deviation ?? 1 / Math.sqrt(inputs)),
+      b: deviation === undefined ? constantParameter([units]) : normalParameter([units], deviation),
+    };
+  });
+}
+
+const ACTIVATIONS = { tanh, relu } as const;
+
+/** Outputs of an MLP, before any softmax: x [n, inputs] → [n, outputs]. */
+export function forward(
+  layers: readonly Layer<Tensor>[],
+  x: Tensor,
+  activation: keyof typeof ACTIVATIONS = "tanh",
+): Tensor {
+  return layers.reduce(
+    (input, { W, b }, i) => (i === 0 ? add(matmul(input, W), b) : add(matmul(ACTIVATIONS[activation](input), W), b)),
+    x,
+  );
+}
+
+/**
+ * Σ λ w² over all weights: an L2 penalty (without the factor ½).
+ * @param penalties one tensor for all, or a tree like the weights whose tensors broadcast to them
+ */
+export function l2(weights: unknown, penalties: unknown): Tensor {
+  const each = leavesOf(weights, isTensor);
+  const all = isTensor(penalties) ? undefined : leavesOf(penalties, isTensor);
+  return each
+    .map(({ path, value }) => {
+      const penalty = all === undefined ? (penalties as Tensor) : all.find((leaf) => leaf.path === path)?.value;
+      if (penalty === undefined) {
+        throw new DrmadError("invalid-argument", `nn.l2 has no penalty for the weights ${path}`, {
+          hint: "Give one tensor, or a tree nested like the weights.",
+        });
+      }
+      return sum(mul(penalty, square(value)));
+    })
+    .reduce((a, b) => add(a, b));
+}

@@ -1,0 +1,150 @@
+import type { NdArray } from "../data/dataset.ts";
+import { DrmadError } from "../errors.ts";
+import { constant } from "../tensor/elementwise.ts";
+import { sizeOf, type Shape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { leavesOf, mapTree } from "../tensor/tree.ts";
+import { isParameter, type Parameter, type TensorsOf } from "./parameter.ts";
+import { toUnconstrained, transformOf, type Transform, type TransformOptions } from "./transform.ts";
+
+/** How many values a hyperparameter has, and which weights share one. */
+export type Sharing = "scalar" | "layer" | "unit" | "input" | "weight" | "array";
+
+export interface HyperOptions extends TransformOptions {
+  /** One value (of whatever is shared) for every training step. */
+  readonly perStep?: boolean;
+}
+
+export interface TreeOptions extends HyperOptions {
+  /** Leave vectors (biases) out: they keep this number, which is not tuned. */
+  readonly biases?: number;
+}
+
+/** A hyperparameter as an experiment states it. `K` tells how losses see it: as one tensor, or as a tree like the weights. */
+export interface Hyper<K extends "tensor" | "tree" = "tensor" | "tree"> {
+  readonly hyper: K;
+  readonly sharing: Sharing;
+  readonly value: number | NdArray;
+  readonly options: TreeOptions;
+}
+
+export const isHyper = (value: unknown): value is Hyper =>
+  typeof value === "object" && value !== null && "hyper" in value && "sharing" in value;
+
+const tree =
+  (sharing: Sharing) =>
+  (value: number, options: TreeOptions = {}): Hyper<"tree"> => ({ hyper: "tree", sharing, value, options });
+
+/**
+ * Hyperparameters by what shares one value. `value` is the natural value they start from.
+ * A weight matrix has shape [inputs, units]; a bias vector [units] has one (constant) input.
+ */
+export const hyper: {
+  /** One number: a tensor of shape []. */
+  scalar(value: number, options?: HyperOptions): Hyper<"tensor">;
+  /** A free array: example weights, training inputs, sharing matrices. */
+  array(value: NdArray, options?: HyperOptions): Hyper<"tensor">;
+  /** One number for all the weights that stand beside each other in the parameter tree. */
+  perLayer(value: number, options?: TreeOptions): Hyper<"tree">;
+  /** One number for the weights into each unit: [1, units], and [units] for biases. */
+  perUnit(value: number, options?: TreeOptions): Hyper<"tree">;
+  /** One number for the weights out of each input of a layer: [inputs, 1], and [1] for biases. */
+  perInput(value: number, options?: TreeOptions): Hyper<"tree">;
+  /** One number for each weight. */
+  perWeight(value: number, options?: TreeOptions): Hyper<"tree">;
+} = {
+  scalar: (value, options = {}) => ({ hyper: "tensor", sharing: "scalar", value, options }),
+  array: (value, options = {}) => ({ hyper: "tensor", sharing: "array", value, options }),
+  perLayer: tree("layer"),
+  perUnit: tree("unit"),
+  perInput: tree("input"),
+  perWeight: tree("weight"),
+};
+
+/** What a loss sees of each hyperparameter. */
+export type HypersOf<H, P> = { readonly [K in keyof H]: H[K] extends Hyper<"tree"> ? TensorsOf<P> : Tensor };
+
+/** One tensor of hyperparameters, in unconstrained coordinates: what is tuned. */
+export interface HyperTensor {
+  readonly name: string;
+  /** With a leading axis of steps where `perStep`. */
+  readonly shape: Shape;
+  readonly perStep: boolean;
+  readonly transform: Transform;
+  /** Unconstrained coordinates to start from. */
+  readonly start: Float64Array;
+}
+
+/** The tensors behind an experiment's hyperparameters, and how to lay them out for losses. */
+export interface HyperLayout {
+  readonly tensors: readonly HyperTensor[];
+  /** @param value natural value of a tensor by its name, without the axis of steps where a single step is meant */
+  arrange(value: (name: string) => Tensor): unknown;
+}
+
+const sharedShape: Record<Exclude<Sharing, "scalar" | "array" | "layer">, (shape: Shape) => Shape> = {
+  unit: (shape) => (shape.length < 2 ? shape : [...shape.slice(0, -1).map(() => 1), shape[shape.length - 1]!]),
+  input: (shape) => (shape.length < 2 ? shape.map(() => 1) : [...shape.slice(0, -1), 1]),
+  weight: (shape) => shape,
+};
+
+/** Where one weight's value comes from: a tensor, or a number that is not tuned. */
+type Source = { readonly tensor: string; readonly shape: Shape } | { readonly fixed: number };
+
+function sourceOf(name: string, spec: Hyper, path: string, parameter: Parameter): Source {
+  const { biases } = spec.options;
+  if (biases !== undefined && parameter.shape.length < 2) return { fixed: biases };
+  if (spec.sharing === "layer")
+    return { tensor: `${name}.${path.split(".").slice(0, -1).join(".")}`.replace(/\.$/, ""), shape: [] };
+  return {
+    tensor: `${name}.${path}`,
+    shape: sharedShape[spec.sharing as "unit" | "input" | "weight"](parameter.shape),
+  };
+}
+
+export function layoutHypers(hypers: Readonly<Record<string, Hyper>>, params: unknown, steps: number): HyperLayout {
+  const tensors: HyperTensor[] = [];
+  const declare = (name: string, shape: Shape, spec: Hyper): void => {
+    if (tensors.some((t) => t.name === name)) return;
+    const perStep = spec.options.perStep === true;
+    const full = perStep ? [steps, ...shape] : shape;
+    const once =
+      typeof spec.value === "number"
+        ? new Float64Array(sizeOf(shape)).fill(spec.value)
+        : Float64Array.from(spec.value.data);
+    const values = new Float64Array(sizeOf(full));
+    for (let i = 0; i < values.length; i += once.length) values.set(once, i);
+    const transform = transformOf(spec.options);
+    tensors.push({ name, shape: full, perStep, transform, start: toUnconstrained(transform, values, name) });
+  };
+
+  const arrangements: [string, (value: (name: string) => Tensor) => unknown][] = [];
+  for (const [name, spec] of Object.entries(hypers)) {
+    if (!isHyper(spec)) {
+      throw new DrmadError("invalid-experiment", `hyper.${name} is not a hyperparameter`, {
+        hint: "Make it with hyper.scalar(value) or another function of hyper.",
+      });
+    }
+    if (spec.hyper === "tensor") {
+      declare(name, typeof spec.value === "number" ? [] : spec.value.shape, spec);
+      arrangements.push([name, (value) => value(name)]);
+      continue;
+    }
+    for (const { path, value: parameter } of leavesOf(params, isParameter)) {
+      const source = sourceOf(name, spec, path, parameter);
+      if ("tensor" in source) declare(source.tensor, source.shape, spec);
+    }
+    arrangements.push([
+      name,
+      (value) =>
+        mapTree(params, isParameter, (parameter, path) => {
+          const source = sourceOf(name, spec, path, parameter);
+          return "tensor" in source ? value(source.tensor) : constant(source.fixed);
+        }),
+    ]);
+  }
+  return {
+    tensors,
+    arrange: (value) => Object.fromEntries(arrangements.map(([name, make]) => [name, make(value)])),
+  };
+}

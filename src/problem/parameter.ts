@@ -1,0 +1,48 @@
+import { normal, type Uniform } from "../data/random.ts";
+import { DrmadError } from "../errors.ts";
+import { sizeOf, type Shape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { MapTree, Tree } from "../tensor/tree.ts";
+
+/** One weight tensor of a model: its shape, and its initial value as a pure function of a random stream. */
+export interface Parameter {
+  readonly parameter: true;
+  readonly shape: Shape;
+  draw(next: Uniform): Float64Array;
+}
+
+export type Parameters = Tree<Parameter>;
+
+/** The same nesting with tensors for parameters: what a loss receives. */
+export type TensorsOf<P> = MapTree<P, Parameter, Tensor>;
+
+export const isParameter = (value: unknown): value is Parameter =>
+  typeof value === "object" && value !== null && (value as { parameter?: unknown }).parameter === true;
+
+function parameter(shape: Shape, draw: (next: Uniform) => Float64Array): Parameter {
+  if (shape.some((d) => !Number.isInteger(d) || d < 1)) {
+    throw new DrmadError("invalid-argument", `a parameter cannot have shape [${shape.join(", ")}]`, {
+      hint: "Sizes are whole numbers, at least 1.",
+    });
+  }
+  return { parameter: true, shape, draw };
+}
+
+/** Independent normal numbers of mean 0 and the given standard deviation. */
+export const normalParameter = (shape: Shape, deviation: number): Parameter =>
+  parameter(shape, (next) => Float64Array.from({ length: sizeOf(shape) }, () => deviation * normal(next)));
+
+/** One number in every element. */
+export const constantParameter = (shape: Shape, value = 0): Parameter =>
+  parameter(shape, () => new Float64Array(sizeOf(shape)).fill(value));
+
+/** Given numbers, whatever the seed. */
+export const givenParameter = (shape: Shape, values: ArrayLike<number>): Parameter => {
+  if (values.length !== sizeOf(shape)) {
+    throw new DrmadError(
+      "invalid-argument",
+      `${values.length} values do not fill a parameter of shape [${shape.join(", ")}]`,
+    );
+  }
+  return parameter(shape, () => Float64Array.from(values));
+};

@@ -1,0 +1,36 @@
+import type { Range } from "../engine/engine.ts";
+
+/** Steps that ran lately per second, so that chunks take about as long as a person accepts between two signs of life. */
+export interface Pace {
+  stepsPerSecond: number | undefined;
+}
+
+const SECONDS_A_CHUNK = 0.2;
+const FIRST_CHUNK = 16;
+
+/**
+ * Runs a range in pieces, so that progress can be shown and a cancellation heeded between them. The pieces' lengths have
+ * no influence on any result.
+ */
+export async function inChunks(
+  range: Range,
+  direction: "forward" | "backward",
+  pace: Pace,
+  most: number,
+  run: (chunk: Range) => Promise<void>,
+): Promise<void> {
+  let done = 0;
+  const total = range.to - range.from;
+  while (done < total) {
+    const wanted = pace.stepsPerSecond === undefined ? FIRST_CHUNK : Math.round(pace.stepsPerSecond * SECONDS_A_CHUNK);
+    const length = Math.max(1, Math.min(wanted, most, total - done));
+    const chunk =
+      direction === "forward"
+        ? { from: range.from + done, to: range.from + done + length }
+        : { from: range.to - done - length, to: range.to - done };
+    const start = performance.now();
+    await run(chunk);
+    pace.stepsPerSecond = (1000 * length) / Math.max(performance.now() - start, 0.01);
+    done += length;
+  }
+}

@@ -1,0 +1,153 @@
+import type { Engine } from "../engine/engine.ts";
+import { DrmadError } from "../errors.ts";
+import { rowsOf, type Problem } from "../problem/problem.ts";
+import { sizeOf } from "../tensor/shape.ts";
+import { inChunks } from "./chunks.ts";
+import { checkEveryHyperIsUsed, evaluateProgram, outerProgram, startProgram, trainProgram } from "./programs.ts";
+import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions } from "./rollout.ts";
+import { createSweep } from "./run-sweep.ts";
+import { allFinite, once, readAll, share, type Shared } from "./shared.ts";
+import { hyperInputName, stateLeaves } from "./symbols.ts";
+
+/** Kept tensors of one chunk are stacked in one piece, so their bytes bound a chunk. */
+const KEPT_BYTES_A_CHUNK = 16e6;
+
+/**
+ * Compiles what a problem needs on an engine.
+ * @throws DrmadError shape-mismatch, invalid-loss, unused-hyperparameter and the like: the experiment is traced here
+ */
+export function createRollout(problem: Problem, engine: Engine, options: RolloutOptions = {}): Rollout {
+  checkEveryHyperIsUsed(problem, [trainProgram(problem, []), startProgram(problem), outerProgram(problem)]);
+  const start = Object.fromEntries(problem.hypers.tensors.map((t) => [t.name, t.start]));
+  return bind(share(problem, engine, options), start);
+}
+
+function bind(shared: Shared, point: Point): Rollout {
+  const { problem, engine } = shared;
+  const leaves = stateLeaves(problem);
+  const loaded = new Map<string, Promise<Buffers>>();
+  const hyper = (): Promise<Buffers> =>
+    once(loaded, "hyper", async () => {
+      const entries = problem.hypers.tensors.map(
+        async ({ name, shape }) => [hyperInputName(name), await engine.load({ data: point[name]!, shape })] as const,
+      );
+      return Object.fromEntries(await Promise.all(entries));
+    });
+  const free = (...groups: readonly Buffers[]): void => engine.free(groups.flatMap((group) => Object.values(group)));
+  const smallest = problem.weights.reduce((a, b) => (sizeOf(b.shape) < sizeOf(a.shape) ? b : a));
+
+  const rollout: Rollout = {
+    steps: problem.steps,
+    leaves,
+    hypers: problem.hypers.tensors,
+    point,
+    engine: engine.description,
+    get unverified() {
+      return [...shared.unverified];
+    },
+    at: (other) => {
+      void hyper().then((buffers) => free(buffers));
+      return bind(shared, other);
+    },
+
+    async start() {
+      const { executable } = await shared.compile("start", () => startProgram(problem));
+      const drawn = Object.fromEntries(
+        await Promise.all(
+          problem.weights.map(
+            async ({ path, shape, drawn: data }) => [`drawn/${path}`, await engine.load({ data, shape })] as const,
+          ),
+        ),
+      );
+      const weights = await executable.run({ ...drawn, ...(await hyper()) });
+      free(drawn);
+      const slots = leaves.filter((leaf) => leaf.kind === "slot");
+      const zeros = slots.map(
+        async ({ name, shape }) => [name, await engine.load({ data: new Float32Array(sizeOf(shape)), shape })] as const,
+      );
+      return { ...weights, ...Object.fromEntries(await Promise.all(zeros)) };
+    },
+
+    async train(start, keep = []) {
+      const compiled = await shared.compile(`train ${keep.join()}`, () => trainProgram(problem, keep));
+      const constant = { ...(await hyper()), ...(await shared.data("train")) };
+      const bytes =
+        leaves.filter((leaf) => keep.includes(leaf.name)).reduce((n, leaf) => n + sizeOf(leaf.shape), 0) * 4;
+      const most = keep.length === 0 ? Infinity : Math.max(1, Math.floor(KEPT_BYTES_A_CHUNK / bytes));
+      await compiled.verify(
+        problem.batch ?? rowsOf(problem.data.train),
+        (n) => trainProgram(problem, keep, n),
+        start,
+        point,
+      );
+      let state = start;
+      const kept: Kept[] = [];
+      await inChunks({ from: 0, to: problem.steps }, "forward", shared.pace.train, most, async (range) => {
+        const rows = await shared.rowTable(range);
+        const result = await compiled.executable.run({ ...constant, ...state, ...rows }, range);
+        free(rows);
+        if (state !== start) free(state);
+        state = Object.fromEntries(leaves.map(({ name }) => [name, result[name]!]));
+        kept.push({
+          range,
+          tensors: Object.fromEntries(keep.map((name) => [`stored/${name}`, result[`kept/${name}`]!])),
+        });
+        const watched = await engine.read(state[`weights/${smallest.path}`]!);
+        if (!allFinite(watched.data)) {
+          free(state, ...kept.map((k) => k.tensors));
+          throw new DrmadError(
+            "non-finite",
+            `training diverged: weights ${smallest.path} are not finite after step ${range.to}`,
+            {
+              hint: "Start from a smaller learning rate or a smaller initial scale.",
+            },
+          );
+        }
+        shared.progress("train", range.to, problem.steps);
+      });
+      return { final: state, kept };
+    },
+
+    async outer(final) {
+      const compiled = await shared.compile("outer", () => outerProgram(problem));
+      await compiled.verify(rowsOf(problem.data.valid), (n) => outerProgram(problem, n), final, point);
+      const result = await compiled.executable.run({ ...final, ...(await hyper()), ...(await shared.data("valid")) });
+      const numbers = await readAll(engine, result, [
+        "value",
+        "squaredNorm",
+        ...problem.hypers.tensors.map((t) => `direct/${t.name}`),
+      ]);
+      const value = numbers["value"]![0]!;
+      const squaredNorm = numbers["squaredNorm"]![0]!;
+      if (!Number.isFinite(value) || !Number.isFinite(squaredNorm)) {
+        free(result);
+        throw new DrmadError("non-finite", `training diverged: the validation loss is ${value}`, {
+          hint: "Start from a smaller learning rate or a smaller initial scale.",
+        });
+      }
+      const adjoint = Object.fromEntries(
+        problem.weights.map(({ path }) => [`adjoint/weights/${path}`, result[`adjoint/weights/${path}`]!]),
+      );
+      free(Object.fromEntries(Object.entries(result).filter(([name]) => !(name in adjoint))));
+      const direct = Object.fromEntries(problem.hypers.tensors.map(({ name }) => [name, numbers[`direct/${name}`]!]));
+      return { value, direct, adjoint, squaredNorm } satisfies Outer;
+    },
+
+    async evaluate(final, split) {
+      if (problem.data[split] === undefined) {
+        throw new DrmadError("invalid-experiment", `the experiment's data has no ${split} split`);
+      }
+      const { executable, program } = await shared.compile(`evaluate ${split}`, () => evaluateProgram(problem, split));
+      const result = await executable.run({ ...final, ...(await hyper()), ...(await shared.data(split)) });
+      const numbers = await readAll(engine, result, Object.keys(program.graph.outputs));
+      free(result);
+      return Object.fromEntries(Object.entries(numbers).map(([name, data]) => [name, data[0]!]));
+    },
+
+    sweep: (path) => createSweep(shared, path, point, hyper, free),
+    load: (array) => engine.load(array),
+    read: (buffer) => engine.read(buffer),
+    free,
+  };
+  return rollout;
+}

@@ -1,0 +1,49 @@
+import type { NdArray } from "../data/dataset.ts";
+import type { Engine, Program } from "../engine/engine.ts";
+import { inputsOf, type Graph, type GraphInput } from "../tensor/graph.ts";
+import { sizeOf } from "../tensor/shape.ts";
+
+/** Most rows, and most arithmetic, of a comparison with the reference interpreter. */
+const MOST_ROWS = 8;
+const MOST_FLOP = 2e8;
+
+/** Floating-point operations of a graph, roughly: 2mnk for a product, one for each element of anything else. */
+export const flopOf = (graph: Graph): number =>
+  graph.nodes.reduce((total, n) => {
+    if (n.op === "input" || n.op === "constant" || n.op === "literal" || n.op === "reshape") return total;
+    if (n.op !== "matmul") return total + sizeOf(n.shape);
+    const a = graph.nodes[n.inputs[0]!]!.shape;
+    return total + 2 * sizeOf(n.shape) * a[a.length - (n.attributes.transposeA ? 2 : 1)]!;
+  }, 0);
+
+/** Some rows of an array. */
+export function takeRows(array: NdArray, rows: ArrayLike<number>): NdArray {
+  const each = sizeOf(array.shape.slice(1));
+  const Kind = array.data.constructor as new (n: number) => NdArray["data"];
+  const data = new Kind(rows.length * each);
+  for (let i = 0; i < rows.length; i++) data.set(array.data.subarray(rows[i]! * each, (rows[i]! + 1) * each), i * each);
+  return { data, shape: [rows.length, ...array.shape.slice(1)] };
+}
+
+/**
+ * Compares a program with the reference interpreter on as many rows of its data, up to eight, as can be interpreted soon.
+ * @param at the program traced for a number of rows
+ * @param feed the value of an input for that number of rows
+ * @returns false where even one row is too much arithmetic, and nothing was compared
+ */
+export async function verifyOnFewRows(
+  engine: Engine,
+  rows: number,
+  at: (rows: number) => Program,
+  feed: (input: GraphInput, rows: number) => Promise<NdArray>,
+): Promise<boolean> {
+  for (let n = Math.min(MOST_ROWS, rows); n >= 1; n = Math.floor(n / 2)) {
+    const program = at(n);
+    if (flopOf(program.graph) > MOST_FLOP) continue;
+    const inputs = inputsOf(program.graph);
+    const values = await Promise.all(inputs.map((input) => feed(input, n)));
+    await engine.verify(program, Object.fromEntries(inputs.map((input, i) => [input.name, values[i]!])));
+    return true;
+  }
+  return false;
+}

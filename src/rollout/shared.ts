@@ -1,0 +1,146 @@
+import type { NdArray, Split } from "../data/dataset.ts";
+import type { Engine, Executable, Program, Range } from "../engine/engine.ts";
+import { DrmadError } from "../errors.ts";
+import type { Problem } from "../problem/problem.ts";
+import type { GraphInput } from "../tensor/graph.ts";
+import { sizeOf } from "../tensor/shape.ts";
+import type { Pace } from "./chunks.ts";
+import { takeRows, verifyOnFewRows } from "./probe.ts";
+import type { SplitName } from "./programs.ts";
+import type { Buffers, Point, RolloutOptions } from "./rollout.ts";
+import type { SweepProgram } from "./sweep.ts";
+import { hyperInputName, ROWS } from "./symbols.ts";
+
+/** A compiled program, with the means to compare it once with the reference interpreter. */
+export interface Compiled {
+  readonly program: Program;
+  readonly executable: Executable;
+  /** Compares on first use; `buffers` are the inputs it is about to run on. */
+  verify(rows: number, at: (rows: number) => Program, buffers: Buffers, point: Point): Promise<void>;
+}
+
+/** A sweep compiled: its loop, and what turns the gathered cotangents into a hypergradient. */
+export interface SweepParts {
+  readonly traced: SweepProgram;
+  readonly step: Compiled;
+  readonly finish: Compiled;
+}
+
+/** What all points of a rollout share: the engine, and everything compiled and loaded. */
+export interface Shared {
+  readonly problem: Problem;
+  readonly engine: Engine;
+  readonly options: RolloutOptions;
+  readonly pace: { readonly train: Pace; readonly backward: Pace };
+  readonly sweeps: Map<string, Promise<SweepParts>>;
+  readonly unverified: Set<string>;
+  compile(key: string, make: () => Program): Promise<Compiled>;
+  data(split: SplitName): Promise<Buffers>;
+  /** The minibatch rows of a run of steps, where there are minibatches. */
+  rowTable(range: Range): Promise<Buffers>;
+  progress(phase: "train" | "backward" | "evaluate", done: number, total: number): void;
+}
+
+export const once = <V>(map: Map<string, Promise<V>>, key: string, make: () => Promise<V>): Promise<V> => {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+};
+
+const integers = (data: Int32Array, shape: readonly number[] = []): NdArray => ({ data, shape });
+
+/** Loads the arrays that a program needs of a split under the names it gives them. */
+async function loadSplit(engine: Engine, name: SplitName, split: Split): Promise<Buffers> {
+  const entries = Object.entries(split).map(
+    async ([key, array]) => [`${name}/${key}`, await engine.load(array)] as const,
+  );
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+export function share(problem: Problem, engine: Engine, options: RolloutOptions): Shared {
+  const compiled = new Map<string, Promise<Compiled>>();
+  const data = new Map<string, Promise<Buffers>>();
+  const unverified = new Set<string>();
+
+  /** The value of an input in a comparison on a few rows. */
+  async function feed(input: GraphInput, rows: number, buffers: Buffers, point: Point): Promise<NdArray> {
+    const { name } = input;
+    if (name === "t") return integers(Int32Array.of(Math.floor(problem.steps / 2)));
+    if (name === "k") return integers(Int32Array.of(0));
+    if (name === ROWS)
+      return integers(
+        Int32Array.from({ length: rows }, (_, i) => i),
+        [1, rows],
+      );
+    const hyper = problem.hypers.tensors.find((t) => hyperInputName(t.name) === name);
+    if (hyper !== undefined) return { data: point[hyper.name]!, shape: hyper.shape };
+    const [splitName, key] = name.split("/") as [SplitName, string];
+    const split = splitName === "train" || splitName === "valid" ? problem.data[splitName] : undefined;
+    if (split !== undefined && key in split) {
+      const chosen =
+        splitName === "train" ? problem.sampler(0).slice(0, rows) : Int32Array.from({ length: rows }, (_, i) => i);
+      return takeRows(split[key]!, chosen);
+    }
+    const buffer = buffers[name];
+    if (buffer === undefined) return { data: new Float64Array(sizeOf(input.shape)), shape: input.shape };
+    const value = await engine.read(buffer);
+    return input.rows ? takeRows(value, [0]) : value;
+  }
+
+  return {
+    problem,
+    engine,
+    options,
+    pace: { train: { stepsPerSecond: undefined }, backward: { stepsPerSecond: undefined } },
+    sweeps: new Map(),
+    unverified,
+    compile: (key, make) =>
+      once(compiled, key, async () => {
+        options.onProgress?.("compile", 0, 1);
+        const program = make();
+        const executable = await engine.compile(program);
+        let pending = options.trustEngine !== true && engine.description.name !== "reference";
+        return {
+          program,
+          executable,
+          async verify(rows, at, buffers, point) {
+            if (!pending) return;
+            pending = false;
+            const compared = await verifyOnFewRows(engine, rows, at, (input, n) => feed(input, n, buffers, point));
+            if (!compared) unverified.add(program.name);
+          },
+        };
+      }),
+    data: (name) => once(data, name, () => loadSplit(engine, name, problem.data[name]!)),
+    async rowTable({ from, to }) {
+      if (problem.batch === undefined) return {};
+      const table = new Int32Array((to - from) * problem.batch);
+      for (let t = from; t < to; t++) table.set(problem.sampler(t), (t - from) * problem.batch);
+      return { [ROWS]: await engine.load(integers(table, [to - from, problem.batch])) };
+    },
+    progress(phase, done, total) {
+      options.onProgress?.(phase, done, total);
+      if (options.signal?.aborted === true) {
+        throw new DrmadError("cancelled", `stopped after ${done} of ${total} steps (${phase})`);
+      }
+    },
+  };
+}
+
+export const allFinite = (data: ArrayLike<number>): boolean => {
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i]!)) return false;
+  return true;
+};
+
+export async function readAll(
+  engine: Engine,
+  buffers: Buffers,
+  names: readonly string[],
+): Promise<Record<string, Float64Array>> {
+  const entries = names.map(
+    async (name) => [name, Float64Array.from((await engine.read(buffers[name]!)).data)] as const,
+  );
+  return Object.fromEntries(await Promise.all(entries));
+}

@@ -1,0 +1,212 @@
+import { dense, secondProduct, vjp } from "../autodiff/transform.ts";
+import { settingsAt } from "../dynamics/dynamics.ts";
+import type { Program } from "../engine/engine.ts";
+import { DrmadError } from "../errors.ts";
+import type { Problem } from "../problem/problem.ts";
+import { abs, add, equal, maximum, minimum, square, sub, where } from "../tensor/elementwise.ts";
+import { dependents, inputsOf, toGraph } from "../tensor/graph.ts";
+import { input } from "../tensor/layout.ts";
+import { min, sum } from "../tensor/reduce.ts";
+import { substitute } from "../tensor/substitute.ts";
+import { topological, type Tensor } from "../tensor/tensor.ts";
+import type { Path, PathContext } from "./path.ts";
+import {
+  hypersAt,
+  hyperSymbols,
+  PLACE,
+  STEP,
+  stateLeaves,
+  stepSymbols,
+  type HyperSymbols,
+  type StateLeaf,
+  type StepSymbols,
+} from "./symbols.ts";
+
+/** A node through which hyperparameters enter training, and where its cotangents gather. */
+export interface Entry {
+  readonly name: string;
+  readonly node: Tensor;
+  /** Cotangents of every step are kept apart, for the hyperparameter tensor with this index. */
+  readonly perStep: number | undefined;
+}
+
+export interface SweepProgram {
+  readonly program: Program;
+  /** Names of state leaves whose values the sweep reads along the path. */
+  readonly reads: readonly string[];
+  /** Whether it recovers optimiser slots from the weights of the path. */
+  readonly recovers: boolean;
+  readonly entries: readonly Entry[];
+  readonly symbols: HyperSymbols;
+}
+
+export const adjointName = (leaf: StateLeaf): string => `adjoint/${leaf.name}`;
+export const GROWTH = "adjointSquared";
+export const DIVISOR = "divisor";
+
+/**
+ * Expressions of hyperparameters alone that steps use, as large as they can be: eᵗ rather than t. The sweep gathers their
+ * cotangents; what lies between them and the hyperparameters is differentiated once, after it.
+ */
+function entriesOf(problem: Problem, symbols: HyperSymbols, step: StepSymbols): readonly Entry[] {
+  const picked = step.hypers.picked.filter((x) => x !== undefined);
+  const isHyper = new Set(symbols.raw);
+  // "fixed" depends on constants only, "hyper" on hyperparameters too, "varying" on the step.
+  const kind = new Map<Tensor, "fixed" | "hyper" | "varying">();
+  const entries = new Set<Tensor>();
+  for (const n of topological([step.loss, ...step.next])) {
+    const kinds = n.inputs.map((x) => kind.get(x)!);
+    const own = isHyper.has(n)
+      ? "hyper"
+      : n.op === "input" || n.op === "alias" || kinds.includes("varying")
+        ? "varying"
+        : kinds.includes("hyper")
+          ? "hyper"
+          : "fixed";
+    kind.set(n, own);
+    if (own !== "varying" || picked.includes(n)) continue;
+    n.inputs.forEach((x) => kind.get(x) === "hyper" && x.dtype === "float" && entries.add(x));
+  }
+  for (const y of step.next) if (kind.get(y) === "hyper") entries.add(y);
+  return [
+    ...[...entries].map((node, i) => ({ name: `entry/${i}`, node, perStep: undefined })),
+    ...step.hypers.picked.flatMap((node, i) =>
+      node === undefined ? [] : [{ name: `entry/${problem.hypers.tensors[i]!.name}`, node, perStep: i }],
+    ),
+  ];
+}
+
+/** Slots before and after the step, recovered from how the path's weights move. */
+function recovery(
+  problem: Problem,
+  symbols: HyperSymbols,
+  path: Path,
+  context: PathContext,
+): (leaf: StateLeaf, when: "before" | "after") => Tensor {
+  const { dynamics } = problem;
+  const { recover } = dynamics;
+  if (recover === undefined || path.change === undefined) {
+    throw new DrmadError(
+      "unsupported",
+      `${path.name} cannot recover the ${dynamics.slots.join(", ")} of ${dynamics.name}`,
+      {
+        hint: "Use method reverse, which stores them.",
+      },
+    );
+  }
+  const change = path.change.bind(path);
+  return (leaf, when) => {
+    const t = when === "after" ? STEP : maximum(sub(STEP, 1), 0);
+    const h = hypersAt(problem, symbols, t).tree;
+    const slots = recover.slots(change(leaf, context, t), settingsAt(dynamics, h, leaf.path, leaf.shape));
+    const recovered = slots[leaf.slot]!;
+    return when === "after" ? recovered : where(equal(STEP, 0), 0, recovered);
+  };
+}
+
+/** The smallest magnitude of the setting that recovery divides by. */
+function divisor(problem: Problem, h: unknown): Tensor {
+  const { dynamics } = problem;
+  return problem.weights
+    .map(({ path, shape }) => min(abs(settingsAt(dynamics, h, path, shape)[dynamics.recover!.divisor]!)))
+    .reduce((a, b) => minimum(a, b));
+}
+
+/**
+ * The adjoint of one training step at the path's state, as a backward loop:
+ *
+ *     (dw, ds, u, dλ) += (∂Φ/∂(w, s, g, λ))ᵀ (dw, ds)      g = ∇w L held apart
+ *     dw += ∂w⟨g, u⟩,  dλ += ∂λ⟨g, u⟩                       one pass, forward over reverse
+ */
+export function sweepProgram(problem: Problem, path: Path, length?: number): SweepProgram {
+  const leaves = stateLeaves(problem);
+  const symbols = hyperSymbols(problem);
+  const context: PathContext = {
+    t: STEP,
+    k: PLACE,
+    input: (name, shape, options) => input(name, shape, "float", options),
+  };
+  const recovered: StateLeaf[] = [];
+  const step = stepSymbols(
+    problem,
+    symbols,
+    (leaf) => {
+      const known = path.state(leaf, context);
+      if (known !== undefined) return known;
+      recovered.push(leaf);
+      return input(`unknown/${leaf.name}`, leaf.shape);
+    },
+    length,
+  );
+  const entries = entriesOf(problem, symbols, step);
+  const adjoint = leaves.map((leaf) => input(adjointName(leaf), leaf.shape));
+  const nodes = entries.map((entry) => entry.node);
+  const n = problem.weights.length;
+  const weights = step.state.slice(0, n);
+
+  const pulled = vjp(step.next, [...step.state, ...step.gradients, ...nodes], adjoint);
+  const u = pulled.slice(leaves.length, leaves.length + n);
+  const second = secondProduct(step.loss, weights, u, [...weights, ...nodes]);
+
+  const before = leaves.map((leaf, i) => {
+    const around = dense(pulled[i]!, adjoint[i]!);
+    const through = i < n ? second[i] : null;
+    return { leaf, value: through ? add(around, through) : around };
+  });
+  const gathered = entries.map((entry, i) => {
+    const direct = pulled[leaves.length + n + i];
+    const mixed = second[n + i];
+    const total = direct && mixed ? add(direct, mixed) : (direct ?? mixed ?? null);
+    return { entry, value: dense(total, entry.node) };
+  });
+  const outputs: Record<string, Tensor> = {};
+  const carry: Record<string, string> = {};
+  const scan: string[] = [GROWTH];
+  for (const { leaf, value } of before) {
+    carry[adjointName(leaf)] = `next/${adjointName(leaf)}`;
+    outputs[`next/${adjointName(leaf)}`] = value;
+  }
+  for (const { entry, value } of gathered) {
+    outputs[`next/${entry.name}`] =
+      entry.perStep === undefined ? add(input(entry.name, entry.node.shape), value) : value;
+    if (entry.perStep === undefined) carry[entry.name] = `next/${entry.name}`;
+    else scan.push(`next/${entry.name}`);
+  }
+  outputs[GROWTH] = before
+    .slice(0, n)
+    .map(({ value }) => sum(square(value)))
+    .reduce((a, b) => add(a, b));
+
+  let graph = toGraph(outputs);
+  // Slots that the sweep really reads, before or after the step, come from the movement of the path's weights.
+  let recovers = false;
+  if (
+    recovered.length > 0 &&
+    dependents(graph, new Set(recovered.map((leaf) => `unknown/${leaf.name}`))).some(Boolean)
+  ) {
+    recovers = true;
+    const recover = recovery(problem, symbols, path, context);
+    const known = new Map<Tensor, Tensor>();
+    leaves.forEach((leaf, i) => {
+      if (!recovered.includes(leaf)) return;
+      known.set(step.state[i]!, recover(leaf, "before"));
+      known.set(step.next[i]!, recover(leaf, "after"));
+    });
+    outputs[DIVISOR] = divisor(problem, step.hypers.tree);
+    scan.push(DIVISOR);
+    const names = Object.keys(outputs);
+    const replaced = substitute(Object.values(outputs), known);
+    graph = toGraph(Object.fromEntries(names.map((name, i) => [name, replaced[i]!])));
+  }
+  const used = new Set(inputsOf(graph).map((i) => i.name));
+  return {
+    program: { name: `${path.name} sweep`, graph, loop: { carry, scan, direction: "backward" } },
+    reads: leaves.filter((leaf) => used.has(storedName(leaf))).map((leaf) => leaf.name),
+    recovers,
+    entries,
+    symbols,
+  };
+}
+
+/** The table of a state leaf's values at every step of a run. */
+export const storedName = (leaf: { readonly name: string }): string => `stored/${leaf.name}`;
