@@ -6,10 +6,16 @@ import type { Precision, Program } from "./engine.ts";
 import { evaluateAll, type Values } from "./reference/evaluate.ts";
 import { toValues } from "./reference/engine.ts";
 
-/** Largest accepted ‖a − b‖ / ‖b‖, and unit roundoff, by precision. */
-const TOLERANCE: Record<Precision, { readonly relative: number; readonly roundoff: number }> = {
-  float32: { relative: 1e-4, roundoff: 2 ** -24 },
-  float64: { relative: 1e-10, roundoff: 2 ** -53 },
+interface Tolerance {
+  readonly relative: number;
+  readonly roundoff: number;
+  readonly largest: number;
+}
+
+/** Largest accepted ‖a − b‖ / ‖b‖, unit roundoff, and largest number, by precision. */
+const TOLERANCE: Record<Precision, Tolerance> = {
+  float32: { relative: 1e-4, roundoff: 2 ** -24, largest: (2 - 2 ** -23) * 2 ** 127 },
+  float64: { relative: 1e-10, roundoff: 2 ** -53, largest: Number.MAX_VALUE },
 };
 
 /** Runs a probe on the engine under test. */
@@ -22,8 +28,8 @@ const norm = (data: ArrayLike<number>): number => {
 };
 
 /** An absolute floor from the operands' scale: a result that cancels cannot be better than its operands' rounding. */
-function floorOf(n: GraphNode, values: readonly Values[], roundoff: number): number {
-  const norms = n.inputs.map((i) => norm(values[i]!.data));
+function floorOf(n: GraphNode, values: readonly Values[], { roundoff, largest }: Tolerance): number {
+  const norms = n.inputs.map((i) => norm(values[i]!.data.filter((v) => Math.abs(v) <= largest)));
   const scale = n.op === "matmul" ? norms.reduce((p, x) => p * x, 1) : norms.reduce((s, x) => s + x, 0);
   return 64 * roundoff * scale;
 }
@@ -43,19 +49,22 @@ function differenceAt(
   values: readonly Values[],
   precision: Precision,
 ): Difference | undefined {
-  const { relative, roundoff } = TOLERANCE[precision];
-  const deltas = Float64Array.from(want.data, (w, i) =>
-    Object.is(w, got.data[i]) || w === got.data[i] ? 0 : w - got.data[i]!,
-  );
-  const size = norm(deltas);
-  if (size <= relative * norm(want.data) + floorOf(node, values, roundoff)) return undefined;
+  const tolerance = TOLERANCE[precision];
   // Both beyond what the precision holds: overflow is a property of the run, not a fault of the engine.
-  if (want.data.some((w) => !Number.isFinite(w)) && got.data.some((g) => !Number.isFinite(g))) return undefined;
+  const beyond = (v: number): boolean => !(Math.abs(v) <= tolerance.largest);
+  const deltas = Float64Array.from(want.data, (w, i) => {
+    const g = got.data[i]!;
+    return w === g || (beyond(w) && beyond(g)) ? 0 : w - g;
+  });
+  const size = norm(deltas);
+  const scale = norm(want.data.filter((w) => !beyond(w)));
+  if (size <= tolerance.relative * scale + floorOf(node, values, tolerance)) return undefined;
   let worst = 0;
   deltas.forEach((d, i) => {
-    if (!(Math.abs(d) <= Math.abs(deltas[worst]!))) worst = i;
+    const largest = deltas[worst]!;
+    if (!Number.isNaN(largest) && !(Math.abs(d) <= Math.abs(largest))) worst = i;
   });
-  return { node, relative: size / norm(want.data), native: got.data[worst]!, reference: want.data[worst]! };
+  return { node, relative: size / scale, native: got.data[worst]!, reference: want.data[worst]! };
 }
 
 async function firstDifference(

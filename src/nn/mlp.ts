@@ -34,7 +34,7 @@ export function mlp(sizes: readonly number[], options: MlpOptions = {}): readonl
   });
 }
 
-const ACTIVATIONS = { tanh, relu } as const;
+const ACTIVATIONS: { readonly tanh: (x: Tensor) => Tensor; readonly relu: (x: Tensor) => Tensor } = { tanh: tanh, relu: relu };
 
 /** Outputs of an MLP, before any softmax: x [n, inputs] → [n, outputs]. */
 export function forward(

@@ -28,7 +28,7 @@ export function toModel(
 }
 
 function plainModel(graph: Graph, precision: Precision): ReturnType<typeof toModel> {
-  const main = new Scope("m");
+  const main = new Scope("main:");
   const output = lower(
     graph,
     precision,
@@ -59,8 +59,8 @@ function loopModel(graph: Graph, loop: Loop, precision: Precision): ReturnType<t
   const carried = Object.entries(loop.carry);
   const inLoop = new Set([...Object.keys(loop.carry), "t", "k"]);
   const varying = dependents(graph, inLoop);
-  const main = new Scope("m");
-  const body = new Scope("b");
+  const main = new Scope("main:");
+  const body = new Scope("body:");
 
   const step = body.emit("Cast", ["loop:i"], { to: 6 });
   const t =
