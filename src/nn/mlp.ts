@@ -7,10 +7,10 @@ import { isTensor, type Tensor } from "../tensor/tensor.ts";
 import { leavesOf } from "../tensor/tree.ts";
 
 /** A fully connected layer: weights W of shape [inputs, units], biases b of shape [units]. */
-export interface Layer<L> {
+export type Layer<L> = {
   readonly W: L;
   readonly b: L;
-}
+};
 
 export interface MlpOptions {
   /** Standard deviation of all initial weights and biases; without it, weights have 1/√inputs and biases are 0. */
@@ -34,7 +34,10 @@ export function mlp(sizes: readonly number[], options: MlpOptions = {}): readonl
   });
 }
 
-const ACTIVATIONS: { readonly tanh: (x: Tensor) => Tensor; readonly relu: (x: Tensor) => Tensor } = { tanh: tanh, relu: relu };
+const ACTIVATIONS: { readonly tanh: (x: Tensor) => Tensor; readonly relu: (x: Tensor) => Tensor } = {
+  tanh: tanh,
+  relu: relu,
+};
 
 /** Outputs of an MLP, before any softmax: x [n, inputs] → [n, outputs]. */
 export function forward(

@@ -18,30 +18,42 @@ export interface Transform {
   /** The open interval of natural values. */
   readonly interval: readonly [number, number];
   natural(u: Tensor): Tensor;
+  /** The same map for one number. */
+  value(u: number): number;
+  /** Its inverse. */
   unconstrained(value: number): number;
 }
 
 export type TransformName = "identity" | "log" | "softplus" | "logit";
 
+const logistic = (u: number): number => 1 / (1 + Math.exp(-u));
 const logit = (p: number): number => Math.log(p) - Math.log1p(-p);
 
 const NAMED: Record<TransformName, Transform> = {
-  identity: { name: "identity", interval: [-Infinity, Infinity], natural: (u) => u, unconstrained: (x) => x },
-  log: { name: "log", interval: [0, Infinity], natural: exp, unconstrained: Math.log },
+  identity: {
+    name: "identity",
+    interval: [-Infinity, Infinity],
+    natural: (u) => u,
+    value: (u) => u,
+    unconstrained: (x) => x,
+  },
+  log: { name: "log", interval: [0, Infinity], natural: exp, value: Math.exp, unconstrained: Math.log },
   softplus: {
     name: "softplus",
     interval: [0, Infinity],
     natural: softplus,
+    value: (u) => Math.max(u, 0) + Math.log1p(Math.exp(-Math.abs(u))),
     // log(eˣ − 1) without overflow
     unconstrained: (x) => x + Math.log(-Math.expm1(-x)),
   },
-  logit: { name: "logit", interval: [0, 1], natural: sigmoid, unconstrained: logit },
+  logit: { name: "logit", interval: [0, 1], natural: sigmoid, value: logistic, unconstrained: logit },
 };
 
 const bounded = (low: number, high: number): Transform => ({
   name: `bounds(${low}, ${high})`,
   interval: [low, high],
   natural: (u) => add(low, mul(high - low, sigmoid(u))),
+  value: (u) => low + (high - low) * logistic(u),
   unconstrained: (x) => logit((x - low) / (high - low)),
 });
 

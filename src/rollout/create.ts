@@ -6,8 +6,8 @@ import { inChunks } from "./chunks.ts";
 import { checkEveryHyperIsUsed, evaluateProgram, outerProgram, startProgram, trainProgram } from "./programs.ts";
 import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
-import { allFinite, once, readAll, share, type Shared } from "./shared.ts";
-import { hyperInputName, stateLeaves } from "./symbols.ts";
+import { allFinite, readAll, share, type Shared } from "./shared.ts";
+import { stateLeaves } from "./symbols.ts";
 
 /** Kept tensors of one chunk are stacked in one piece, so their bytes bound a chunk. */
 const KEPT_BYTES_A_CHUNK = 16e6;
@@ -25,14 +25,7 @@ export function createRollout(problem: Problem, engine: Engine, options: Rollout
 function bind(shared: Shared, point: Point): Rollout {
   const { problem, engine } = shared;
   const leaves = stateLeaves(problem);
-  const loaded = new Map<string, Promise<Buffers>>();
-  const hyper = (): Promise<Buffers> =>
-    once(loaded, "hyper", async () => {
-      const entries = problem.hypers.tensors.map(
-        async ({ name, shape }) => [hyperInputName(name), await engine.load({ data: point[name]!, shape })] as const,
-      );
-      return Object.fromEntries(await Promise.all(entries));
-    });
+  const hyper = (): Promise<Buffers> => shared.hyper(point);
   const free = (...groups: readonly Buffers[]): void => engine.free(groups.flatMap((group) => Object.values(group)));
   const smallest = problem.weights.reduce((a, b) => (sizeOf(b.shape) < sizeOf(a.shape) ? b : a));
 
@@ -45,10 +38,7 @@ function bind(shared: Shared, point: Point): Rollout {
     get unverified() {
       return [...shared.unverified];
     },
-    at: (other) => {
-      void hyper().then((buffers) => free(buffers));
-      return bind(shared, other);
-    },
+    at: (other) => bind(shared, other),
 
     async start() {
       const { executable } = await shared.compile("start", () => startProgram(problem));

@@ -36,6 +36,8 @@ export interface Shared {
   readonly unverified: Set<string>;
   compile(key: string, make: () => Program): Promise<Compiled>;
   data(split: SplitName): Promise<Buffers>;
+  /** Hyperparameters at a point. One point is held at a time; another one takes its place. */
+  hyper(point: Point): Promise<Buffers>;
   /** The minibatch rows of a run of steps, where there are minibatches. */
   rowTable(range: Range): Promise<Buffers>;
   progress(phase: "train" | "backward" | "evaluate", done: number, total: number): void;
@@ -63,6 +65,14 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
   const compiled = new Map<string, Promise<Compiled>>();
   const data = new Map<string, Promise<Buffers>>();
   const unverified = new Set<string>();
+  let held: { readonly point: Point; readonly buffers: Promise<Buffers> } | undefined;
+
+  async function loadPoint(point: Point): Promise<Buffers> {
+    const entries = problem.hypers.tensors.map(
+      async ({ name, shape }) => [hyperInputName(name), await engine.load({ data: point[name]!, shape })] as const,
+    );
+    return Object.fromEntries(await Promise.all(entries));
+  }
 
   /** The value of an input in a comparison on a few rows. */
   async function feed(input: GraphInput, rows: number, buffers: Buffers, point: Point): Promise<NdArray> {
@@ -114,6 +124,14 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
         };
       }),
     data: (name) => once(data, name, () => loadSplit(engine, name, problem.data[name]!)),
+    async hyper(point) {
+      if (held?.point !== point) {
+        const before = held;
+        held = { point, buffers: loadPoint(point) };
+        if (before !== undefined) engine.free(Object.values(await before.buffers));
+      }
+      return held.buffers;
+    },
     async rowTable({ from, to }) {
       if (problem.batch === undefined) return {};
       const table = new Int32Array((to - from) * problem.batch);

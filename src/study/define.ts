@@ -11,6 +11,8 @@ export interface TuneDefaults {
   readonly method?: Method;
 }
 
+export type DefinedExperiment = Experiment<TuneDefaults>;
+
 /**
  * States an experiment: data, weights, hyperparameters, the inner loss and how it is trained on, the outer loss, metrics.
  * Losses are traced, not run: pure functions of tensors, written with `ops` and `nn`.
@@ -19,7 +21,7 @@ export function defineExperiment<
   const P extends Parameters,
   const H extends Readonly<Record<string, Hyper>>,
   S extends Split,
->(spec: ExperimentSpec<P, H, S> & TuneDefaults): Experiment<TuneDefaults> {
+>(spec: ExperimentSpec<P, H, S> & TuneDefaults): DefinedExperiment {
   const { outer, method } = spec;
   return makeExperiment(spec as unknown as AnySpec, {
     ...(outer === undefined ? {} : { outer }),

@@ -1,0 +1,158 @@
+import { dot, mapCoordinates, normOf, type Coordinates } from "../outer/optimizer.ts";
+import { normal, substream } from "../data/random.ts";
+import type { Rollout } from "../rollout/rollout.ts";
+import { moved, requireFloat64, valueAt } from "./finite-difference.ts";
+import type { Method } from "./method.ts";
+
+/** One central difference along a direction. */
+export interface Difference {
+  readonly step: number;
+  readonly numeric: number;
+  /** |numeric − ⟨gradient, direction⟩| / |⟨gradient, direction⟩| */
+  readonly error: number;
+}
+
+export interface DirectionCheck {
+  readonly direction: string;
+  /** ⟨gradient, direction⟩: the slope that the method claims. */
+  readonly slope: number;
+  /** By halving steps. */
+  readonly differences: readonly Difference[];
+  readonly best: Difference;
+  /** Relative error that the rounding of the loss alone can cause at the best step. */
+  readonly roundingFloor: number;
+  /** Median factor by which the error falls when the step is halved, above the rounding floor; about 4 for a right gradient. */
+  readonly fall: number | undefined;
+  readonly passed: boolean;
+}
+
+export interface GradientCheck {
+  readonly method: string;
+  readonly exact: boolean;
+  /** Whether two runs at the same point gave the same loss, bit for bit. */
+  readonly deterministic: boolean;
+  readonly value: number;
+  readonly growth: number;
+  readonly gradientNorm: number;
+  readonly directions: readonly DirectionCheck[];
+  readonly passed: boolean;
+}
+
+export interface CheckOptions {
+  /** Random unit directions besides the normalised gradient. */
+  readonly directions?: number;
+  readonly seed?: number;
+  /** Relative error to reach, unless rounding forbids it. */
+  readonly tolerance?: number;
+  /** Called after every pair of training runs. */
+  readonly onDifference?: (direction: string, difference: Difference) => void;
+}
+
+const FIRST_STEP = 2 ** -4;
+const MOST_HALVINGS = 16;
+
+const unit = (direction: Coordinates): Coordinates => {
+  const norm = normOf(direction);
+  return mapCoordinates(direction, (v) => v / norm);
+};
+
+/**
+ * How much the loss moves by rounding alone: the largest deviation from a straight line over steps so small that only
+ * rounding is left. Training can amplify rounding, so it is measured, not assumed.
+ */
+async function roundingNoise(rollout: Rollout, direction: Coordinates, slope: number): Promise<number> {
+  let noise = 0;
+  for (const h of [1e-10, 3e-11]) {
+    const difference =
+      (await valueAt(rollout.at(moved(rollout.point, direction, h)))) -
+      (await valueAt(rollout.at(moved(rollout.point, direction, -h))));
+    noise = Math.max(noise, Math.abs(difference - 2 * h * slope));
+  }
+  return noise;
+}
+
+async function checkDirection(
+  rollout: Rollout,
+  name: string,
+  direction: Coordinates,
+  slope: number,
+  options: CheckOptions,
+): Promise<DirectionCheck> {
+  const tolerance = options.tolerance ?? 1e-6;
+  const noise = await roundingNoise(rollout, direction, slope);
+  const differences: Difference[] = [];
+  let best: Difference | undefined;
+  for (let i = 0; i <= MOST_HALVINGS; i++) {
+    const step = FIRST_STEP / 2 ** i;
+    const above = await valueAt(rollout.at(moved(rollout.point, direction, step)));
+    const below = await valueAt(rollout.at(moved(rollout.point, direction, -step)));
+    const numeric = (above - below) / (2 * step);
+    const difference = {
+      step,
+      numeric,
+      error: Math.abs(numeric - slope) / Math.max(Math.abs(slope), Number.MIN_VALUE),
+    };
+    differences.push(difference);
+    options.onDifference?.(name, difference);
+    if (best === undefined || difference.error < best.error) best = difference;
+    // Past its floor the error only wanders: three steps in a row that bring nothing better end the search.
+    if (differences.slice(-3).every((d) => d.error > best!.error) && best.error < 1e-3) break;
+  }
+  const floorAt = (step: number): number => noise / (2 * step * Math.max(Math.abs(slope), Number.MIN_VALUE));
+  const falls = differences.flatMap((d, i) => {
+    const next = differences[i + 1];
+    // Where the error is still large the expansion has not begun; near the floor it is rounding.
+    const usable = next !== undefined && d.error < 0.1 && next.error > 10 * floorAt(next.step);
+    return usable ? [d.error / next.error] : [];
+  });
+  falls.sort((a, b) => a - b);
+  const roundingFloor = floorAt(best!.step);
+  return {
+    direction: name,
+    slope,
+    differences,
+    best: best!,
+    roundingFloor,
+    fall: falls.length === 0 ? undefined : falls[Math.floor(falls.length / 2)],
+    passed: best!.error <= Math.max(tolerance, 4 * roundingFloor),
+  };
+}
+
+/**
+ * Compares a method's hypergradient with central differences in float64, along the normalised gradient and random unit
+ * directions, with steps by halving. The error of a right gradient falls about fourfold for each halving until rounding
+ * takes over. Two training runs for each difference, and four for each direction's rounding.
+ *
+ * @throws DrmadError unsupported in float32; non-finite where a run diverges
+ */
+export async function checkHypergradient(
+  rollout: Rollout,
+  method: Method,
+  options: CheckOptions = {},
+): Promise<GradientCheck> {
+  requireFloat64(rollout);
+  const { final, gradient, growth, value } = await method.run(rollout);
+  rollout.free(final);
+  const deterministic = (await valueAt(rollout)) === value;
+  const gradientNorm = normOf(gradient);
+  const directions: { name: string; direction: Coordinates }[] =
+    gradientNorm > 0 ? [{ name: "gradient", direction: unit(gradient) }] : [];
+  for (let i = 0; i < (options.directions ?? 2); i++) {
+    const next = substream(options.seed ?? 0, "direction", i);
+    directions.push({ name: `random ${i + 1}`, direction: unit(mapCoordinates(gradient, () => normal(next))) });
+  }
+  const checks: DirectionCheck[] = [];
+  for (const { name, direction } of directions) {
+    checks.push(await checkDirection(rollout, name, direction, dot(gradient, direction), options));
+  }
+  return {
+    method: method.name,
+    exact: method.exact,
+    deterministic,
+    value,
+    growth,
+    gradientNorm,
+    directions: checks,
+    passed: deterministic && checks.every((c) => c.passed),
+  };
+}

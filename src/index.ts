@@ -1,0 +1,35 @@
+/** Hypergradients: the gradient of a validation loss, after a whole training run, in everything the run depended on. */
+
+// State an experiment.
+export { defineExperiment, type DefinedExperiment } from "./study/define.ts";
+export { hyper } from "./problem/hyper.ts";
+export * as nn from "./nn/nn.ts";
+export * as ops from "./tensor/ops.ts";
+export type { Tensor } from "./tensor/tensor.ts";
+
+// Data.
+export { digits } from "./data/digits.ts";
+export { mnist } from "./data/mnist.ts";
+export { parseIdx } from "./data/idx.ts";
+export type { Dataset, NdArray, Split } from "./data/dataset.ts";
+
+// How training moves.
+export { momentum } from "./dynamics/momentum.ts";
+export { sgd } from "./dynamics/sgd.ts";
+export type { Dynamics, Setting } from "./dynamics/dynamics.ts";
+
+// Ways to a hypergradient.
+export { drmad } from "./hypergradient/drmad.ts";
+export { finiteDifference } from "./hypergradient/finite-difference.ts";
+export { reverse } from "./hypergradient/reverse.ts";
+export type { Hypergradient, Method } from "./hypergradient/method.ts";
+
+// Use them.
+export { checkExperiment } from "./study/check.ts";
+export { hypergradient, type HypergradientResult } from "./study/hypergradient.ts";
+export { tune, type TuneOptions } from "./study/tune.ts";
+export type { TuneEvent, TuneResult } from "./study/events.ts";
+export * as outer from "./outer/outer.ts";
+export { decodeSafetensors, encodeSafetensors } from "./store/safetensors.ts";
+
+export { DrmadError, type ErrorCode } from "./errors.ts";

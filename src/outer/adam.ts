@@ -1,0 +1,39 @@
+import { mapCoordinates, positiveRate, type Coordinates, type OuterOptimizer } from "./optimizer.ts";
+
+export interface AdamOptions {
+  readonly rate: number;
+  /** β₁ */
+  readonly first?: number;
+  /** β₂ */
+  readonly second?: number;
+  readonly epsilon?: number;
+}
+
+export interface AdamState {
+  readonly step: number;
+  readonly mean: Coordinates;
+  readonly square: Coordinates;
+}
+
+/**
+ * m ← β₁m + (1−β₁)g,  s ← β₂s + (1−β₂)g²,  u ← u − α · m/(1−β₁ᵏ) / (√(s/(1−β₂ᵏ)) + ε) at the k-th update.
+ *
+ * A zero gradient moves nothing. Source: Kingma and Ba 2015, algorithm 1.
+ */
+export function adam({ rate, first = 0.9, second = 0.999, epsilon = 1e-8 }: AdamOptions): OuterOptimizer<AdamState> {
+  positiveRate("adam", rate);
+  return {
+    name: `adam(${rate})`,
+    init: (point) => ({ step: 0, mean: mapCoordinates(point, () => 0), square: mapCoordinates(point, () => 0) }),
+    update(gradient, state) {
+      const step = state.step + 1;
+      const mean = mapCoordinates(state.mean, (m, name, i) => first * m + (1 - first) * gradient[name]![i]!);
+      const square = mapCoordinates(state.square, (s, name, i) => second * s + (1 - second) * gradient[name]![i]! ** 2);
+      const change = mapCoordinates(mean, (m, name, i) => {
+        const spread = Math.sqrt(square[name]![i]! / (1 - second ** step));
+        return (-rate * m) / (1 - first ** step) / (spread + epsilon);
+      });
+      return { change, state: { step, mean, square } };
+    },
+  };
+}

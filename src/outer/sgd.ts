@@ -1,0 +1,11 @@
+import { mapCoordinates, positiveRate, type OuterOptimizer } from "./optimizer.ts";
+
+/** u ← u − α g. Steps are as long as the gradient is: choose α with that in mind. */
+export const sgd = ({ rate }: { readonly rate: number }): OuterOptimizer<null> => {
+  positiveRate("sgd", rate);
+  return {
+    name: `sgd(${rate})`,
+    init: () => null,
+    update: (gradient, state) => ({ change: mapCoordinates(gradient, (g) => -rate * g), state }),
+  };
+};

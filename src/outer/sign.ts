@@ -1,0 +1,16 @@
+import { mapCoordinates, positiveRate, type OuterOptimizer } from "./optimizer.ts";
+
+/**
+ * u ← u − α·sign(g): every coordinate moves by the same amount. It needs no sensible length of the gradient, and does not
+ * converge by itself: steps stay α.
+ *
+ * Source: Maclaurin et al. 2015 and Fu et al. 2016, who tune penalties with it.
+ */
+export const sign = ({ rate }: { readonly rate: number }): OuterOptimizer<null> => {
+  positiveRate("sign", rate);
+  return {
+    name: `sign(${rate})`,
+    init: () => null,
+    update: (gradient, state) => ({ change: mapCoordinates(gradient, (g) => -rate * Math.sign(g)), state }),
+  };
+};

@@ -1,0 +1,23 @@
+import { checkHypergradient, type CheckOptions, type GradientCheck } from "../hypergradient/check.ts";
+import type { Method } from "../hypergradient/method.ts";
+import { reverse } from "../hypergradient/reverse.ts";
+import type { Experiment } from "../problem/experiment.ts";
+import type { TuneDefaults } from "./define.ts";
+import { openSession, type SessionOptions } from "./session.ts";
+
+/**
+ * Checks an experiment's hypergradient against central differences in float64; see `checkHypergradient`.
+ * An approximate method is not expected to pass: it is measured.
+ */
+export async function checkExperiment(
+  experiment: Experiment,
+  options: Omit<SessionOptions, "precision"> & CheckOptions & { readonly method?: Method } = {},
+): Promise<GradientCheck> {
+  const session = await openSession(experiment, { ...options, precision: "float64" });
+  try {
+    const method = options.method ?? (experiment.options as TuneDefaults).method ?? reverse();
+    return await checkHypergradient(session.rollout, method, options);
+  } finally {
+    await session.close();
+  }
+}

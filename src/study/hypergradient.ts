@@ -1,0 +1,44 @@
+import { DrmadError } from "../errors.ts";
+import type { Method } from "../hypergradient/method.ts";
+import type { Experiment } from "../problem/experiment.ts";
+import { openSession, type SessionOptions } from "./session.ts";
+
+/** A hypergradient, or why there is none: a diverged run gives an outcome, never a NaN. */
+export type HypergradientResult =
+  | {
+      readonly outcome: "ok";
+      /** The outer loss after training. */
+      readonly value: number;
+      /** df/du for the unconstrained coordinates u of every hyperparameter tensor, row-major. */
+      readonly gradient: Readonly<Record<string, Float64Array>>;
+      /** ∂f/∂u at fixed weights. */
+      readonly direct: Readonly<Record<string, Float64Array>>;
+      /** max over t of ‖dw_t‖ / ‖dw_T‖. */
+      readonly growth: number;
+      readonly seconds: number;
+    }
+  | { readonly outcome: "non-finite"; readonly message: string };
+
+/**
+ * The hypergradient of an experiment at its starting hyperparameters, by one method.
+ * @throws DrmadError for everything but divergence
+ */
+export async function hypergradient(
+  experiment: Experiment,
+  method: Method,
+  options: SessionOptions = {},
+): Promise<HypergradientResult> {
+  const session = await openSession(experiment, options);
+  try {
+    const begin = performance.now();
+    const { final, ...result } = await method.run(session.rollout);
+    session.rollout.free(final);
+    return { outcome: "ok", ...result, seconds: (performance.now() - begin) / 1000 };
+  } catch (error) {
+    if (error instanceof DrmadError && error.code === "non-finite")
+      return { outcome: "non-finite", message: error.message };
+    throw error;
+  } finally {
+    await session.close();
+  }
+}
