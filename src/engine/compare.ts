@@ -18,7 +18,7 @@ const TOLERANCE: Record<Precision, Tolerance> = {
   float64: { relative: 1e-10, roundoff: 2 ** -53, largest: Number.MAX_VALUE },
 };
 
-/** Runs a probe on the engine under test. */
+/** Runs a program's graph once on the engine under test, without its loop. */
 export type Runner = (probe: Program, feeds: Readonly<Record<string, NdArray>>) => Promise<Record<string, NdArray>>;
 
 const norm = (data: ArrayLike<number>): number => {
@@ -73,9 +73,8 @@ async function firstDifference(
   precision: Precision,
   run: Runner,
 ): Promise<Difference | undefined> {
-  const plain: Program = { name: program.name, graph: program.graph };
   const values = evaluateAll(program.graph, mapValues(feeds, toValues));
-  const got = await run(plain, feeds);
+  const got = await run(program, feeds);
   const wrong = Object.entries(program.graph.outputs).some(
     ([name, at]) => differenceAt(program.graph.nodes[at]!, got[name]!, values[at]!, values, precision) !== undefined,
   );
@@ -85,7 +84,7 @@ async function firstDifference(
     nodes: program.graph.nodes,
     outputs: Object.fromEntries(program.graph.nodes.map((_, i) => [String(i), i])),
   };
-  const all = await run({ name: program.name, graph: everything }, feeds);
+  const all = await run({ ...program, graph: everything }, feeds);
   for (const [i, node] of program.graph.nodes.entries()) {
     const found = differenceAt(node, all[String(i)]!, values[i]!, values, precision);
     if (found !== undefined) return found;

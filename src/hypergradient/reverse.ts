@@ -1,12 +1,17 @@
 import { gather } from "../tensor/layout.ts";
-import type { Path } from "../rollout/path.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Path, PathContext } from "../rollout/path.ts";
 import type { Method } from "./method.ts";
+
+const stored = (name: string, shape: readonly number[], { k, input }: PathContext): Tensor =>
+  gather(input(`stored/${name}`, [1, ...shape], { rows: true }), k);
 
 /** The true trajectory, read from tables with a row for every step. */
 export const storedPath = (steps: number): Path => ({
   name: "stored",
   length: steps,
-  state: (leaf, { k, input }) => gather(input(`stored/${leaf.name}`, [1, ...leaf.shape], { rows: true }), k),
+  state: (leaf, context) => stored(leaf.name, leaf.shape, context),
+  product: stored,
 });
 
 /**
@@ -15,7 +20,7 @@ export const storedPath = (steps: number): Path => ({
  *     (dw, ds)_t = (∂Φ_t/∂(w, s))ᵀ (dw, ds)_{t+1},   dλ = ∂f/∂λ + Σ_t (∂Φ_t/∂λ)ᵀ (dw, ds)_{t+1}
  *
  * Right wherever it fits in memory: T·P numbers, where P counts the weights, and the optimiser's slots too when a rate or
- * decay is a hyperparameter. Cost: training once, and about twice that again for the sweep.
+ * decay is a hyperparameter; the layers' small outputs are kept as well, up to half as much again. Cost: training once, and about twice that again for the sweep.
  *
  * Source: Domke 2012; Maclaurin, Duvenaud, Adams 2015, algorithm 2 (in the order of their code).
  */

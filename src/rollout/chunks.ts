@@ -8,6 +8,9 @@ export interface Pace {
 const SECONDS_A_CHUNK = 0.2;
 const FIRST_CHUNK = 16;
 
+/** Lengths that recur let the engine use the memory of one chunk's results again for another's. */
+const powerOfTwo = (x: number): number => (Number.isFinite(x) ? 2 ** Math.floor(Math.log2(Math.max(1, x))) : x);
+
 /**
  * Runs a range in pieces, so that progress can be shown and a cancellation heeded between them. The pieces' lengths have
  * no influence on any result.
@@ -22,7 +25,7 @@ export async function inChunks(
   let done = 0;
   const total = range.to - range.from;
   while (done < total) {
-    const wanted = pace.stepsPerSecond === undefined ? FIRST_CHUNK : Math.round(pace.stepsPerSecond * SECONDS_A_CHUNK);
+    const wanted = pace.stepsPerSecond === undefined ? FIRST_CHUNK : powerOfTwo(pace.stepsPerSecond * SECONDS_A_CHUNK);
     const length = Math.max(1, Math.min(wanted, most, total - done));
     const chunk =
       direction === "forward"

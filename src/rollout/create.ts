@@ -61,9 +61,9 @@ function bind(shared: Shared, point: Point): Rollout {
     async train(start, keep = []) {
       const compiled = await shared.compile(`train ${keep.join()}`, () => trainProgram(problem, keep));
       const constant = { ...(await hyper()), ...(await shared.data("train")) };
-      const bytes =
-        leaves.filter((leaf) => keep.includes(leaf.name)).reduce((n, leaf) => n + sizeOf(leaf.shape), 0) * 4;
-      const most = keep.length === 0 ? Infinity : Math.max(1, Math.floor(KEPT_BYTES_A_CHUNK / bytes));
+      const { nodes, outputs } = compiled.program.graph;
+      const bytes = keep.reduce((n, name) => n + 4 * sizeOf(nodes[outputs[`kept/${name}`]!]!.shape), 0);
+      const most = bytes === 0 ? Infinity : Math.max(1, Math.floor(KEPT_BYTES_A_CHUNK / bytes));
       await compiled.verify(
         problem.batch ?? rowsOf(problem.data.train),
         (n) => trainProgram(problem, keep, n),

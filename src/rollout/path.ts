@@ -20,6 +20,11 @@ export interface Path {
   readonly length: number;
   /** The state before step t. A path may know weights only, and leave the optimiser's slots to be recovered. */
   state(leaf: StateLeaf, context: PathContext): Tensor | undefined;
+  /**
+   * The value of a large matrix product of the training step, for paths that can keep those too; the sweep then need not
+   * compute it again.
+   */
+  product?(name: string, shape: readonly number[], context: PathContext): Tensor;
   /** w_{t+1} − w_t of one training step, for paths that leave slots to be recovered. */
   change?(leaf: StateLeaf, context: PathContext, t: Tensor): Tensor;
 }

@@ -12,6 +12,7 @@ import {
   hyperInputName,
   hyperSymbols,
   initialSymbols,
+  productsOf,
   splitInputs,
   stateLeaves,
   stepSymbols,
@@ -37,20 +38,22 @@ export function startProgram(problem: Problem): Program {
   };
 }
 
-/** T steps of training as a forward loop; the named state leaves are kept for every step, as they are before it. */
+/** T steps of training as a forward loop; the named state leaves and products are kept for every step, as they are before it. */
 export function trainProgram(problem: Problem, keep: readonly string[], length?: number): Program {
   const leaves = stateLeaves(problem);
   const symbols = hyperSymbols(problem);
   const step = stepSymbols(problem, symbols, (leaf) => input(leaf.name, leaf.shape), length);
+  const keepable = new Map([
+    ...leaves.map((leaf, i) => [leaf.name, step.state[i]!] as const),
+    ...productsOf(problem, step.loss),
+  ]);
   const carry = Object.fromEntries(leaves.map((leaf) => [leaf.name, `next/${leaf.name}`]));
   const outputs = {
     ...named(
       leaves.map((leaf) => `next/${leaf.name}`),
       step.next,
     ),
-    ...Object.fromEntries(
-      keep.map((name) => [`kept/${name}`, step.state[leaves.findIndex((leaf) => leaf.name === name)]!]),
-    ),
+    ...Object.fromEntries(keep.map((name) => [`kept/${name}`, keepable.get(name)!])),
   };
   return {
     name: "training step",

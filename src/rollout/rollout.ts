@@ -36,7 +36,7 @@ export interface Swept {
 
 /** A compiled adjoint sweep along one kind of path. */
 export interface Sweep {
-  /** State leaves that it reads at every step from tables named `stored/LEAF`. */
+  /** State leaves and products that it reads at every step, from tables named `stored/NAME`. */
   readonly reads: readonly string[];
   /**
    * Runs over the steps of the path, last first.
@@ -64,7 +64,7 @@ export interface Rollout {
   start(): Promise<Buffers>;
   /**
    * All training steps. The start is left alone.
-   * @param keep names of state leaves to keep before every step
+   * @param keep names of state leaves and products to keep before every step
    * @throws DrmadError non-finite where a weight stops being a finite number
    */
   train(start: Buffers, keep?: readonly string[]): Promise<{ readonly final: Buffers; readonly kept: readonly Kept[] }>;

@@ -14,6 +14,7 @@ import {
   hypersAt,
   hyperSymbols,
   PLACE,
+  productsOf,
   STEP,
   stateLeaves,
   stepSymbols,
@@ -32,7 +33,7 @@ export interface Entry {
 
 export interface SweepProgram {
   readonly program: Program;
-  /** Names of state leaves whose values the sweep reads along the path. */
+  /** Names of state leaves and products that the sweep reads from tables. */
   readonly reads: readonly string[];
   /** Whether it recovers optimiser slots from the weights of the path. */
   readonly recovers: boolean;
@@ -177,16 +178,18 @@ export function sweepProgram(problem: Problem, path: Path, length?: number): Swe
     .map(({ value }) => sum(square(value)))
     .reduce((a, b) => add(a, b));
 
-  let graph = toGraph(outputs);
-  // Slots that the sweep really reads, before or after the step, come from the movement of the path's weights.
-  let recovers = false;
-  if (
-    recovered.length > 0 &&
-    dependents(graph, new Set(recovered.map((leaf) => `unknown/${leaf.name}`))).some(Boolean)
-  ) {
-    recovers = true;
+  // What the path knows of the step need not be computed: products it kept, and slots that its weights give away.
+  const known = new Map<Tensor, Tensor>();
+  const products = productsOf(problem, step.loss);
+  for (const [name, product] of products) {
+    // On fewer rows than the kept ones have, products are computed.
+    const value = length === undefined ? path.product?.(name, product.shape, context) : undefined;
+    if (value !== undefined) known.set(product, value);
+  }
+  const unknown = new Set(recovered.map((leaf) => `unknown/${leaf.name}`));
+  const recovers = dependents(toGraph(outputs), unknown).some(Boolean);
+  if (recovers) {
     const recover = recovery(problem, symbols, path, context);
-    const known = new Map<Tensor, Tensor>();
     leaves.forEach((leaf, i) => {
       if (!recovered.includes(leaf)) return;
       known.set(step.state[i]!, recover(leaf, "before"));
@@ -194,19 +197,19 @@ export function sweepProgram(problem: Problem, path: Path, length?: number): Swe
     });
     outputs[DIVISOR] = divisor(problem, step.hypers.tree);
     scan.push(DIVISOR);
-    const names = Object.keys(outputs);
-    const replaced = substitute(Object.values(outputs), known);
-    graph = toGraph(Object.fromEntries(names.map((name, i) => [name, replaced[i]!])));
   }
+  const values = substitute(Object.values(outputs), known);
+  const graph = toGraph(Object.fromEntries(Object.keys(outputs).map((name, i) => [name, values[i]!])));
   const used = new Set(inputsOf(graph).map((i) => i.name));
+  const keepable = [...leaves.map((leaf) => leaf.name), ...products.keys()];
   return {
     program: { name: `${path.name} sweep`, graph, loop: { carry, scan, direction: "backward" } },
-    reads: leaves.filter((leaf) => used.has(storedName(leaf))).map((leaf) => leaf.name),
+    reads: keepable.filter((name) => used.has(storedName(name))),
     recovers,
     entries,
     symbols,
   };
 }
 
-/** The table of a state leaf's values at every step of a run. */
-export const storedName = (leaf: { readonly name: string }): string => `stored/${leaf.name}`;
+/** The table of a state leaf's or product's values at every step of a run. */
+export const storedName = (name: string): string => `stored/${name}`;

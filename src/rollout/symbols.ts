@@ -5,8 +5,8 @@ import type { Split } from "../data/dataset.ts";
 import type { Problem } from "../problem/problem.ts";
 import { cast } from "../tensor/elementwise.ts";
 import { alias, gather, input } from "../tensor/layout.ts";
-import { showShape, type Shape } from "../tensor/shape.ts";
-import { isTensor, type Tensor } from "../tensor/tensor.ts";
+import { showShape, sizeOf, type Shape } from "../tensor/shape.ts";
+import { isTensor, topological, type Tensor } from "../tensor/tensor.ts";
 import { leavesOf } from "../tensor/tree.ts";
 
 /** One tensor of the training state: a weight, or a slot of the optimiser for it. */
@@ -150,6 +150,25 @@ export function stepSymbols(
     for (const slot of dynamics.slots) after.set(`${slot}/${path}`, result.slots[slot]!);
   });
   return { loss, state, gradients, next: leaves.map((leaf) => after.get(leaf.name)!), hypers };
+}
+
+/** Arithmetic for each number of a product from which keeping it is cheaper than computing it again. */
+const FLOP_WORTH_A_NUMBER = 64;
+
+/** Matrix products of the inner loss that are worth keeping, by name; together at most half as large as the weights. */
+export function productsOf(problem: Problem, loss: Tensor): ReadonlyMap<string, Tensor> {
+  let room = problem.weights.reduce((n, { shape }) => n + sizeOf(shape), 0) / 2;
+  const products = topological([loss]).filter((n) => n.op === "matmul");
+  const kept = new Map<string, Tensor>();
+  products.forEach((n, i) => {
+    if (n.op !== "matmul") return;
+    const [a] = n.inputs as readonly [Tensor];
+    const inner = a.shape[a.shape.length - (n.attributes.transposeA ? 2 : 1)]!;
+    if (2 * inner < FLOP_WORTH_A_NUMBER || sizeOf(n.shape) > room) return;
+    room -= sizeOf(n.shape);
+    kept.set(`product/${i}`, n);
+  });
+  return kept;
 }
 
 /** The weights before training: the drawn ones, as the experiment changes them by hyperparameters. */

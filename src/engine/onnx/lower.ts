@@ -13,6 +13,7 @@ export class Scope {
   readonly constants: OnnxTensor[] = [];
   readonly #prefix: string;
   readonly #known = new Map<string, string>();
+  readonly #renamed = new Map<string, string>();
   #count = 0;
 
   constructor(prefix: string) {
@@ -28,6 +29,22 @@ export class Scope {
     const name = output ?? `${this.#prefix}${this.#count++}`;
     this.nodes.push({ op, inputs, outputs: [name], attributes });
     return name;
+  }
+
+  /** Gives a value another name: the node that makes it is renamed, so that nothing is copied, where it is the first time. */
+  rename(value: string, name: string): void {
+    const made = this.nodes.some((n) => n.outputs.includes(value));
+    if (!made || this.#renamed.has(value)) {
+      this.emit("Identity", [this.#renamed.get(value) ?? value], {}, name);
+      return;
+    }
+    this.#renamed.set(value, name);
+    const swap = (other: string): string => (other === value ? name : other);
+    this.nodes.forEach((n, i) => {
+      if (n.inputs.includes(value) || n.outputs.includes(value)) {
+        this.nodes[i] = { ...n, inputs: n.inputs.map(swap), outputs: n.outputs.map(swap) };
+      }
+    });
   }
 
   constant(element: Element, shape: readonly number[], values: ArrayLike<number>): string {
@@ -109,7 +126,13 @@ const LOWER: { readonly [O in Op]: Lower<O> } = {
   sqrt: direct("Sqrt"),
   tanh: direct("Tanh"),
   sigmoid: direct("Sigmoid"),
-  softplus: direct("Softplus"),
+  softplus(_, c) {
+    const x = c.operand(0);
+    if (c.precision === "float32") return c.scope.emit("Softplus", [x]);
+    // In float64 the runtime's kernel overflows above 709: log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|).
+    const tail = c.scope.emit("Softplus", [c.scope.emit("Neg", [c.scope.emit("Abs", [x])])]);
+    return c.scope.emit("Add", [c.scope.emit("Relu", [x]), tail]);
+  },
   relu: direct("Relu"),
   abs: direct("Abs"),
   sign: direct("Sign"),
@@ -128,7 +151,7 @@ const LOWER: { readonly [O in Op]: Lower<O> } = {
   and: direct("And"),
   where: direct("Where"),
   cast: (n, c) => c.scope.emit("Cast", [c.operand(0)], { to: ELEMENT[elementOf(n.dtype, c.precision)] }),
-  sum: reduction("ReduceSum"),
+  sum: unreachable,
   reduceMax: reduction("ReduceMax"),
   argMax: (n, c) =>
     c.scope.emit("Cast", [c.scope.emit("ArgMax", [c.exact(0)], { axis: n.attributes.axis, keepdims: 1 })], {
@@ -185,24 +208,41 @@ const ELEMENTWISE: ReadonlySet<Op> = new Set<Op>([
   "mul", "div", "pow", "minimum", "maximum", "less", "equal", "and", "where", "cast",
 ]); // prettier-ignore
 
-/** Σ a·b over everything is one dot product instead of a product and a sum over it. */
-function dotProduct(graph: Graph, n: GraphNode): readonly [number, number] | undefined {
-  if (n.op !== "sum" || n.dtype !== "float" || sizeOf(n.shape) !== 1) return undefined;
+/** Σ x² is one node. */
+function squareSummed(graph: Graph, n: GraphNode): number | undefined {
+  if (n.op !== "sum" || n.dtype !== "float") return undefined;
   const product = graph.nodes[n.inputs[0]!]!;
-  if (product.op !== "mul") return undefined;
-  const [a, b] = product.inputs as readonly [number, number];
-  const whole = (i: number): boolean =>
-    graph.nodes[i]!.op !== "constant" && sameShape(graph.nodes[i]!.shape, product.shape);
-  return whole(a) && whole(b) ? [a, b] : undefined;
+  if (product.op !== "mul" || product.inputs[0] !== product.inputs[1]) return undefined;
+  const x = graph.nodes[product.inputs[0]!]!;
+  return x.op !== "constant" && sameShape(x.shape, product.shape) ? product.inputs[0] : undefined;
 }
 
-/** Nodes that some output needs, once dot products have swallowed their products. */
+/** A reshape that only drops the axes its operand was reduced over. */
+const dropsReduced = (graph: Graph, n: GraphNode): boolean => {
+  const operand = n.op === "reshape" ? graph.nodes[n.inputs[0]!]! : undefined;
+  return (
+    operand?.op === "sum" &&
+    sameShape(
+      n.shape,
+      operand.shape.filter((_, i) => !operand.attributes.axes.includes(i)),
+    )
+  );
+};
+
+/** What a node reads once neighbours are emitted as one. */
+function reads(graph: Graph, n: GraphNode): readonly number[] {
+  if (dropsReduced(graph, n)) return reads(graph, graph.nodes[n.inputs[0]!]!);
+  const squared = squareSummed(graph, n);
+  return squared === undefined ? n.inputs : [squared];
+}
+
+/** Nodes that some output needs. */
 function needed(graph: Graph): readonly boolean[] {
   const result = graph.nodes.map(() => false);
   for (const at of Object.values(graph.outputs)) result[at] = true;
   for (let i = graph.nodes.length - 1; i >= 0; i--) {
     const n = graph.nodes[i]!;
-    if (result[i]) for (const input of dotProduct(graph, n) ?? n.inputs) result[input] = true;
+    if (result[i]) for (const input of reads(graph, n)) result[input] = true;
   }
   return result;
 }
@@ -238,12 +278,12 @@ export function lower(
       return;
     }
     const scope = scopeOf(i);
-    const dot = dotProduct(graph, n);
-    if (dot !== undefined) {
-      const flat = (at: number, shape: readonly number[]): string =>
-        scope.emit("Reshape", [exactly(at, scope), scope.ints(shape)]);
-      const product = scope.emit("MatMul", [flat(dot[0], [1, -1]), flat(dot[1], [-1, 1])]);
-      lowered[i] = { name: scope.emit("Reshape", [product, scope.ints(n.shape)]), shape: n.shape };
+    const sum = dropsReduced(graph, n) ? graph.nodes[n.inputs[0]!]! : n;
+    if (sum.op === "sum") {
+      const squared = squareSummed(graph, sum);
+      const op = squared === undefined ? "ReduceSum" : "ReduceSumSquare";
+      const operands = [exactly(squared ?? sum.inputs[0]!, scope), scope.ints(sum.attributes.axes)];
+      lowered[i] = { name: scope.emit(op, operands, { keepdims: Number(sum === n) }), shape: n.shape };
       return;
     }
     const context: Context = {

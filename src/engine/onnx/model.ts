@@ -1,6 +1,7 @@
 import { dependents, inputsOf, type Graph, type GraphInput } from "../../tensor/graph.ts";
 import type { Loop, Precision, Program } from "../engine.ts";
 import { elementOf, lower, Scope } from "./lower.ts";
+import { sinkConstants } from "./simplify.ts";
 import { writeModel, type OnnxGraph, type OnnxValue } from "./write.ts";
 
 /** Names of the values that only a loop's model has. */
@@ -18,14 +19,25 @@ const typeOf = (graph: Graph, output: string): GraphInput => {
   return { name: output, shape: n.shape, dtype: n.dtype, rows: false };
 };
 
-/** A program as an ONNX model: its bytes, and the inputs it reads. */
+/**
+ * A program as an ONNX model: its bytes, and the inputs it reads.
+ * @param bodyOnly one step of a loop, with everything that the loop makes of it but the loop itself
+ */
 export function toModel(
   program: Program,
   precision: Precision,
+  bodyOnly = false,
 ): { readonly bytes: Uint8Array; readonly inputs: readonly GraphInput[] } {
-  const { graph, loop } = program;
-  return loop === undefined ? plainModel(graph, precision) : loopModel(graph, loop, precision);
+  const { loop } = program;
+  const graph = sinkConstants(program.graph, varyingNodes(program));
+  return loop === undefined || bodyOnly ? plainModel(graph, precision) : loopModel(graph, loop, precision);
 }
+
+/** What is computed anew in every step; everything, where there are no steps. */
+const varyingNodes = ({ graph, loop }: Program): readonly boolean[] =>
+  loop === undefined
+    ? graph.nodes.map((n) => n.op !== "constant")
+    : dependents(graph, new Set([...Object.keys(loop.carry), "t", "k"]));
 
 function plainModel(graph: Graph, precision: Precision): ReturnType<typeof toModel> {
   const main = new Scope("main:");
@@ -36,7 +48,7 @@ function plainModel(graph: Graph, precision: Precision): ReturnType<typeof toMod
     (name) => name,
   );
   const outputs = Object.keys(graph.outputs).map((name) => {
-    main.emit("Identity", [output(name)], {}, resultName(name));
+    main.rename(output(name), resultName(name));
     return { ...declare(typeOf(graph, name), precision), name: resultName(name) };
   });
   const inputs = inputsOf(graph);
@@ -73,8 +85,11 @@ function loopModel(graph: Graph, loop: Loop, precision: Precision): ReturnType<t
   const output = lower(graph, precision, (i) => (varying[i] ? body : main), bodyName);
 
   const produced = (name: string, as: string): OnnxValue => {
-    body.emit("Identity", [output(name)], {}, as);
-    return { ...declare(typeOf(graph, name), precision), name: as };
+    const value = output(name);
+    // The runtime takes a carried value as it is, where a step keeps one.
+    const asItIs = value.startsWith("carried:") && loop.scan.includes(name);
+    if (!asItIs) body.rename(value, as);
+    return { ...declare(typeOf(graph, name), precision), name: asItIs ? value : as };
   };
   body.emit("Identity", ["loop:go"], {}, "loop:goOn");
   const flag = (name: string): OnnxValue => ({ name, element: "bool", shape: [] });

@@ -1,9 +1,9 @@
 import * as ort from "onnxruntime-node";
 import { createRequire } from "node:module";
 import type { NdArray } from "../../data/dataset.ts";
-import type { DType } from "../../tensor/tensor.ts";
 import { compareWithReference } from "../compare.ts";
-import type { Buffer, Engine, Executable, Precision, Program } from "../engine.ts";
+import type { Engine, Executable, Precision, Program } from "../engine.ts";
+import { createMemory } from "./memory.ts";
 import { LOOP_INPUTS, resultName, toModel } from "./model.ts";
 
 export interface NativeOptions {
@@ -27,25 +27,20 @@ const sessionOptions = (threads: number): ort.InferenceSession.SessionOptions =>
 
 /** ONNX Runtime on the CPU, in this thread. A run blocks the thread until it ends; see the worker host. */
 export function nativeEngine({ precision, threads }: NativeOptions): Engine {
-  const held = new Map<number, ort.Tensor>();
+  const memory = createMemory();
   const sessions = new Set<ort.InferenceSession>();
-  let nextId = 0;
-
-  const hold = (tensor: ort.Tensor): Buffer => {
-    const id = nextId++;
-    held.set(id, tensor);
-    return { id, shape: tensor.dims, dtype: dtypeOf(tensor) };
-  };
-
-  async function create(program: Program): Promise<{
+  async function create(
+    program: Program,
+    bodyOnly = false,
+  ): Promise<{
     readonly inputs: readonly { readonly name: string }[];
     run(feeds: Record<string, ort.Tensor>, range?: { from: number; to: number }): Promise<Record<string, ort.Tensor>>;
     release(): Promise<void>;
   }> {
-    const { bytes, inputs } = toModel(program, precision);
+    const { bytes, inputs } = toModel(program, precision, bodyOnly);
     const session = await ort.InferenceSession.create(bytes, sessionOptions(threads));
     sessions.add(session);
-    const { loop } = program;
+    const { loop } = bodyOnly ? { loop: undefined } : program;
     const names = loop === undefined ? Object.keys(program.graph.outputs) : [...Object.keys(loop.carry), ...loop.scan];
     return {
       inputs,
@@ -54,7 +49,13 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
           feeds[LOOP_INPUTS.steps] = new ort.Tensor("int64", BigInt64Array.of(BigInt(range.to - range.from)), []);
           feeds[LOOP_INPUTS.from] = new ort.Tensor("int32", Int32Array.of(range.from), []);
         }
-        const results = await session.run(feeds);
+        const steps = range === undefined ? 0 : range.to - range.from;
+        const wanted = names.map((name) => {
+          const n = program.graph.nodes[program.graph.outputs[loop?.carry[name] ?? name]!]!;
+          const shape = loop?.scan.includes(name) === true ? [steps, ...n.shape] : n.shape;
+          return [resultName(name), n.dtype === "float" ? (memory.reuse(shape, precision) ?? null) : null] as const;
+        });
+        const results = await session.run(feeds, Object.fromEntries(wanted));
         return Object.fromEntries(names.map((name) => [name, results[resultName(name)]!]));
       },
       async release() {
@@ -73,27 +74,28 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
           const feeds: Record<string, ort.Tensor> = {};
           for (const { name } of session.inputs) {
             const buffer = inputs[name];
-            const tensor = buffer === undefined ? undefined : held.get(buffer.id);
+            const tensor = buffer === undefined ? undefined : memory.get(buffer);
             if (tensor === undefined) throw new Error(`${program.name}: input ${name} was not given or is freed`);
             feeds[name] = tensor;
           }
           const results = await session.run(feeds, range);
-          return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, hold(tensor)]));
+          return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, memory.hold(tensor, true)]));
         },
       };
     },
-    load: (array) => Promise.resolve(hold(toOrt(array, precision))),
+    load: (array) => Promise.resolve(memory.hold(toOrt(array, precision), false)),
     read(buffer) {
-      const tensor = held.get(buffer.id);
+      const tensor = memory.get(buffer);
       if (tensor === undefined) throw new Error(`buffer ${buffer.id} was freed`);
-      return Promise.resolve({ data: plainData(tensor), shape: tensor.dims });
+      // A copy: the memory behind the tensor is used again once it is freed.
+      return Promise.resolve({ data: plainData(tensor).slice(), shape: tensor.dims });
     },
     free(buffers) {
-      for (const buffer of buffers) held.delete(buffer.id);
+      for (const buffer of buffers) memory.free(buffer);
     },
     verify: (program, inputs) =>
       compareWithReference(program, inputs, precision, async (probe, feeds) => {
-        const session = await create(probe);
+        const session = await create(probe, true);
         const results = await session.run(
           Object.fromEntries(session.inputs.map(({ name }) => [name, toOrt(feeds[name]!, precision)])),
         );
@@ -103,16 +105,13 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
         );
       }),
     async close() {
-      held.clear();
+      memory.clear();
       await Promise.all([...sessions].map((session) => session.release()));
       sessions.clear();
     },
   };
   return engine;
 }
-
-const dtypeOf = (tensor: ort.Tensor): DType =>
-  tensor.type === "float32" || tensor.type === "float64" ? "float" : tensor.type === "bool" ? "bool" : "int";
 
 function toOrt({ data, shape }: NdArray, precision: Precision): ort.Tensor {
   if (data instanceof Int32Array) return new ort.Tensor("int32", data, shape);
