@@ -10,6 +10,7 @@ export type ErrorCode =
   | "unused-hyperparameter" // nothing in the run depends on a hyperparameter
   | "unsupported" // a valid request that this method, engine or device does not serve
   | "file-not-found" // a file or folder named by the user is missing or unreadable
+  | "write-failed" // a file or folder cannot be written: no such folder, no permission, disk full
   | "malformed-file" // a file's bytes are not what its format promises
   | "folder-not-empty" // --out names a folder that already holds something
   | "engine-unavailable" // the native runtime cannot be loaded here
