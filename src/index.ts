@@ -9,7 +9,7 @@ export type { Tensor } from "./tensor/tensor.ts";
 
 // Data.
 export { digits } from "./data/digits.ts";
-export { mnist } from "./data/mnist.ts";
+export { mnist } from "./data/open.ts";
 export { parseIdx } from "./data/idx.ts";
 export type { Dataset, NdArray, Split } from "./data/dataset.ts";
 

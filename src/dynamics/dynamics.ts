@@ -2,12 +2,13 @@ import { DrmadError } from "../errors.ts";
 import { constant } from "../tensor/elementwise.ts";
 import { broadcastShapes, sameShape, showShape, type Shape } from "../tensor/shape.ts";
 import { isTensor, type Tensor } from "../tensor/tensor.ts";
+import type { Tree } from "../tensor/tree.ts";
 
 /**
- * A setting of an optimiser: a number, or a function of the hyperparameters that gives a tensor for all weights, or a
- * tree of tensors for the weights (or groups of weights) at the same path. Anything that broadcasts to the weights fits.
+ * A setting of an optimiser: a number, a tensor for all weights, or a tree of tensors for the weights (or groups of
+ * weights) at the same path. Anything that broadcasts to the weights fits.
  */
-export type Setting<H> = number | ((h: H) => unknown);
+export type Setting = Tree<number | Tensor>;
 
 /** One weight tensor, its slots and its gradient, before a step. */
 export interface LeafState {
@@ -16,9 +17,9 @@ export interface LeafState {
 }
 
 /** A training algorithm as a pure step, written once for any weight tensor; its settings are arguments like any other. */
-export interface Dynamics<H = unknown> {
+export interface Dynamics {
   readonly name: string;
-  readonly settings: Readonly<Record<string, Setting<H>>>;
+  readonly settings: Readonly<Record<string, Setting>>;
   /** Names of the tensors kept for each weight tensor besides it, of the same shape, zero at the start. */
   readonly slots: readonly string[];
   step(state: LeafState, gradient: Tensor, settings: Readonly<Record<string, Tensor>>): LeafState;
@@ -32,16 +33,11 @@ export interface Dynamics<H = unknown> {
   };
 }
 
-/** The settings of one weight tensor, given the hyperparameters. */
-export function settingsAt<H>(
-  dynamics: Dynamics<H>,
-  h: H,
-  path: string,
-  shape: Shape,
-): Readonly<Record<string, Tensor>> {
+/** The settings of one weight tensor. */
+export function settingsAt(dynamics: Dynamics, path: string, shape: Shape): Readonly<Record<string, Tensor>> {
   return Object.fromEntries(
     Object.entries(dynamics.settings).map(([name, setting]) => {
-      const value = find(typeof setting === "number" ? setting : setting(h), path, `${dynamics.name}'s ${name}`);
+      const value = find(setting, path, `${dynamics.name}'s ${name}`);
       if (!sameShape(broadcastShapes(`${dynamics.name}'s ${name} for weights ${path}`, [value.shape, shape]), shape)) {
         throw new DrmadError(
           "shape-mismatch",
@@ -64,6 +60,6 @@ function find(tree: unknown, path: string, what: string): Tensor {
   if (isTensor(at)) return at;
   if (typeof at === "number") return constant(at);
   throw new DrmadError("invalid-experiment", `${what} gives no tensor for the weights ${path}`, {
-    hint: "Return a tensor, a number, or a tree nested like the weights.",
+    hint: "Give a number, a tensor or a tree nested like the weights; write dynamics as a function of h to use hyperparameters.",
   });
 }

@@ -10,7 +10,7 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  *
  * PyTorch's `SGD(lr = α, momentum = γ, dampening = γ)` is the same map but for its first step, which skips the dampening.
  */
-export const momentum = <H>(settings: { readonly rate: Setting<H>; readonly decay: Setting<H> }): Dynamics<H> => ({
+export const momentum = (settings: { readonly rate: Setting; readonly decay: Setting }): Dynamics => ({
   name: "momentum",
   settings: { rate: settings.rate, decay: settings.decay },
   slots: ["velocity"],

@@ -2,7 +2,7 @@ import { mul, sub } from "../tensor/elementwise.ts";
 import type { Dynamics, Setting } from "./dynamics.ts";
 
 /** w_{t+1} = w_t − α_t g_t, with rate α. */
-export const sgd = <H>(settings: { readonly rate: Setting<H> }): Dynamics<H> => ({
+export const sgd = (settings: { readonly rate: Setting }): Dynamics => ({
   name: "sgd",
   settings: { rate: settings.rate },
   slots: [],

@@ -30,17 +30,19 @@ export const reverse = (): Method => ({
   async run(rollout) {
     const sweep = await rollout.sweep(storedPath(rollout.steps));
     const start = await rollout.start();
-    const { final, kept } = await rollout.train(start, sweep.reads);
-    rollout.free(start);
-    const outer = await rollout.outer(final);
+    const { final, kept } = await rollout.train(start, sweep.reads).finally(() => rollout.free(start));
     const tables = new Map(kept.map(({ range, tensors }) => [range.from, tensors]));
     try {
+      const outer = await rollout.outer(final);
       const swept = await sweep.run(
         outer,
         ({ from }) => tables.get(from)!,
         kept.map(({ range }) => range),
       );
       return { value: outer.value, direct: outer.direct, final, ...swept };
+    } catch (error) {
+      rollout.free(final);
+      throw error;
     } finally {
       rollout.free(...tables.values());
     }

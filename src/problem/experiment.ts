@@ -12,7 +12,8 @@ export type Loss<P, H, S> = (w: TensorsOf<P>, h: HypersOf<H, P>, batch: BatchOf<
 export interface TrainSpec<P, H, S> {
   /** The inner loss L(w, λ, batch): a scalar. Per-step hyperparameters have their value at the step. */
   readonly loss: Loss<P, H, S>;
-  readonly dynamics: Dynamics<HypersOf<H, P>>;
+  /** How training moves; a function of the hyperparameters (of the step, where they are per step) to tune its settings. */
+  readonly dynamics: Dynamics | ((h: HypersOf<H, P>) => Dynamics);
   /** Training steps T. */
   readonly steps: number;
   /** Rows of a minibatch; the whole training set where left out. */
@@ -49,7 +50,7 @@ export interface AnySpec {
   readonly initial?: (w: unknown, h: unknown) => unknown;
   readonly train: {
     readonly loss: AnyLoss;
-    readonly dynamics: Dynamics<unknown>;
+    readonly dynamics: Dynamics | ((h: unknown) => Dynamics);
     readonly steps: number;
     readonly batch?: number;
     readonly rows?: (t: number, seed: number) => Int32Array;

@@ -8,7 +8,7 @@ import { isParameter, type Parameter, type TensorsOf } from "./parameter.ts";
 import { toUnconstrained, transformOf, type Transform, type TransformOptions } from "./transform.ts";
 
 /** How many values a hyperparameter has, and which weights share one. */
-export type Sharing = "scalar" | "layer" | "unit" | "input" | "weight" | "array";
+export type Sharing = "scalar" | "network" | "layer" | "unit" | "input" | "weight" | "array";
 
 export interface HyperOptions extends TransformOptions {
   /** One value (of whatever is shared) for every training step. */
@@ -44,6 +44,8 @@ export const hyper: {
   scalar(value: number, options?: HyperOptions): Hyper<"tensor">;
   /** A free array: example weights, training inputs, sharing matrices. */
   array(value: NdArray, options?: HyperOptions): Hyper<"tensor">;
+  /** One number for all weights, laid out like them; unlike a scalar it can leave the biases out. */
+  perNetwork(value: number, options?: TreeOptions): Hyper<"tree">;
   /** One number for all the weights that stand beside each other in the parameter tree. */
   perLayer(value: number, options?: TreeOptions): Hyper<"tree">;
   /** One number for the weights into each unit: [1, units], and [units] for biases. */
@@ -55,6 +57,7 @@ export const hyper: {
 } = {
   scalar: (value, options = {}) => ({ hyper: "tensor", sharing: "scalar", value, options }),
   array: (value, options = {}) => ({ hyper: "tensor", sharing: "array", value, options }),
+  perNetwork: tree("network"),
   perLayer: tree("layer"),
   perUnit: tree("unit"),
   perInput: tree("input"),
@@ -82,7 +85,7 @@ export interface HyperLayout {
   arrange(value: (name: string) => Tensor): unknown;
 }
 
-const sharedShape: Record<Exclude<Sharing, "scalar" | "array" | "layer">, (shape: Shape) => Shape> = {
+const sharedShape: Record<Exclude<Sharing, "scalar" | "array" | "network" | "layer">, (shape: Shape) => Shape> = {
   unit: (shape) => (shape.length < 2 ? shape : [...shape.slice(0, -1).map(() => 1), shape[shape.length - 1]!]),
   input: (shape) => (shape.length < 2 ? shape.map(() => 1) : [...shape.slice(0, -1), 1]),
   weight: (shape) => shape,
@@ -94,6 +97,7 @@ type Source = { readonly tensor: string; readonly shape: Shape } | { readonly fi
 function sourceOf(name: string, spec: Hyper, path: string, parameter: Parameter): Source {
   const { biases } = spec.options;
   if (biases !== undefined && parameter.shape.length < 2) return { fixed: biases };
+  if (spec.sharing === "network") return { tensor: name, shape: [] };
   if (spec.sharing === "layer")
     return { tensor: `${name}.${path.split(".").slice(0, -1).join(".")}`.replace(/\.$/, ""), shape: [] };
   return {

@@ -3,6 +3,7 @@ import type { Dataset, Split } from "../data/dataset.ts";
 import type { Dynamics } from "../dynamics/dynamics.ts";
 import { DrmadError } from "../errors.ts";
 import { sizeOf, type Shape } from "../tensor/shape.ts";
+import { input } from "../tensor/layout.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { leavesOf, mapTree } from "../tensor/tree.ts";
 import { epochSampler, type Sampler } from "./batches.ts";
@@ -25,7 +26,10 @@ export interface Problem {
   readonly data: Dataset;
   readonly weights: readonly WeightLeaf[];
   readonly hypers: HyperLayout;
-  readonly dynamics: Dynamics<unknown>;
+  /** The training algorithm, given the hyperparameters as losses see them. */
+  dynamics(h: unknown): Dynamics;
+  /** Tensors that it keeps for each weight tensor. */
+  readonly slots: readonly string[];
   /** Rows of a minibatch, or undefined for the whole training set. */
   readonly batch: number | undefined;
   readonly sampler: Sampler;
@@ -116,19 +120,31 @@ export async function resolveProblem(experiment: Experiment, options: ResolveOpt
       ? epochSampler(seed, rows, batch ?? rows)
       : (t) => checkRows(chosen(t, seed), t, batch ?? rows, rows);
 
+  const hypers = layoutHypers(spec.hyper, spec.params, steps);
+  const chosenDynamics = spec.train.dynamics;
+  const dynamics = (h: unknown): Dynamics =>
+    typeof chosenDynamics === "function" ? chosenDynamics(h) : chosenDynamics;
+
   return {
     name: spec.name ?? "experiment",
     seed,
     steps,
     data,
     weights,
-    hypers: layoutHypers(spec.hyper, spec.params, steps),
-    dynamics: spec.train.dynamics,
+    hypers,
+    dynamics,
+    slots: dynamics(hypers.arrange((name) => input(name, stepShape(hypers, name)))).slots,
     batch,
     sampler,
     spec,
     weightTree: (value) => mapTree(spec.params, isParameter, (_, path) => value(path)),
   };
+}
+
+/** A hyperparameter's shape at one step. */
+function stepShape(hypers: HyperLayout, name: string): Shape {
+  const { shape, perStep } = hypers.tensors.find((t) => t.name === name)!;
+  return perStep ? shape.slice(1) : shape;
 }
 
 function checkRows(chosen: Int32Array, t: number, batch: number, rows: number): Int32Array {

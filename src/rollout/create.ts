@@ -1,4 +1,4 @@
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, Range } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
@@ -72,7 +72,7 @@ function bind(shared: Shared, point: Point): Rollout {
       );
       let state = start;
       const kept: Kept[] = [];
-      await inChunks({ from: 0, to: problem.steps }, "forward", shared.pace.train, most, async (range) => {
+      const run = async (range: Range): Promise<void> => {
         const rows = await shared.rowTable(range);
         const result = await compiled.executable.run({ ...constant, ...state, ...rows }, range);
         free(rows);
@@ -84,7 +84,6 @@ function bind(shared: Shared, point: Point): Rollout {
         });
         const watched = await engine.read(state[`weights/${smallest.path}`]!);
         if (!allFinite(watched.data)) {
-          free(state, ...kept.map((k) => k.tensors));
           throw new DrmadError(
             "non-finite",
             `training diverged: weights ${smallest.path} are not finite after step ${range.to}`,
@@ -94,7 +93,13 @@ function bind(shared: Shared, point: Point): Rollout {
           );
         }
         shared.progress("train", range.to, problem.steps);
-      });
+      };
+      try {
+        await inChunks({ from: 0, to: problem.steps }, "forward", shared.pace.train, most, run);
+      } catch (error) {
+        free(state === start ? {} : state, ...kept.map((k) => k.tensors));
+        throw error;
+      }
       return { final: state, kept };
     },
 

@@ -1,4 +1,5 @@
 import type { NdArray } from "../data/dataset.ts";
+import { DrmadError } from "../errors.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { inputsOf, type Graph, type GraphInput } from "../tensor/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";
@@ -25,6 +26,17 @@ export function takeRows(array: NdArray, rows: ArrayLike<number>): NdArray {
   return { data, shape: [rows.length, ...array.shape.slice(1)] };
 }
 
+/** A loss may hold something as long as its batch, a weight for each example say: it cannot be traced on fewer rows. */
+function tracesOnFewer(rows: number, at: (rows: number) => Program): boolean {
+  try {
+    at(Math.min(MOST_ROWS, rows));
+    return true;
+  } catch (error) {
+    if (error instanceof DrmadError && error.code === "shape-mismatch" && rows > MOST_ROWS) return false;
+    throw error;
+  }
+}
+
 /**
  * Compares a program with the reference interpreter on as many rows of its data, up to eight, as can be interpreted soon.
  * @param at the program traced for a number of rows
@@ -37,7 +49,8 @@ export async function verifyOnFewRows(
   at: (rows: number) => Program,
   feed: (input: GraphInput, rows: number) => Promise<NdArray>,
 ): Promise<boolean> {
-  for (let n = Math.min(MOST_ROWS, rows); n >= 1; n = Math.floor(n / 2)) {
+  const few = tracesOnFewer(rows, at);
+  for (let n = few ? Math.min(MOST_ROWS, rows) : rows; n >= 1; n = few ? Math.floor(n / 2) : 0) {
     const program = at(n);
     if (flopOf(program.graph) > MOST_FLOP) continue;
     const inputs = inputsOf(program.graph);

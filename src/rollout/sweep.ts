@@ -1,5 +1,5 @@
 import { dense, secondProduct, vjp } from "../autodiff/transform.ts";
-import { settingsAt } from "../dynamics/dynamics.ts";
+import { settingsAt, type Dynamics } from "../dynamics/dynamics.ts";
 import type { Program } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
@@ -84,32 +84,27 @@ function recovery(
   path: Path,
   context: PathContext,
 ): (leaf: StateLeaf, when: "before" | "after") => Tensor {
-  const { dynamics } = problem;
-  const { recover } = dynamics;
+  const dynamicsAt = (t: Tensor): Dynamics => problem.dynamics(hypersAt(problem, symbols, t).tree);
+  const { name, recover } = dynamicsAt(STEP);
   if (recover === undefined || path.change === undefined) {
-    throw new DrmadError(
-      "unsupported",
-      `${path.name} cannot recover the ${dynamics.slots.join(", ")} of ${dynamics.name}`,
-      {
-        hint: "Use method reverse, which stores them.",
-      },
-    );
+    throw new DrmadError("unsupported", `${path.name} cannot recover the ${problem.slots.join(", ")} of ${name}`, {
+      hint: "Use method reverse, which stores them.",
+    });
   }
   const change = path.change.bind(path);
   return (leaf, when) => {
     const t = when === "after" ? STEP : maximum(sub(STEP, 1), 0);
-    const h = hypersAt(problem, symbols, t).tree;
-    const slots = recover.slots(change(leaf, context, t), settingsAt(dynamics, h, leaf.path, leaf.shape));
-    const recovered = slots[leaf.slot]!;
+    const settings = settingsAt(dynamicsAt(t), leaf.path, leaf.shape);
+    const recovered = recover.slots(change(leaf, context, t), settings)[leaf.slot]!;
     return when === "after" ? recovered : where(equal(STEP, 0), 0, recovered);
   };
 }
 
 /** The smallest magnitude of the setting that recovery divides by. */
 function divisor(problem: Problem, h: unknown): Tensor {
-  const { dynamics } = problem;
+  const dynamics = problem.dynamics(h);
   return problem.weights
-    .map(({ path, shape }) => min(abs(settingsAt(dynamics, h, path, shape)[dynamics.recover!.divisor]!)))
+    .map(({ path, shape }) => min(abs(settingsAt(dynamics, path, shape)[dynamics.recover!.divisor]!)))
     .reduce((a, b) => minimum(a, b));
 }
 
@@ -127,14 +122,14 @@ export function sweepProgram(problem: Problem, path: Path, length?: number): Swe
     k: PLACE,
     input: (name, shape, options) => input(name, shape, "float", options),
   };
-  const recovered: StateLeaf[] = [];
+  const recovered = new Set<string>();
   const step = stepSymbols(
     problem,
     symbols,
     (leaf) => {
       const known = path.state(leaf, context);
       if (known !== undefined) return known;
-      recovered.push(leaf);
+      recovered.add(leaf.name);
       return input(`unknown/${leaf.name}`, leaf.shape);
     },
     length,
@@ -186,12 +181,12 @@ export function sweepProgram(problem: Problem, path: Path, length?: number): Swe
     const value = length === undefined ? path.product?.(name, product.shape, context) : undefined;
     if (value !== undefined) known.set(product, value);
   }
-  const unknown = new Set(recovered.map((leaf) => `unknown/${leaf.name}`));
+  const unknown = new Set([...recovered].map((name) => `unknown/${name}`));
   const recovers = dependents(toGraph(outputs), unknown).some(Boolean);
   if (recovers) {
     const recover = recovery(problem, symbols, path, context);
     leaves.forEach((leaf, i) => {
-      if (!recovered.includes(leaf)) return;
+      if (!recovered.has(leaf.name)) return;
       known.set(step.state[i]!, recover(leaf, "before"));
       known.set(step.next[i]!, recover(leaf, "after"));
     });

@@ -22,7 +22,7 @@ export interface StateLeaf {
 export function stateLeaves(problem: Problem): readonly StateLeaf[] {
   const group = (slot: string, kind: StateLeaf["kind"]): StateLeaf[] =>
     problem.weights.map(({ path, shape }) => ({ name: `${slot}/${path}`, kind, slot, path, shape }));
-  return [...group("weights", "weights"), ...problem.dynamics.slots.flatMap((slot) => group(slot, "slot"))];
+  return [...group("weights", "weights"), ...problem.slots.flatMap((slot) => group(slot, "slot"))];
 }
 
 export const hyperInputName = (name: string): string => `hyper/${name}`;
@@ -135,7 +135,8 @@ export function stepSymbols(
   const at = new Map(leaves.map((leaf, i) => [leaf.name, state[i]!]));
   const hypers = hypersAt(problem, symbols, STEP);
   const tree = problem.weightTree((path) => at.get(`weights/${path}`)!);
-  const { spec, dynamics } = problem;
+  const { spec } = problem;
+  const dynamics = problem.dynamics(hypers.tree);
   const loss = expectScalar(spec.train.loss(tree, hypers.tree, batchOf(problem, PLACE, length)), "train.loss");
   const weights = state.slice(0, problem.weights.length);
   const gradients = grad(loss, weights).map((g, i) => alias(dense(g, weights[i]!)));
@@ -145,7 +146,7 @@ export function stepSymbols(
       weight: weights[i]!,
       slots: Object.fromEntries(dynamics.slots.map((slot) => [slot, at.get(`${slot}/${path}`)!])),
     };
-    const result = dynamics.step(before, gradients[i]!, settingsAt(dynamics, hypers.tree, path, shape));
+    const result = dynamics.step(before, gradients[i]!, settingsAt(dynamics, path, shape));
     after.set(`weights/${path}`, result.weight);
     for (const slot of dynamics.slots) after.set(`${slot}/${path}`, result.slots[slot]!);
   });

@@ -6,18 +6,20 @@ import { normalizeAxes, shapeError } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** x minus its maximum along an axis. The shift cancels in every use below, so differentiation holds it constant. */
-const shifted = (x: Tensor, axis: number): Tensor => sub(x, detach(max(x, { axes: axis, keepDims: true })));
+const shifted = (x: Tensor, axes: readonly number[]): Tensor => sub(x, detach(max(x, { axes, keepDims: true })));
 
 /** log of softmax along an axis: x − log Σ eˣ */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
-  const s = shifted(x, axis);
-  return sub(s, log(sumKeeping(exp(s), normalizeAxes("logSoftmax", x.shape, axis))));
+  const axes = normalizeAxes("logSoftmax", x.shape, axis);
+  const s = shifted(x, axes);
+  return sub(s, log(sumKeeping(exp(s), axes)));
 }
 
 /** eˣ / Σ eˣ along an axis */
 export function softmax(x: Tensor, axis = -1): Tensor {
-  const e = exp(shifted(x, axis));
-  return div(e, sumKeeping(e, normalizeAxes("softmax", x.shape, axis)));
+  const axes = normalizeAxes("softmax", x.shape, axis);
+  const e = exp(shifted(x, axes));
+  return div(e, sumKeeping(e, axes));
 }
 
 /** Rows of the unit matrix: shape is labels.shape + [classes]; labels outside 0…classes−1 give a row of zeros. */

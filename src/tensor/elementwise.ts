@@ -256,7 +256,10 @@ export const or = (a: Tensor, b: Tensor): Tensor => not(and(not(a), not(b)));
 
 // ---- selection ---------------------------------------------------------------------------------------------------
 
-/** a where the condition holds, else b. The branch not taken gets derivative 0, whatever its value. */
+/**
+ * a where the condition holds, else b. The branch not taken gets derivative 0, whatever its value; but behind it reverse
+ * mode multiplies that 0 by the branch's own derivatives, which must be finite: where(x > 0, log(maximum(x, 1e-30)), 0).
+ */
 export function where(condition: Tensor, a: TensorLike, b: TensorLike): Tensor {
   if (condition.dtype !== "bool") {
     throw new DrmadError("invalid-argument", `where needs a condition of truth values, not of ${condition.dtype}s`, {

@@ -9,6 +9,9 @@ import { node, type Tensor } from "../../tensor/tensor.ts";
 /** A factor is worth moving into an operand this much smaller than the product. */
 const MUCH_SMALLER = 4;
 
+/** Through how many nodes a factor is handed on at most. */
+const DEEPEST = 100;
+
 /** A flat graph as linked tensors again. */
 function linked(graph: Graph): readonly Tensor[] {
   const tensors: Tensor[] = [];
@@ -44,28 +47,39 @@ export function sinkConstants(graph: Graph, varying: readonly boolean[]): Graph 
   const varies = (t: Tensor): boolean => varying[index.get(t)!] === true;
   const smallOperand = (t: Tensor): number => (sizeOf(t.inputs[0]!.shape) <= sizeOf(t.inputs[1]!.shape) ? 0 : 1);
 
-  /** Whether a factor of t costs nothing, or little, somewhere in what only t is computed from. */
-  const absorbs = (t: Tensor): boolean => {
-    if (!varies(t)) return true;
-    if (uses.get(t) !== 1) return false;
+  // Whether a factor of t costs nothing, or little, somewhere in what only t is computed from: through how many nodes it
+  // is handed on to get there. Known for all nodes beforehand, and bounded, so that deep graphs do not overflow the stack.
+  const handedOn = new Map<Tensor, number>();
+  const absorbs = (t: Tensor): boolean => handedOn.has(t);
+  const through = (t: Tensor): number => {
+    if (!varies(t)) return 0;
+    if (uses.get(t) !== 1) return Infinity;
+    const [a = Infinity, b = Infinity] = t.inputs.map((x) => handedOn.get(x) ?? Infinity);
+    const first = 1 + (a < Infinity ? a : b);
     switch (t.op) {
       case "mul":
-        return t.inputs.some(absorbs);
+        return first;
       case "add":
       case "sub":
-        return t.inputs.every(absorbs);
+        return 1 + Math.max(a, b);
       case "matmul":
-        return MUCH_SMALLER * sizeOf(t.inputs[smallOperand(t)]!.shape) <= sizeOf(t.shape) || t.inputs.some(absorbs);
+        return first === Infinity && MUCH_SMALLER * sizeOf(t.inputs[smallOperand(t)]!.shape) <= sizeOf(t.shape)
+          ? 1
+          : first;
       case "div":
       case "neg":
       case "reshape":
       case "transpose":
       case "broadcast":
-        return absorbs(t.inputs[0]!);
+        return 1 + a;
       default:
-        return false;
+        return Infinity;
     }
   };
+  for (const t of nodes) {
+    const steps = through(t);
+    if (steps <= DEEPEST) handedOn.set(t, steps);
+  }
 
   // Not mul, which would draw the factor out again.
   const product = (t: Tensor, a: Tensor, b: Tensor): Tensor => node("mul", [a, b], {}, t.shape, t.dtype);

@@ -1,3 +1,5 @@
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { NdArray } from "../../data/dataset.ts";
 import { DrmadError } from "../../errors.ts";
@@ -5,9 +7,15 @@ import type { Buffer, Engine, EngineDescription } from "../engine.ts";
 import type { NativeOptions } from "../onnx/session.ts";
 import type { Reply, Request } from "./protocol.ts";
 
-// Run from its TypeScript source, the thread needs the loader that the rest of the program has.
+// Run from its TypeScript source, the thread needs the loader that the rest of the program has. Node would look for it by
+// name from the working directory, which can be anywhere.
 const FROM_SOURCE = import.meta.url.endsWith(".ts");
 const ENTRY: URL = new URL(FROM_SOURCE ? "./main.ts" : "./main.js", import.meta.url);
+
+const loader = (): string => {
+  const manifest = createRequire(import.meta.url).resolve("jiti/package.json");
+  return new URL("lib/jiti-register.mjs", pathToFileURL(manifest)).href;
+};
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -17,12 +25,13 @@ interface Waiting {
 /** ONNX Runtime in a thread of its own, so that a run, which blocks its thread, leaves this one free. */
 export async function hostedEngine(options: NativeOptions): Promise<Engine> {
   const worker = new Worker(ENTRY, {
-    ...(FROM_SOURCE ? { execArgv: ["--import", "jiti/register"] } : {}),
+    ...(FROM_SOURCE ? { execArgv: ["--import", loader()] } : {}),
     name: "drmad engine",
   });
   const waiting = new Map<number, Waiting>();
   let nextId = 0;
   let closing = false;
+  let ended: Error | undefined;
 
   const fail = (error: Error): void => {
     for (const { reject } of waiting.values()) reject(error);
@@ -37,12 +46,15 @@ export async function hostedEngine(options: NativeOptions): Promise<Engine> {
   });
   worker.on("error", fail);
   worker.on("exit", (code) => {
-    if (!closing) fail(new DrmadError("engine-unavailable", `the engine's thread ended with code ${code}`));
+    const why = closing ? "the engine is closed" : `the engine's thread ended with code ${code}`;
+    ended = new DrmadError("engine-unavailable", why);
+    fail(ended);
   });
 
   // An idle engine does not keep the process alive; one that works does.
   const ask = <T>(request: Request): Promise<T> =>
     new Promise((resolve, reject) => {
+      if (ended !== undefined) return reject(ended);
       const id = nextId++;
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
       worker.ref();
@@ -62,10 +74,12 @@ export async function hostedEngine(options: NativeOptions): Promise<Engine> {
     read: (buffer) => ask<NdArray>({ call: "read", buffer }),
     free(buffers) {
       const list = [...buffers];
-      if (list.length > 0) void ask({ call: "free", buffers: list });
+      // Where the thread has ended there is nothing left to free.
+      if (list.length > 0) ask({ call: "free", buffers: list }).catch(() => undefined);
     },
     verify: (program, inputs) => ask({ call: "verify", program, inputs }),
     async close() {
+      if (closing || ended !== undefined) return;
       closing = true;
       await ask({ call: "close" });
       await worker.terminate();
