@@ -1,0 +1,118 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createJiti } from "jiti";
+import { describe, expect, test } from "vitest";
+import { isExperiment } from "../src/problem/experiment.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const pages = [
+  "README.md",
+  ...readdirSync(join(ROOT, "docs")).flatMap((name) => (name.endsWith(".md") ? [`docs/${name}`] : [])),
+];
+
+interface Block {
+  readonly page: string;
+  /** What the comment before the block says it is: `experiment`, `library`, or `file PATH`. */
+  readonly kind: string;
+  readonly code: string;
+}
+
+const blocks: readonly Block[] = pages.flatMap((page) => {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  return [...text.matchAll(/(?:<!-- example: ([^\n]+?) -->\s+)?```ts\n([\s\S]*?)```/g)].map(([, kind = "", code]) => ({
+    page,
+    kind,
+    code: code!,
+  }));
+});
+
+/** Runs code as a file of a user's would run, with `drmad` standing for our source. */
+async function execute(code: string): Promise<unknown> {
+  mkdirSync(join(ROOT, "node_modules/.cache"), { recursive: true });
+  const folder = mkdtempSync(join(ROOT, "node_modules/.cache/docs-"));
+  try {
+    const file = join(folder, "example.ts");
+    writeFileSync(file, code);
+    const jiti = createJiti(import.meta.url, { alias: { drmad: join(ROOT, "src/index.ts") }, fsCache: false });
+    return (await jiti.import<{ default?: unknown }>(file)).default;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const withoutComments = (code: string): string => code.replaceAll(/^\/\/.*\n/gm, "").trim();
+
+describe("code in the documentation", () => {
+  test("says what each block is", () => {
+    expect(blocks.length).toBeGreaterThan(2);
+    expect(blocks.filter((block) => !/^(experiment|library|file \S+)$/.test(block.kind))).toEqual([]);
+  });
+
+  test.each(blocks.filter((block) => block.kind === "library"))(
+    "runs: $page $kind",
+    { timeout: 60_000 },
+    async ({ code }) => {
+      const lines: unknown[][] = [];
+      const { log } = console;
+      console.log = (...line: unknown[]) => void lines.push(line);
+      try {
+        await execute(code);
+      } finally {
+        console.log = log;
+      }
+      expect(lines.length).toBeGreaterThan(0);
+      for (const value of lines.flat()) {
+        if (typeof value === "number") expect(Number.isFinite(value)).toBe(true);
+      }
+    },
+  );
+
+  test.each(blocks.filter((block) => block.kind === "experiment"))(
+    "is an experiment: $page",
+    { timeout: 60_000 },
+    async ({ code }) => {
+      expect(isExperiment(await execute(code))).toBe(true);
+      const [, file] = /\/\/ (\S+\.ts)/.exec(code) ?? [];
+      if (file !== undefined)
+        expect(withoutComments(code)).toBe(withoutComments(readFileSync(join(ROOT, file), "utf8")));
+    },
+  );
+
+  test.each(blocks.filter((block) => block.kind.startsWith("file ")))(
+    "is the file it names: $page $kind",
+    ({ kind, code }) => {
+      expect(withoutComments(code)).toBe(withoutComments(readFileSync(join(ROOT, kind.slice(5)), "utf8")));
+    },
+  );
+});
+
+describe("examples", () => {
+  test.each(readdirSync(join(ROOT, "examples")))("%s is tuned by the command line", { timeout: 120_000 }, (name) => {
+    const folder = mkdtempSync(join(ROOT, "node_modules/.cache/example-"));
+    try {
+      const result = spawnSync(
+        process.execPath,
+        [
+          join(ROOT, "node_modules/jiti/lib/jiti-cli.mjs"),
+          join(ROOT, "src/cli/main.ts"),
+          "tune",
+          join(ROOT, "examples", name),
+          "--outer-steps",
+          "1",
+          "--inner-steps",
+          "20",
+          "--json",
+        ],
+        { cwd: folder, encoding: "utf8" },
+      );
+      expect(result.stderr).toBe("");
+      expect(result.status).toBe(0);
+      const last = JSON.parse(result.stdout.trim().split("\n").at(-1)!) as { type: string };
+      expect(last.type).toBe("result");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
