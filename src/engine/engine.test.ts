@@ -68,6 +68,11 @@ describe.each(OPTIONS)("%s", (_, options) => {
     expect(Object.values(got).map(({ data }) => [...data])).toEqual([[1, 2, 3], [2, 4, 6], [2, 4, 6], [4, 4]]); // prettier-ignore
   });
 
+  test("0 and −0 are kept apart", async () => {
+    const got = await once({ zero: ops.constant(0), minus: ops.constant(-0), over: ops.div(x, ops.constant(-0, [3])) }, { x: floats([3], [1, 1, 1]) }); // prettier-ignore
+    expect([got["zero"]!.data[0], got["minus"]!.data[0], got["over"]!.data[0]]).toEqual([0, -0, -Infinity]);
+  });
+
   test("a result can be the input of another program, and survives what it came from", async () => {
     const twice = await engine.compile(program({ y: ops.mul(x, 2) }));
     const sum = await engine.compile(program({ s: ops.sum(input("y", [3])) }));

@@ -2,7 +2,7 @@ import { DrmadError } from "../errors.ts";
 import { add, cast, div, equal, exp, log, mul, sqrt, square, sub, tanh, type TensorLike } from "./elementwise.ts";
 import { detach, literal, reshape } from "./layout.ts";
 import { max, mean, sum, sumKeeping } from "./reduce.ts";
-import { normalizeAxes, shapeError } from "./shape.ts";
+import { normalizeAxes, sameShape, shapeError } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** x minus its maximum along an axis. The shift cancels in every use below, so differentiation holds it constant. */
@@ -74,8 +74,14 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   return mul(sum(mul(sum(terms, { axes: -1 }), weights)), -1 / n);
 }
 
-/** Mean of (a − b)² over all elements. */
-export const mse = (a: Tensor, b: TensorLike): Tensor => mean(square(sub(a, b)));
+/** Mean of (a − b)² over all elements of two tensors of one shape, or of a tensor and a number. */
+export function mse(a: Tensor, b: TensorLike): Tensor {
+  if (typeof b !== "number" && !sameShape(a.shape, b.shape)) {
+    // [n, 1] and [n] would stretch to [n, n].
+    throw shapeError("mse", [a.shape, b.shape], "both must have one shape", "Use reshape on one of them.");
+  }
+  return mean(square(sub(a, b)));
+}
 
 /** (x − mean) / √(variance + epsilon) along the last axis, times scale, plus shift. */
 export function layerNorm(x: Tensor, scale: TensorLike = 1, shift: TensorLike = 0, epsilon = 1e-5): Tensor {

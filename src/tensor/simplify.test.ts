@@ -132,6 +132,17 @@ describe("layout is absorbed", () => {
     expect(ops.matmul(ops.transpose(batch, [1, 0, 2]), ops.transpose(x)).inputs[0]!.op).toBe("transpose");
     expect(ops.matmul(ops.transpose(batch, [2, 1, 0]), input("b", [4, 1])).inputs[0]!.op).toBe("transpose");
   });
+  test("nor is one that moves a batch axis beside the last two", () => {
+    const four = input("four", [2, 5, 3, 4]);
+    const p = ops.matmul(ops.transpose(four, [1, 0, 3, 2]), input("b", [3, 1]));
+    expect([p.inputs[0]!.op, p.shape]).toEqual(["transpose", [5, 2, 4, 1]]);
+  });
+  test("two transposes become one, in the right order", () => {
+    const three = input("three", [2, 3, 4]);
+    const turned = ops.transpose(ops.transpose(three, [1, 0, 2]), [0, 2, 1]);
+    expect(turned.inputs[0]).toBe(three);
+    expect([turned.attributes, turned.shape]).toEqual([{ permutation: [1, 2, 0] }, [3, 4, 2]]);
+  });
   test("stretching before an elementwise operation is dropped, unless the shape needs it", () => {
     expect(ops.add(ops.broadcastTo(row, [2, 3]), x).inputs).toEqual([row, x]);
     expect(ops.add(ops.broadcastTo(row, [2, 3]), row).inputs[0]!.op).toBe("broadcast");

@@ -67,6 +67,7 @@ const VALUES: readonly Known[] = [
   known("softplus(1000) = 1000", [1000], (x) => ops.softplus(x!), 1000),
   known("sigmoid(ln 3) = 3/4", [LN3], (x) => ops.sigmoid(x!), 0.75),
   known("tanh(ln 2) = 3/5", [LN2], (x) => ops.tanh(x!), 0.6),
+  known("gelu in its tanh form", [[0, 1]], (x) => ops.gelu(x!), [0, 0.8411919906082768]),
   known("sin(π/4)", [PI / 4], (x) => ops.sin(x!), SQRT1_2),
   known("an integral power of a negative number", [[-2, 3]], (x) => ops.pow(x!, 3), [-8, 27]),
   known("matrix product", [[[1, 2], [3, 4]], [[5, 6], [7, 8]]], (a, b) => ops.matmul(a!, b!), [[19, 22], [43, 50]]),

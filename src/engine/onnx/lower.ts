@@ -2,6 +2,7 @@ import type { Graph, GraphNode } from "../../tensor/graph.ts";
 import { broadcastShapes, sameShape, sizeOf, type Shape } from "../../tensor/shape.ts";
 import type { DType, Op } from "../../tensor/tensor.ts";
 import type { Precision } from "../engine.ts";
+import { fusions, readsOf, type Fused } from "./fuse.ts";
 import { ELEMENT, type Element, type OnnxAttribute, type OnnxNode, type OnnxTensor } from "./write.ts";
 
 export const elementOf = (dtype: DType, precision: Precision): Element =>
@@ -151,7 +152,8 @@ const LOWER: { readonly [O in Op]: Lower<O> } = {
   and: direct("And"),
   where: direct("Where"),
   cast: (n, c) => c.scope.emit("Cast", [c.operand(0)], { to: ELEMENT[elementOf(n.dtype, c.precision)] }),
-  sum: unreachable,
+  // Of integers; sums of real numbers are fused with their neighbours.
+  sum: reduction("ReduceSum"),
   reduceMax: reduction("ReduceMax"),
   argMax: (n, c) =>
     c.scope.emit("Cast", [c.scope.emit("ArgMax", [c.exact(0)], { axis: n.attributes.axis, keepdims: 1 })], {
@@ -208,43 +210,32 @@ const ELEMENTWISE: ReadonlySet<Op> = new Set<Op>([
   "mul", "div", "pow", "minimum", "maximum", "less", "equal", "and", "where", "cast",
 ]); // prettier-ignore
 
-/** Σ x² is one node. */
-function squareSummed(graph: Graph, n: GraphNode): number | undefined {
-  if (n.op !== "sum" || n.dtype !== "float") return undefined;
-  const product = graph.nodes[n.inputs[0]!]!;
-  if (product.op !== "mul" || product.inputs[0] !== product.inputs[1]) return undefined;
-  const x = graph.nodes[product.inputs[0]!]!;
-  return x.op !== "constant" && sameShape(x.shape, product.shape) ? product.inputs[0] : undefined;
-}
-
-/** A reshape that only drops the axes its operand was reduced over. */
-const dropsReduced = (graph: Graph, n: GraphNode): boolean => {
-  const operand = n.op === "reshape" ? graph.nodes[n.inputs[0]!]! : undefined;
-  return (
-    operand?.op === "sum" &&
-    sameShape(
-      n.shape,
-      operand.shape.filter((_, i) => !operand.attributes.axes.includes(i)),
-    )
-  );
-};
-
-/** What a node reads once neighbours are emitted as one. */
-function reads(graph: Graph, n: GraphNode): readonly number[] {
-  if (dropsReduced(graph, n)) return reads(graph, graph.nodes[n.inputs[0]!]!);
-  const squared = squareSummed(graph, n);
-  return squared === undefined ? n.inputs : [squared];
-}
-
 /** Nodes that some output needs. */
-function needed(graph: Graph): readonly boolean[] {
+function needed(graph: Graph, fused: readonly (Fused | undefined)[]): readonly boolean[] {
   const result = graph.nodes.map(() => false);
   for (const at of Object.values(graph.outputs)) result[at] = true;
   for (let i = graph.nodes.length - 1; i >= 0; i--) {
-    const n = graph.nodes[i]!;
-    if (result[i]) for (const input of reads(graph, n)) result[input] = true;
+    if (result[i]) for (const input of readsOf(graph, graph.nodes[i]!, fused[i])) result[input] = true;
   }
   return result;
+}
+
+function emitFused(
+  fused: Fused,
+  graph: Graph,
+  scope: Scope,
+  exact: (at: number) => string,
+  operand: (at: number) => string,
+): string {
+  if (fused.kind === "sum") {
+    const op = fused.squared ? "ReduceSumSquare" : "ReduceSum";
+    return scope.emit(op, [exact(fused.operand), scope.ints(fused.axes)], { keepdims: Number(fused.keepDims) });
+  }
+  const product = graph.nodes[fused.product]! as Extract<GraphNode, { op: "matmul" }>;
+  const [a, b] = product.inputs as readonly [number, number];
+  const { transposeA, transposeB } = product.attributes;
+  const attributes = { transA: Number(transposeA), transB: Number(transposeB) };
+  return scope.emit("Gemm", [exact(a), exact(b), operand(fused.addend)], attributes);
 }
 
 /**
@@ -258,7 +249,8 @@ export function lower(
   inputName: (name: string) => string,
 ): (output: string) => string {
   const lowered: Lowered[] = [];
-  const need = needed(graph);
+  const fused = fusions(graph);
+  const need = needed(graph, fused);
 
   const refer = (i: number, scope: Scope): Lowered => {
     const n = graph.nodes[i]!;
@@ -278,12 +270,18 @@ export function lower(
       return;
     }
     const scope = scopeOf(i);
-    const sum = dropsReduced(graph, n) ? graph.nodes[n.inputs[0]!]! : n;
-    if (sum.op === "sum") {
-      const squared = squareSummed(graph, sum);
-      const op = squared === undefined ? "ReduceSum" : "ReduceSumSquare";
-      const operands = [exactly(squared ?? sum.inputs[0]!, scope), scope.ints(sum.attributes.axes)];
-      lowered[i] = { name: scope.emit(op, operands, { keepdims: Number(sum === n) }), shape: n.shape };
+    const together = fused[i];
+    if (together !== undefined) {
+      lowered[i] = {
+        name: emitFused(
+          together,
+          graph,
+          scope,
+          (at) => exactly(at, scope),
+          (at) => refer(at, scope).name,
+        ),
+        shape: n.shape,
+      };
       return;
     }
     const context: Context = {

@@ -63,6 +63,8 @@ const contents = (scope: Scope): Pick<OnnxGraph, "nodes" | "constants"> => ({
   constants: scope.constants,
 });
 
+const flag = (name: string): OnnxValue => ({ name, element: "bool", shape: [] });
+
 /**
  * One ONNX Loop. What depends on neither the step nor a carried value is computed once, outside it (hoisting); the body
  * refers to it from the enclosing scope.
@@ -92,7 +94,6 @@ function loopModel(graph: Graph, loop: Loop, precision: Precision): ReturnType<t
     return { ...declare(typeOf(graph, name), precision), name: asItIs ? value : as };
   };
   body.emit("Identity", ["loop:go"], {}, "loop:goOn");
-  const flag = (name: string): OnnxValue => ({ name, element: "bool", shape: [] });
   const bodyGraph: OnnxGraph = {
     name: "body",
     inputs: [

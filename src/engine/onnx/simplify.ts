@@ -29,6 +29,11 @@ function linked(graph: Graph): readonly Tensor[] {
   return tensors;
 }
 
+const smallOperand = (t: Tensor): number => (sizeOf(t.inputs[0]!.shape) <= sizeOf(t.inputs[1]!.shape) ? 0 : 1);
+
+// Not mul, which would draw the factor out again.
+const product = (t: Tensor, a: Tensor, b: Tensor): Tensor => node("mul", [a, b], {}, t.shape, t.dtype);
+
 /**
  * Spares passes over large tensors by moving constant factors to where they cost nothing: into other constants, into
  * values that are computed once outside the loop, or into the small operand of a matrix product. Values that something
@@ -45,7 +50,6 @@ export function sinkConstants(graph: Graph, varying: readonly boolean[]): Graph 
   Object.values(graph.outputs).forEach((at) => use(nodes[at]!));
 
   const varies = (t: Tensor): boolean => varying[index.get(t)!] === true;
-  const smallOperand = (t: Tensor): number => (sizeOf(t.inputs[0]!.shape) <= sizeOf(t.inputs[1]!.shape) ? 0 : 1);
 
   // Whether a factor of t costs nothing, or little, somewhere in what only t is computed from: through how many nodes it
   // is handed on to get there. Known for all nodes beforehand, and bounded, so that deep graphs do not overflow the stack.
@@ -80,9 +84,6 @@ export function sinkConstants(graph: Graph, varying: readonly boolean[]): Graph 
     const steps = through(t);
     if (steps <= DEEPEST) handedOn.set(t, steps);
   }
-
-  // Not mul, which would draw the factor out again.
-  const product = (t: Tensor, a: Tensor, b: Tensor): Tensor => node("mul", [a, b], {}, t.shape, t.dtype);
 
   const rebuilt = new Map<Tensor, Tensor>();
   const now = (t: Tensor): Tensor => rebuilt.get(t)!;
