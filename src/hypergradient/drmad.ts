@@ -4,6 +4,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { Path } from "../rollout/path.ts";
 import type { Buffers } from "../rollout/rollout.ts";
 import type { Method } from "./method.ts";
+import { sweepBack } from "./sweep-back.ts";
 
 /** The straight line w_0 + β (w_T − w_0), with the position β of each sample of the sweep. */
 function line(name: string, steps: number, length: number, position: (i: Tensor) => Tensor): Path {
@@ -62,16 +63,19 @@ export function drmad(options: DrmadOptions = {}): Method {
     exact: false,
     async run(rollout) {
       const { steps } = rollout;
-      const sweep = await rollout.sweep(
-        samples === "T" ? chord(steps) : publishedChord(steps, sampleCount(steps, rollout.hypers)),
-      );
+      const path = samples === "T" ? chord(steps) : publishedChord(steps, sampleCount(steps, rollout.hypers));
+      const sweep = await rollout.sweep(path);
       const start = await rollout.start();
-      const { final } = await rollout.train(start);
-      const outer = await rollout.outer(final);
-      const ends: Buffers = { ...prefixed("start", start), ...prefixed("end", final) };
+      let final: Buffers = {};
       try {
-        const swept = await sweep.run(outer, () => ends);
+        ({ final } = await rollout.train(start));
+        const outer = await rollout.outer(final);
+        const ends: Buffers = { ...prefixed("start", start), ...prefixed("end", final) };
+        const swept = await sweepBack(sweep, outer, [{ range: { from: 0, to: path.length }, tensors: ends }]);
         return { value: outer.value, direct: outer.direct, final, ...swept };
+      } catch (error) {
+        rollout.free(final);
+        throw error;
       } finally {
         rollout.free(start);
       }

@@ -13,9 +13,9 @@ export const moved = (point: Point, direction: Direction, by: number): Point =>
 /** The outer loss after a whole training run. */
 export async function valueAt(rollout: Rollout): Promise<number> {
   const start = await rollout.start();
-  const { final } = await rollout.train(start);
-  const { value, adjoint } = await rollout.outer(final);
-  rollout.free(start, final, adjoint);
+  const { final } = await rollout.train(start).finally(() => rollout.free(start));
+  const { value, adjoint } = await rollout.outer(final).finally(() => rollout.free(final));
+  rollout.free(adjoint);
   return value;
 }
 
@@ -70,8 +70,7 @@ export const finiteDifference = (options: FiniteDifferenceOptions = {}): Method 
       }
     }
     const start = await rollout.start();
-    const { final } = await rollout.train(start);
-    rollout.free(start);
+    const { final } = await rollout.train(start).finally(() => rollout.free(start));
     const { value, direct, adjoint } = await rollout.outer(final);
     rollout.free(adjoint);
     return { value, gradient, direct, growth: 1, final };

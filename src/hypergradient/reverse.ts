@@ -2,6 +2,7 @@ import { gather } from "../tensor/layout.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Path, PathContext } from "../rollout/path.ts";
 import type { Method } from "./method.ts";
+import { sweepBack } from "./sweep-back.ts";
 
 const stored = (name: string, shape: readonly number[], { k, input }: PathContext): Tensor =>
   gather(input(`stored/${name}`, [1, ...shape], { rows: true }), k);
@@ -30,21 +31,16 @@ export const reverse = (): Method => ({
   async run(rollout) {
     const sweep = await rollout.sweep(storedPath(rollout.steps));
     const start = await rollout.start();
-    const { final, kept } = await rollout.train(start, sweep.reads).finally(() => rollout.free(start));
-    const tables = new Map(kept.map(({ range, tensors }) => [range.from, tensors]));
+    const { final, kept } = await rollout.train(start, { keep: sweep.reads }).finally(() => rollout.free(start));
     try {
       const outer = await rollout.outer(final);
-      const swept = await sweep.run(
-        outer,
-        ({ from }) => tables.get(from)!,
-        kept.map(({ range }) => range),
-      );
+      const swept = await sweepBack(sweep, outer, [...kept].reverse());
       return { value: outer.value, direct: outer.direct, final, ...swept };
     } catch (error) {
       rollout.free(final);
       throw error;
     } finally {
-      rollout.free(...tables.values());
+      rollout.free(...kept.map(({ tensors }) => tensors));
     }
   },
 });

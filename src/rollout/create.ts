@@ -1,4 +1,4 @@
-import type { Engine, Range } from "../engine/engine.ts";
+import type { Engine, Program, Range } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
@@ -7,6 +7,7 @@ import { checkEveryHyperIsUsed, evaluateProgram, outerProgram, startProgram, tra
 import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
 import { allFinite, readAll, share, type Shared } from "./shared.ts";
+import { storedName } from "./sweep.ts";
 import { stateLeaves } from "./symbols.ts";
 
 /** Kept tensors of one chunk are stacked in one piece, so their bytes bound a chunk. */
@@ -28,6 +29,10 @@ function bind(shared: Shared, point: Point): Rollout {
   const hyper = (): Promise<Buffers> => shared.hyper(point);
   const free = (...groups: readonly Buffers[]): void => engine.free(groups.flatMap((group) => Object.values(group)));
   const smallest = problem.weights.reduce((a, b) => (sizeOf(b.shape) < sizeOf(a.shape) ? b : a));
+
+  const numberBytes = engine.description.precision === "float64" ? 8 : 4;
+  const bytesKept = ({ graph }: Program, keep: readonly string[]): number =>
+    keep.reduce((n, name) => n + numberBytes * sizeOf(graph.nodes[graph.outputs[`kept/${name}`]!]!.shape), 0);
 
   const rollout: Rollout = {
     steps: problem.steps,
@@ -58,46 +63,49 @@ function bind(shared: Shared, point: Point): Rollout {
       return { ...weights, ...Object.fromEntries(await Promise.all(zeros)) };
     },
 
-    async train(start, keep = []) {
+    stateBytes: leaves.reduce((n, leaf) => n + numberBytes * sizeOf(leaf.shape), 0),
+    keptBytes: (keep) => bytesKept(trainProgram(problem, keep), keep),
+
+    async train(from, { range = { from: 0, to: problem.steps }, keep = [] } = {}) {
       const compiled = await shared.compile(`train ${keep.join()}`, () => trainProgram(problem, keep));
       const constant = { ...(await hyper()), ...(await shared.data("train")) };
-      const { nodes, outputs } = compiled.program.graph;
-      const bytes = keep.reduce((n, name) => n + 4 * sizeOf(nodes[outputs[`kept/${name}`]!]!.shape), 0);
+      const bytes = bytesKept(compiled.program, keep);
       const most = bytes === 0 ? Infinity : Math.max(1, Math.floor(KEPT_BYTES_A_CHUNK / bytes));
       await compiled.verify(
         problem.batch ?? rowsOf(problem.data.train),
         (n) => trainProgram(problem, keep, n),
-        start,
+        from,
         point,
       );
-      let state = start;
+      let state = from;
       const kept: Kept[] = [];
-      const run = async (range: Range): Promise<void> => {
-        const rows = await shared.rowTable(range);
-        const result = await compiled.executable.run({ ...constant, ...state, ...rows }, range);
+      const runChunk = async (chunk: Range): Promise<void> => {
+        const rows = await shared.rowTable(chunk);
+        const result = await compiled.executable.run({ ...constant, ...state, ...rows }, chunk);
         free(rows);
-        if (state !== start) free(state);
+        if (state !== from) free(state);
         state = Object.fromEntries(leaves.map(({ name }) => [name, result[name]!]));
-        kept.push({
-          range,
-          tensors: Object.fromEntries(keep.map((name) => [`stored/${name}`, result[`kept/${name}`]!])),
-        });
+        if (keep.length > 0) {
+          const tensors = Object.fromEntries(keep.map((name) => [storedName(name), result[`kept/${name}`]!]));
+          kept.push({ range: chunk, tensors });
+        }
         const watched = await engine.read(state[`weights/${smallest.path}`]!);
         if (!allFinite(watched.data)) {
           throw new DrmadError(
             "non-finite",
-            `training diverged: weights ${smallest.path} are not finite after step ${range.to}`,
+            `training diverged: weights ${smallest.path} are not finite after step ${chunk.to}`,
             {
               hint: "Start from a smaller learning rate or a smaller initial scale.",
             },
           );
         }
-        shared.progress("train", range.to, problem.steps);
+        shared.progress("train", chunk.to, problem.steps);
       };
       try {
-        await inChunks({ from: 0, to: problem.steps }, "forward", shared.pace.train, most, run);
+        await inChunks(range, "forward", shared.pace.train, most, runChunk);
       } catch (error) {
-        free(state === start ? {} : state, ...kept.map((k) => k.tensors));
+        if (state !== from) free(state);
+        free(...kept.map(({ tensors }) => tensors));
         throw error;
       }
       return { final: state, kept };

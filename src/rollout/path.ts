@@ -1,4 +1,3 @@
-import type { Buffer, Range } from "../engine/engine.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { StateLeaf } from "./symbols.ts";
 
@@ -28,6 +27,3 @@ export interface Path {
   /** w_{t+1} − w_t of one training step, for paths that leave slots to be recovered. */
   change?(leaf: StateLeaf, context: PathContext, t: Tensor): Tensor;
 }
-
-/** The tensors of a path for one run of steps, by the names it gave them. */
-export type PathTensors = (range: Range) => Readonly<Record<string, Buffer>>;

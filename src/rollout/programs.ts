@@ -43,17 +43,18 @@ export function trainProgram(problem: Problem, keep: readonly string[], length?:
   const leaves = stateLeaves(problem);
   const symbols = hyperSymbols(problem);
   const step = stepSymbols(problem, symbols, (leaf) => input(leaf.name, leaf.shape), length);
-  const keepable = new Map([
-    ...leaves.map((leaf, i) => [leaf.name, step.state[i]!] as const),
-    ...productsOf(problem, step.loss),
-  ]);
   const carry = Object.fromEntries(leaves.map((leaf) => [leaf.name, `next/${leaf.name}`]));
+  const products = productsOf(problem, step.loss);
   const outputs = {
     ...named(
       leaves.map((leaf) => `next/${leaf.name}`),
       step.next,
     ),
-    ...Object.fromEntries(keep.map((name) => [`kept/${name}`, keepable.get(name)!])),
+    // Products are outputs whether they are kept or not: so a step is compiled to the same arithmetic, bit for bit.
+    ...Object.fromEntries([...products].map(([name, product]) => [`kept/${name}`, product])),
+    ...Object.fromEntries(
+      leaves.flatMap(({ name }, i) => (keep.includes(name) ? [[`kept/${name}`, step.state[i]!]] : [])),
+    ),
   };
   return {
     name: "training step",

@@ -1,7 +1,7 @@
 import type { NdArray } from "../data/dataset.ts";
 import type { Buffer, EngineDescription, Range } from "../engine/engine.ts";
 import type { HyperTensor } from "../problem/hyper.ts";
-import type { Path, PathTensors } from "./path.ts";
+import type { Path } from "./path.ts";
 import type { SplitName } from "./programs.ts";
 import type { StateLeaf } from "./symbols.ts";
 
@@ -15,6 +15,18 @@ export type Point = Readonly<Record<string, Float64Array>>;
 export interface Kept {
   readonly range: Range;
   readonly tensors: Buffers;
+}
+
+export interface TrainOptions {
+  readonly range?: Range;
+  /** Names of state leaves and products to keep before every step. */
+  readonly keep?: readonly string[];
+}
+
+export interface Trained {
+  readonly final: Buffers;
+  /** By runs of steps, in order; empty where nothing is kept. */
+  readonly kept: readonly Kept[];
 }
 
 /** Value and gradient of the outer loss at the end of training. */
@@ -38,12 +50,25 @@ export interface Swept {
 export interface Sweep {
   /** State leaves and products that it reads at every step, from tables named `stored/NAME`. */
   readonly reads: readonly string[];
+  /** Begins at the end of training. Consumes the outer adjoint. */
+  begin(outer: Outer): Promise<SweepRun>;
+}
+
+/** A sweep on its way back. */
+export interface SweepRun {
   /**
-   * Runs over the steps of the path, last first.
-   * @param tensors the path's tensors for a run of steps
-   * @param ranges the runs that tables are cut into; any, where left out
+   * Takes the adjoint back over the steps of a range, last first; ranges follow one another backwards.
+   * @param tensors the path's tensors for these steps
+   * @throws DrmadError non-finite, unsupported, cancelled
    */
-  run(outer: Outer, tensors: PathTensors, ranges?: readonly Range[]): Promise<Swept>;
+  back(range: Range, tensors: Buffers): Promise<void>;
+  /**
+   * The hypergradient.
+   * @param reachesStart whether the sweep came to the first step, so that the adjoint flows on into the initial state
+   */
+  finish(reachesStart: boolean): Promise<Swept>;
+  /** Frees what is held, instead of finishing. */
+  abandon(): void;
 }
 
 /**
@@ -53,6 +78,9 @@ export interface Sweep {
 export interface Rollout {
   readonly steps: number;
   readonly leaves: readonly StateLeaf[];
+  /** Bytes of a training state, and of what is kept of one step under the given names. */
+  readonly stateBytes: number;
+  keptBytes(keep: readonly string[]): number;
   readonly hypers: readonly HyperTensor[];
   readonly point: Point;
   readonly engine: EngineDescription;
@@ -63,11 +91,10 @@ export interface Rollout {
   /** The state before training. */
   start(): Promise<Buffers>;
   /**
-   * All training steps. The start is left alone.
-   * @param keep names of state leaves and products to keep before every step
+   * Training steps: all of them, or those of a range from the state before it. The state given is left alone.
    * @throws DrmadError non-finite where a weight stops being a finite number
    */
-  train(start: Buffers, keep?: readonly string[]): Promise<{ readonly final: Buffers; readonly kept: readonly Kept[] }>;
+  train(from: Buffers, options?: TrainOptions): Promise<Trained>;
   /** @throws DrmadError non-finite */
   outer(final: Buffers): Promise<Outer>;
   evaluate(final: Buffers, split: SplitName): Promise<Readonly<Record<string, number>>>;

@@ -50,6 +50,16 @@ function checkNumbers(
       },
     );
   }
+  const squared = numbers[GROWTH]!;
+  if (squared.some((x) => !Number.isFinite(x))) {
+    throw new DrmadError(
+      "non-finite",
+      `the adjoint is not finite between steps ${range.from} and ${range.to} of the sweep (${path.name})`,
+      {
+        hint: "The hypergradient does not exist as a number here: try an exact method, fewer steps or a smaller learning rate.",
+      },
+    );
+  }
 }
 
 /** Compiles the sweep along a path, at one point of hyperparameters. */
@@ -66,9 +76,9 @@ export async function createSweep(
   const shapes = new Map(traced.entries.map((entry) => [entry.name, entry.node.shape]));
   const summed = traced.entries.filter((entry) => entry.perStep === undefined).map((entry) => entry.name);
   const carried = [...leaves.map(adjointName), ...summed];
+  const shapeOf = (name: string): readonly number[] =>
+    shapes.get(name) ?? leaves.find((leaf) => adjointName(leaf) === name)!.shape;
   const zeros = async (names: readonly string[]): Promise<Buffers> => {
-    const shapeOf = (name: string): readonly number[] =>
-      shapes.get(name) ?? leaves.find((leaf) => adjointName(leaf) === name)!.shape;
     const made = names.map(async (name) => {
       const shape = shapeOf(name);
       return [name, await engine.load({ data: new Float32Array(sizeOf(shape)), shape })] as const;
@@ -78,50 +88,50 @@ export async function createSweep(
 
   return {
     reads: traced.reads,
-    async run(outer, tensors, ranges = [{ from: 0, to: path.length }]) {
+    async begin(outer) {
       const constant = { ...(await hyper()), ...(await shared.data("train")) };
       let carry: Buffers = { ...outer.adjoint, ...(await zeros(carried.filter((name) => !(name in outer.adjoint)))) };
-      const last = ranges[ranges.length - 1]!;
-      await step.verify(
-        problem.batch ?? rowsOf(problem.data.train),
-        (n) => sweepProgram(problem, path, n).program,
-        { ...carry, ...tensors(last) },
-        point,
-      );
       const perStep = tables(traced.entries, problem.steps);
       let largest = outer.squaredNorm;
       let done = 0;
-      for (const range of [...ranges].reverse()) {
-        // A table belongs to its whole run of steps, so a run with tables is one chunk.
-        const most = ranges.length > 1 || traced.reads.length > 0 ? range.to - range.from : Infinity;
-        const pace = most === Infinity ? shared.pace.backward : { stepsPerSecond: Infinity };
-        await inChunks(range, "backward", pace, most, async (chunk) => {
-          const rows = await shared.rowTable(chunk);
-          const result = await step.executable.run({ ...constant, ...carry, ...tensors(chunk), ...rows }, chunk);
-          free(rows, carry);
-          carry = Object.fromEntries(carried.map((name) => [name, result[name]!]));
-          const scans = step.program.loop!.scan;
-          const numbers = await readAll(engine, result, scans);
-          free(Object.fromEntries(scans.map((name) => [name, result[name]!])));
-          checkNumbers(traced, numbers, chunk, path);
-          for (const [name, table] of perStep) storeReversed(table, numbers[`next/${name}`]!, chunk);
-          for (const squared of numbers[GROWTH]!) largest = Math.max(largest, squared);
-          if (!Number.isFinite(largest) || numbers[GROWTH]!.some(Number.isNaN)) {
-            free(carry);
-            throw new DrmadError(
-              "non-finite",
-              `the adjoint is not finite between steps ${chunk.from} and ${chunk.to} of the sweep (${path.name})`,
-              {
-                hint: "The hypergradient does not exist as a number here: try an exact method, fewer steps or a smaller learning rate.",
-              },
-            );
+      const runChunk = async (chunk: Range, tensors: Buffers): Promise<void> => {
+        const rows = await shared.rowTable(chunk);
+        const result = await step.executable.run({ ...constant, ...carry, ...tensors, ...rows }, chunk);
+        free(rows, carry);
+        carry = Object.fromEntries(carried.map((name) => [name, result[name]!]));
+        const scans = step.program.loop!.scan;
+        const numbers = await readAll(engine, result, scans);
+        free(Object.fromEntries(scans.map((name) => [name, result[name]!])));
+        checkNumbers(traced, numbers, chunk, path);
+        for (const [name, table] of perStep) storeReversed(table, numbers[`next/${name}`]!, chunk);
+        for (const squared of numbers[GROWTH]!) largest = Math.max(largest, squared);
+        done += chunk.to - chunk.from;
+        shared.progress("backward", done, path.length);
+      };
+      return {
+        async back(range, tensors) {
+          await step.verify(
+            problem.batch ?? rowsOf(problem.data.train),
+            (n) => sweepProgram(problem, path, n).program,
+            { ...carry, ...tensors },
+            point,
+          );
+          // A table belongs to its whole run of steps.
+          const most = traced.reads.length > 0 ? range.to - range.from : Infinity;
+          const pace = most === Infinity ? shared.pace.backward : { stepsPerSecond: Infinity };
+          await inChunks(range, "backward", pace, most, (chunk) => runChunk(chunk, tensors));
+        },
+        async finish(reachesStart) {
+          if (!reachesStart) {
+            const cut = await zeros(leaves.map(adjointName));
+            free(Object.fromEntries(Object.keys(cut).map((name) => [name, carry[name]!])));
+            carry = { ...carry, ...cut };
           }
-          done += chunk.to - chunk.from;
-          shared.progress("backward", done, path.length);
-        });
-      }
-      const gradient = await finishSweep(carry, perStep, outer.direct);
-      return { gradient, growth: outer.squaredNorm === 0 ? 1 : Math.sqrt(largest / outer.squaredNorm) };
+          const gradient = await finishSweep(carry, perStep, outer.direct);
+          return { gradient, growth: outer.squaredNorm === 0 ? 1 : Math.sqrt(largest / outer.squaredNorm) };
+        },
+        abandon: () => free(carry),
+      };
     },
   };
 

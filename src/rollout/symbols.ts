@@ -5,7 +5,7 @@ import type { Split } from "../data/dataset.ts";
 import type { Problem } from "../problem/problem.ts";
 import { cast } from "../tensor/elementwise.ts";
 import { alias, gather, input } from "../tensor/layout.ts";
-import { showShape, sizeOf, type Shape } from "../tensor/shape.ts";
+import { sameShape, showShape, sizeOf, type Shape } from "../tensor/shape.ts";
 import { isTensor, topological, type Tensor } from "../tensor/tensor.ts";
 import { leavesOf } from "../tensor/tree.ts";
 
@@ -156,19 +156,26 @@ export function stepSymbols(
 /** Arithmetic for each number of a product from which keeping it is cheaper than computing it again. */
 const FLOP_WORTH_A_NUMBER = 64;
 
-/** Matrix products of the inner loss that are worth keeping, by name; together at most half as large as the weights. */
+/**
+ * Matrix products of the inner loss that are worth keeping, by name, with what is added to them where nothing else uses
+ * the product; together at most half as large as the weights.
+ */
 export function productsOf(problem: Problem, loss: Tensor): ReadonlyMap<string, Tensor> {
+  const order = topological([loss]);
+  const users = new Map<Tensor, Tensor[]>();
+  for (const n of order) for (const x of n.inputs) users.set(x, [...(users.get(x) ?? []), n]);
   let room = problem.weights.reduce((n, { shape }) => n + sizeOf(shape), 0) / 2;
-  const products = topological([loss]).filter((n) => n.op === "matmul");
   const kept = new Map<string, Tensor>();
-  products.forEach((n, i) => {
-    if (n.op !== "matmul") return;
-    const [a] = n.inputs as readonly [Tensor];
+  for (const n of order) {
+    if (n.op !== "matmul") continue;
+    const a = n.inputs[0]!;
     const inner = a.shape[a.shape.length - (n.attributes.transposeA ? 2 : 1)]!;
-    if (2 * inner < FLOP_WORTH_A_NUMBER || sizeOf(n.shape) > room) return;
+    if (2 * inner < FLOP_WORTH_A_NUMBER || sizeOf(n.shape) > room) continue;
     room -= sizeOf(n.shape);
-    kept.set(`product/${i}`, n);
-  });
+    const [user, ...others] = users.get(n) ?? [];
+    const affine = user?.op === "add" && others.length === 0 && sameShape(user.shape, n.shape);
+    kept.set(`product/${kept.size}`, affine ? user : n);
+  }
   return kept;
 }
 

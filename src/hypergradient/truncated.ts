@@ -1,0 +1,47 @@
+import { DrmadError } from "../errors.ts";
+import type { Method } from "./method.ts";
+import { storedPath } from "./reverse.ts";
+import { sweepBack } from "./sweep-back.ts";
+
+/**
+ * Reverse mode through the last K steps only; the state before them is taken not to depend on the hyperparameters.
+ *
+ *     dλ ≈ ∂f/∂λ + Σ_{t ≥ T−K} (∂Φ_t/∂λ)ᵀ (dw, ds)_{t+1}
+ *
+ * Right where early steps are forgotten: strongly convex ends of training, and short memories. Wrong for initial scales and
+ * early rates, whose gradient it does not see, and biased towards what pays soon (Wu et al. 2018). With K = T it is
+ * `reverse`, bit for bit. Memory: K steps. Cost: training, and about 2·K/T of it again.
+ *
+ * Source: Shaban, Cheng, Hatch, Boots 2019.
+ */
+export function truncated({ steps: K }: { readonly steps: number }): Method {
+  if (!Number.isInteger(K) || K < 1) {
+    throw new DrmadError("invalid-argument", `truncated to ${K} steps`, { hint: "Give a whole number, at least 1." });
+  }
+  return {
+    name: `truncated(${K})`,
+    exact: false,
+    async run(rollout) {
+      const T = rollout.steps;
+      const sweep = await rollout.sweep(storedPath(T));
+      const from = Math.max(0, T - K);
+      const start = await rollout.start();
+      const early = await rollout
+        .train(start, { range: { from: 0, to: from } })
+        .finally(() => from > 0 && rollout.free(start));
+      const { final, kept } = await rollout
+        .train(early.final, { range: { from, to: T }, keep: sweep.reads })
+        .finally(() => rollout.free(early.final));
+      try {
+        const outer = await rollout.outer(final);
+        const swept = await sweepBack(sweep, outer, [...kept].reverse(), from === 0);
+        return { value: outer.value, direct: outer.direct, final, ...swept };
+      } catch (error) {
+        rollout.free(final);
+        throw error;
+      } finally {
+        rollout.free(...kept.map(({ tensors }) => tensors));
+      }
+    },
+  };
+}

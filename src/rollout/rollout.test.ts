@@ -1,0 +1,211 @@
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { formula, failure, numbersOf, rolloutOf } from "../../test/oracle/measure.ts";
+import { watch, type Watched } from "../../test/oracle/watch.ts";
+import { momentum } from "../dynamics/momentum.ts";
+import { sgd } from "../dynamics/sgd.ts";
+import { nativeEngine } from "../engine/onnx/session.ts";
+import { drmad } from "../hypergradient/drmad.ts";
+import { finiteDifference } from "../hypergradient/finite-difference.ts";
+import { reverse } from "../hypergradient/reverse.ts";
+import * as nn from "../nn/nn.ts";
+import type { Experiment } from "../problem/experiment.ts";
+import { hyper } from "../problem/hyper.ts";
+import { defineExperiment } from "../study/define.ts";
+import * as ops from "../tensor/ops.ts";
+
+const split = (seed: number, n: number) => ({
+  x: { data: formula(seed, 3 * n), shape: [n, 3] },
+  y: { data: Int32Array.from({ length: n }, (_, i) => (i * i + seed) % 2), shape: [n] },
+});
+const data = { train: split(1, 24), valid: split(2, 12) };
+
+/** A small network with a penalty and a rate; `rate` far too large makes it diverge. */
+const network = (rate: number): Experiment =>
+  defineExperiment({
+    data,
+    params: nn.mlp([3, 4, 2]),
+    hyper: { penalty: hyper.scalar(0.01, { transform: "log" }), rate: hyper.scalar(rate, { transform: "log" }) },
+    train: {
+      loss: (w, h, { x, y }) => ops.add(ops.crossEntropy(nn.forward(w, x), y), nn.l2(w, h.penalty)),
+      dynamics: (h) => momentum({ rate: h.rate, decay: 0.5 }),
+      steps: 40,
+      batch: 6,
+    },
+    valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
+    metrics: { error: (w, _, { x, y }) => nn.errorRate(nn.forward(w, x), y) },
+  });
+
+const native = nativeEngine({ precision: "float64", threads: 1 });
+afterAll(() => native.close());
+let engine: Watched;
+beforeEach(() => (engine = watch(native)));
+
+const METHODS = [reverse(), drmad(), drmad({ samples: "T/10" }), finiteDifference()] as const;
+
+describe.each(METHODS)("$name", (method) => {
+  test("holds no more after fifty runs than after one", async () => {
+    const rollout = await rolloutOf(network(0.3), engine);
+    await numbersOf(rollout, method);
+    const before = engine.held();
+    for (let i = 0; i < 50; i++) {
+      await numbersOf(rollout.at({ ...rollout.point, rate: Float64Array.of(-1 - i / 100) }), method);
+    }
+    expect(engine.held()).toBe(before);
+  });
+
+  test("leaves the state after training, and nothing else", async () => {
+    const rollout = await rolloutOf(network(0.3), engine);
+    await numbersOf(rollout, method);
+    const before = engine.held();
+    const { final } = await method.run(rollout);
+    expect(engine.held() - before).toBe(Object.keys(final).length);
+    expect(Object.keys(final).sort()).toEqual(rollout.leaves.map((leaf) => leaf.name).sort());
+  });
+
+  test("cancelled at any sign of progress: says so, holds nothing", async () => {
+    let abort = new AbortController();
+    let left = Infinity;
+    let phases = new Set<string>();
+    const rollout = await rolloutOf(network(0.3), engine, {
+      get signal() {
+        return abort.signal;
+      },
+      onProgress(phase) {
+        phases.add(phase);
+        if (phase !== "compile" && left-- === 0) abort.abort();
+      },
+    });
+    await numbersOf(rollout, method);
+    const before = engine.held();
+    phases = new Set();
+    for (let at = 0; ; at++) {
+      [abort, left] = [new AbortController(), at];
+      const result = await method.run(rollout).then(
+        () => "done",
+        (error: unknown) => error,
+      );
+      if (result === "done") break;
+      expect(result).toMatchObject(failure("cancelled", "stopped after"));
+      expect(engine.held(), `cancelled at event ${at}`).toBe(before);
+    }
+    expect([...phases]).toEqual(method.name === "finiteDifference" ? ["train"] : ["train", "backward"]);
+  });
+});
+
+describe("a run that diverges", () => {
+  // Squares of weights that grow without bound: non-finite well within 60 steps.
+  const explosive = (steps: number, valid: (w: ops.Tensor) => ops.Tensor = ops.sum): Experiment =>
+    defineExperiment({
+      data,
+      params: { w: nn.given([2], [1.5, 2]) },
+      hyper: { rate: hyper.scalar(1) },
+      train: {
+        loss: ({ w }) => ops.mul(-1, ops.sum(ops.mul(w, ops.square(w)))),
+        dynamics: (h) => sgd({ rate: h.rate }),
+        steps,
+      },
+      valid: { loss: ({ w }) => valid(w) },
+    });
+
+  test.each([
+    ["a weight", explosive(60), "weights w are not finite after step"],
+    ["the validation loss", explosive(8, (w) => ops.sum(ops.exp(ops.exp(w)))), "validation loss is Infinity"],
+    ["the adjoint", explosive(8, (w) => ops.mul(1e300, ops.sum(ops.mul(1e-300, w)))), ""],
+  ])("ends with non-finite and holds nothing: %s", async (_, experiment, part) => {
+    const rollout = await rolloutOf(experiment, engine);
+    const fine = rollout.at({ rate: Float64Array.of(1e-3) });
+    const abroad = { rate: Float64Array.of(1) };
+    for (const method of [reverse(), drmad(), finiteDifference()]) {
+      await numbersOf(fine, method);
+      const before = engine.held();
+      await expect(method.run(rollout.at(abroad))).rejects.toMatchObject(failure("non-finite", part));
+      expect(engine.held(), method.name).toBe(before);
+    }
+  });
+
+  test("also where only the first step of a stretch is beyond numbers", async () => {
+    const rollout = await rolloutOf(explosive(60), engine);
+    await expect(rollout.train(await rollout.start())).rejects.toMatchObject(failure("non-finite"));
+  });
+});
+
+describe("an experiment that does not fit together", () => {
+  const w = nn.given([2], [1, 2]);
+  const fine = {
+    data,
+    params: { w },
+    hyper: { rate: hyper.scalar(0.1) },
+    train: { loss: ({ w }: { w: ops.Tensor }) => ops.sum(ops.square(w)), steps: 3 },
+    valid: { loss: ({ w }: { w: ops.Tensor }) => ops.sum(w) },
+  };
+  const made = (changes: object): Experiment =>
+    defineExperiment({
+      ...fine,
+      train: { ...fine.train, dynamics: (h: { readonly rate: ops.Tensor }) => sgd({ rate: h.rate }) },
+      ...changes,
+    } as never);
+
+  test("an unused hyperparameter is named", async () => {
+    const experiment = made({ hyper: { rate: hyper.scalar(0.1), idle: hyper.perWeight(1) } });
+    await expect(rolloutOf(experiment, engine)).rejects.toMatchObject(failure("unused-hyperparameter", "idle.w"));
+  });
+
+  test.each([
+    ["training", "rate", {}],
+    [
+      "the start",
+      "used",
+      { initial: (w: { w: ops.Tensor }, h: { used: ops.Tensor }) => ({ w: ops.mul(h.used, w.w) }) },
+    ],
+    [
+      "the outer loss",
+      "used",
+      { valid: { loss: (w: { w: ops.Tensor }, h: { used: ops.Tensor }) => ops.mul(h.used, ops.sum(w.w)) } },
+    ],
+  ])("one used by %s alone is in use", async (_, name, changes) => {
+    const rollout = await rolloutOf(
+      made({ hyper: { rate: hyper.scalar(0.1), [name]: hyper.scalar(1) }, ...changes }),
+      engine,
+    );
+    expect((await numbersOf(rollout, reverse())).gradient[name]![0]).not.toBe(0);
+  });
+
+  test.each([
+    ["a vector", ({ w }: { w: ops.Tensor }) => w, "shape [2]"],
+    ["nothing", () => undefined, "nothing"],
+    ["a number", () => 3, "number"],
+  ])("a loss that is %s is refused, wherever it stands", async (_, loss, part) => {
+    const train = { loss, steps: 3, dynamics: (h: { rate: ops.Tensor }) => sgd({ rate: h.rate }) };
+    await expect(rolloutOf(made({ train }), engine)).rejects.toMatchObject(failure("invalid-loss", `train.loss`));
+    await expect(rolloutOf(made({ valid: { loss } }), engine)).rejects.toMatchObject(failure("invalid-loss", part));
+    const rollout = await rolloutOf(made({ metrics: { mine: loss } }), engine);
+    const { final } = await reverse().run(rollout);
+    await expect(rollout.evaluate(final, "valid")).rejects.toMatchObject(failure("invalid-loss", "metrics.mine"));
+  });
+
+  test("a split that is not there, and a metric called loss", async () => {
+    const rollout = await rolloutOf(made({ metrics: { loss: fine.valid.loss } }), engine);
+    const { final } = await reverse().run(rollout);
+    await expect(rollout.evaluate(final, "test")).rejects.toMatchObject(failure("invalid-experiment", "no test split"));
+    await expect(rollout.evaluate(final, "valid")).rejects.toMatchObject(failure("invalid-experiment", '"loss"'));
+  });
+
+  test("initial weights of another nesting or shape are refused", async () => {
+    for (const initial of [() => ({}), () => ({ w: ops.constant(1, [3]) })]) {
+      await expect(rolloutOf(made({ initial }), engine)).rejects.toMatchObject(failure("invalid-experiment", "weights w of shape [2]")); // prettier-ignore
+    }
+  });
+});
+
+test("metrics are those of the weights they are given", async () => {
+  const rollout = await rolloutOf(network(0.3), engine);
+  const start = await rollout.start();
+  const { final } = await rollout.train(start);
+  const outer = await rollout.outer(final);
+  const [before, after] = [await rollout.evaluate(start, "valid"), await rollout.evaluate(final, "valid")];
+  expect(after["loss"]).toBe(outer.value);
+  expect(after["loss"]).toBeLessThan(before["loss"]!);
+  for (const { error } of [before, after] as { error: number }[]) {
+    expect(error * 12).toBeCloseTo(Math.round(error * 12), 12);
+  }
+});
