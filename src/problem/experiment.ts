@@ -1,6 +1,7 @@
 import type { Dataset, NdArray, Split } from "../data/dataset.ts";
 import type { Dynamics } from "../dynamics/dynamics.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { Tree } from "../tensor/tree.ts";
 import type { Hyper, HypersOf } from "./hyper.ts";
 import type { Parameters, TensorsOf } from "./parameter.ts";
 
@@ -28,8 +29,11 @@ export interface ExperimentSpec<P extends Parameters, H extends Readonly<Record<
   readonly data: Dataset<S> | ((seed: number) => Dataset<S> | Promise<Dataset<S>>);
   readonly params: P;
   readonly hyper: H;
-  /** Initial weights as a function of the drawn ones and the hyperparameters; the drawn ones where left out. */
-  readonly initial?: (w: TensorsOf<P>, h: HypersOf<H, P>) => TensorsOf<P>;
+  /**
+   * Initial weights, nested like `params`, as a function of the drawn ones and the hyperparameters; the drawn ones where
+   * left out.
+   */
+  readonly initial?: (w: TensorsOf<P>, h: HypersOf<H, P>) => Tree<Tensor>;
   readonly train: TrainSpec<P, H, S>;
   /** The outer loss f(w, λ) on the validation split: a scalar. Per-step hyperparameters have a leading axis of steps. */
   readonly valid: { readonly loss: Loss<P, H, S> };

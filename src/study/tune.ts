@@ -210,8 +210,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
 
 async function trainOnly(rollout: Rollout): Promise<Buffers> {
   const start = await rollout.start();
-  const { final } = await rollout.train(start);
-  rollout.free(start);
+  const { final } = await rollout.train(start).finally(() => rollout.free(start));
   return final;
 }
 

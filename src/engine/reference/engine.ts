@@ -47,6 +47,9 @@ export const toValues = (array: NdArray): Values => ({
   shape: array.shape,
 });
 
+/** Promises alone never let timers and signals run: a Ctrl-C would wait for the end of all training. */
+const othersTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
 /** The interpreter behind the engine interface: plain float64 TypeScript, the oracle of the native engine. */
 export function referenceEngine(): Engine {
   const held = new Map<number, Values>();
@@ -64,14 +67,15 @@ export function referenceEngine(): Engine {
       const dtypeOf = (name: string): Buffer["dtype"] =>
         program.graph.nodes[program.graph.outputs[program.loop?.carry[name] ?? name]!]!.dtype;
       return Promise.resolve({
-        run(inputs, range) {
+        async run(inputs, range) {
           const feeds: Record<string, Values> = {};
           for (const [name, buffer] of Object.entries(inputs)) {
             if (names.has(name)) feeds[name] = held.get(buffer.id)!;
           }
+          await othersTurn();
           const results = interpret(program, feeds, range);
-          return Promise.resolve(
-            Object.fromEntries(Object.entries(results).map(([name, values]) => [name, hold(values, dtypeOf(name))])),
+          return Object.fromEntries(
+            Object.entries(results).map(([name, values]) => [name, hold(values, dtypeOf(name))]),
           );
         },
       });

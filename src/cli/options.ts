@@ -1,0 +1,102 @@
+import { Option, type Command } from "commander";
+import * as v from "valibot";
+import { DrmadError } from "../errors.ts";
+import { drmad } from "../hypergradient/drmad.ts";
+import { finiteDifference } from "../hypergradient/finite-difference.ts";
+import type { Method } from "../hypergradient/method.ts";
+import { reverse } from "../hypergradient/reverse.ts";
+import { listed } from "./format.ts";
+
+/** How the text of an option becomes a value, and in words what it may be. */
+export interface Rule<T> {
+  readonly schema: v.GenericSchema<string, T>;
+  readonly allowed: string;
+}
+
+const decimal = (pattern: RegExp): v.GenericSchema<string, number> =>
+  v.pipe(v.string(), v.regex(pattern), v.transform(Number), v.finite());
+
+export const wholeNumber = (least: number, most: number = 2 ** 31 - 1): Rule<number> => ({
+  schema: v.pipe(decimal(/^\d+$/), v.minValue(least), v.maxValue(most)),
+  allowed: `a whole number from ${least} to ${most}`,
+});
+
+export const positiveNumber: Rule<number> = {
+  schema: v.pipe(decimal(/^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i), v.gtValue(0)),
+  allowed: "a number above 0",
+};
+
+export const oneOf = <const T extends string>(values: readonly T[]): Rule<T> => ({
+  schema: v.picklist(values) as unknown as v.GenericSchema<string, T>,
+  allowed: listed(values, "or"),
+});
+
+export const folder: Rule<string> = { schema: v.pipe(v.string(), v.nonEmpty()), allowed: "the path of a folder" };
+
+const METHODS = {
+  reverse: () => reverse(),
+  drmad: () => drmad(),
+  "drmad:T/10": () => drmad({ samples: "T/10" }),
+  finiteDifference: () => finiteDifference(),
+} as const satisfies Record<string, () => Method>;
+
+const method: Rule<Method> = {
+  schema: v.pipe(
+    oneOf(Object.keys(METHODS) as (keyof typeof METHODS)[]).schema,
+    v.transform((name) => METHODS[name]()),
+  ),
+  allowed: listed(Object.keys(METHODS), "or"),
+};
+
+/** An option whose value is checked as it is read. */
+export function checked<T>(flags: string, about: string, rule: Rule<T>): Option {
+  const option = new Option(flags, about);
+  return option.argParser((text: string): T => {
+    const result = v.safeParse(rule.schema, text);
+    if (result.success) return result.output;
+    throw new DrmadError("invalid-argument", `${option.long} cannot be ${JSON.stringify(text)}`, {
+      hint: `Give ${rule.allowed}.`,
+    });
+  });
+}
+
+/** What every command that runs an experiment takes. */
+export interface RunFlags extends OutputFlags {
+  readonly method?: Method;
+  readonly innerSteps?: number;
+  readonly seed?: number;
+  readonly threads?: number;
+  readonly engine?: "auto" | "native" | "reference";
+  readonly trustEngine?: true;
+  readonly data?: string;
+}
+
+export interface OutputFlags {
+  readonly json?: true;
+  readonly trace?: true;
+}
+
+export const withOutput = (command: Command): Command =>
+  command
+    .option("--json", "print one JSON object a line, the last with the result or the error")
+    .option("--trace", "show the stack of an error; also DRMAD_TRACE=1");
+
+export const withRun = (command: Command): Command =>
+  command
+    .addOption(checked("--method <name>", `${method.allowed} (default: the experiment's)`, method))
+    .addOption(checked("--inner-steps <n>", "training steps of each run (default: the experiment's)", wholeNumber(1)))
+    .addOption(checked("--seed <n>", "fixes split, initial weights and minibatches (default: 0)", wholeNumber(0)))
+    .addOption(
+      checked(
+        "--threads <n>",
+        "threads of the engine (default: 1, or all cores for large steps)",
+        wholeNumber(1, 1024),
+      ),
+    )
+    .addOption(
+      checked("--engine <name>", "auto, native or reference (default: auto)", oneOf(["auto", "native", "reference"])),
+    )
+    .option("--trust-engine", "skip the comparison of compiled steps with the reference interpreter")
+    .addOption(
+      checked("--data <folder>", "where a built-in experiment finds its files (default: below DRMAD_DATA)", folder),
+    );

@@ -1,0 +1,148 @@
+import type { HyperTensor } from "../problem/hyper.ts";
+import type { Problem } from "../problem/problem.ts";
+import { grid } from "../picture/grid.ts";
+import { heatMap } from "../picture/heat-map.ts";
+import { lineChart, type Series } from "../picture/line-chart.ts";
+import type { StepRecord, TuneResult } from "../study/events.ts";
+import { counted, isShare, metricText, short } from "./format.ts";
+
+/** Most panels of tensors in one picture. */
+const MOST_PANELS = 8;
+const MOST_CELLS = 2 ** 20;
+/** A range from which a logarithmic axis reads better. */
+const WIDE = 30;
+
+/** What a study found, as SVG by name: curves over the outer steps, the first layer as an image, the other tensors. */
+export function tunePictures(result: TuneResult, problem: Problem): readonly (readonly [string, string])[] {
+  const pictures: (readonly [string, string])[] = [["validation", validationPicture(result)]];
+  const { tensors } = problem.hypers;
+  const image = problem.data.image;
+  const first = image === undefined ? undefined : tensors.find((tensor) => isFirstLayer(tensor, problem));
+  if (image !== undefined && first !== undefined)
+    pictures.push(["first-layer", firstLayerPicture(result, first, image)]);
+  const panels = tensors.filter((tensor) => tensor !== first).flatMap((tensor) => tensorPanel(result, tensor));
+  if (panels.length > 0) {
+    pictures.push(["hyperparameters", grid(panels.slice(0, MOST_PANELS), Math.min(2, panels.length))]);
+  }
+  return pictures;
+}
+
+function validationPicture({ experiment, hyperparameters, method, steps, best }: TuneResult): string {
+  const x = steps.map(({ step }) => step);
+  const charts = Object.keys(steps[0]!.valid).map((metric) => {
+    const share = isShare(metric, steps[0]!.valid[metric]!);
+    const values = (split: "train" | "valid" | "test"): number[] =>
+      steps.map((record) => (share ? 100 : 1) * (record[split]?.[metric] ?? NaN));
+    const series: Series[] = [
+      { name: "training", x, y: values("train") },
+      { name: "validation", x, y: values("valid"), emphasis: true },
+      ...(hasTest(steps) ? [{ name: "test (diagnostic)", x, y: values("test"), dashed: true }] : []),
+    ];
+    const all = series.flatMap(({ y }) => Array.from(y)).filter(Number.isFinite);
+    const chosen = steps[best]!.valid[metric]!;
+    return lineChart({
+      title: `${experiment}: ${metric} after training, by outer step`,
+      subtitle: `${counted(hyperparameters, "hyperparameter")} tuned with ${method}; step 0 is the untuned start`,
+      xLabel: "outer step",
+      yLabel: share ? `${metric} (% of rows)` : metric,
+      series,
+      marks: [
+        {
+          x: best,
+          y: (share ? 100 : 1) * chosen,
+          label: `${metric === "loss" ? "best: " : ""}step ${best}, ${metricText(metric, chosen)}`,
+        },
+      ],
+      logY: !share && Math.min(...all) > 0 && Math.max(...all) > WIDE * Math.min(...all),
+    });
+  });
+  return grid(charts, 2);
+}
+
+const hasTest = (steps: readonly StepRecord[]): boolean => steps.some(({ test }) => test !== undefined);
+
+/** One value for each pixel of the inputs: what the first weights read, or a free array of that size. */
+function isFirstLayer({ name, shape, perStep }: HyperTensor, { data, weights }: Problem): boolean {
+  const pixels = data.image!.height * data.image!.width;
+  const path = name.split(".").slice(1).join(".");
+  return !perStep && shape.reduce((a, b) => a * b, 1) === pixels && (path === "" || path === weights[0]!.path);
+}
+
+function firstLayerPicture(
+  { experiment, values, best }: TuneResult,
+  tensor: HyperTensor,
+  { height, width }: { readonly height: number; readonly width: number },
+): string {
+  const { name, transform } = tensor;
+  return heatMap({
+    title: `${experiment}: tuned ${name}, one value for each input pixel`,
+    subtitle: `at outer step ${best}; ${startText(tensor)}`,
+    values: values[name]!.data,
+    height,
+    width,
+    label: `${name}${transform.name === "log" ? " (logarithmic)" : ""}`,
+    log: transform.name === "log",
+  });
+}
+
+const startValues = ({ start, transform }: HyperTensor): Float64Array => start.map((u) => transform.value(u));
+
+function startText(tensor: HyperTensor): string {
+  const values = startValues(tensor);
+  return values.every((value) => value === values[0])
+    ? `started from ${short(values[0]!)}`
+    : "started from values of their own";
+}
+
+/** A curve over the steps, a map, or values in order of size; nothing for a single number. */
+function tensorPanel({ values }: TuneResult, tensor: HyperTensor): readonly string[] {
+  const { name, shape, perStep, transform } = tensor;
+  const data = values[name]!.data;
+  const log = transform.name === "log";
+  if (data.length < 2) return [];
+  const columns = data.length / shape[0]!;
+  if (perStep && columns <= 7) return [scheduleChart(tensor, data, columns)];
+  if (shape.length >= 2 && shape[0]! > 1 && columns > 1 && data.length <= MOST_CELLS) {
+    const subtitle = `${shape[0]} rows of ${columns}; ${startText(tensor)}`;
+    return [
+      heatMap({ title: `tuned ${name}`, subtitle, values: data, height: shape[0]!, width: columns, label: name, log }),
+    ];
+  }
+  const sorted = Float64Array.from(data).sort();
+  const rank = Array.from(sorted, (_, i) => i + 1);
+  return [
+    lineChart({
+      title: `tuned ${name}, in order of size`,
+      subtitle: `${counted(data.length, "value")}; ${startText(tensor)}`,
+      xLabel: "rank",
+      yLabel: name,
+      series: [
+        { name: "tuned", x: rank, y: sorted, emphasis: true },
+        { name: "start", x: rank, y: startValues(tensor).sort(), dashed: true },
+      ],
+      logY: log,
+    }),
+  ];
+}
+
+function scheduleChart(tensor: HyperTensor, data: ArrayLike<number>, columns: number): string {
+  const steps = Array.from({ length: data.length / columns }, (_, t) => t);
+  const { name, transform } = tensor;
+  const start = startValues(tensor);
+  return lineChart({
+    title: `tuned ${name}, by training step`,
+    subtitle: startText(tensor),
+    xLabel: "training step",
+    yLabel: name,
+    series: [
+      ...Array.from({ length: columns }, (_, i) => ({
+        name: columns === 1 ? "tuned" : `tuned ${i}`,
+        x: steps,
+        y: steps.map((t) => data[t * columns + i]!),
+        emphasis: columns === 1,
+      })),
+      { name: "start", x: steps, y: steps.map((t) => start[t * columns]!), dashed: true },
+    ],
+    logY: transform.name === "log",
+  });
+}

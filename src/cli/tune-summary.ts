@@ -1,0 +1,89 @@
+import type { HyperTensor } from "../problem/hyper.ts";
+import type { Metrics, TuneResult } from "../study/events.ts";
+import { counted, count, listed, metricText, number, seconds, short, table } from "./format.ts";
+import { statistics } from "./statistics.ts";
+import { fill } from "./terminal.ts";
+
+/** Most tensors that the summary lists. */
+const MOST_TENSORS = 8;
+/** Metrics whose better direction is known: down. */
+const DOWNWARD = ["loss", "error"];
+
+/** What came of a study, in lines for people: figures first, then what to make of them. */
+export function tuneSummary(result: TuneResult, hypers: readonly HyperTensor[], columns: number): readonly string[] {
+  const { experiment, hyperparameters, steps } = result;
+  const done = counted(steps.length - 1, "outer step");
+  const first =
+    `${experiment}: ${counted(hyperparameters, "hyperparameter")} after ${done} ` +
+    `of ${result.method} with ${result.optimizer}, ${seconds(result.seconds)}`;
+  return [
+    fill(first, columns),
+    "",
+    ...metricTable(result),
+    "",
+    ...(result.best === 0 ? [] : [...valueTable(result, hypers), ""]),
+    ...verdicts(result).map((sentence) => fill(sentence, columns)),
+  ];
+}
+
+/** Two columns, or one where the untuned start is the result. */
+function metricTable({ steps, best, test }: TuneResult): readonly string[] {
+  const start = steps[0]!;
+  const tuned = steps[best]!;
+  const rows = (split: string, ...columns: Metrics[]): string[][] =>
+    Object.keys(columns[0]!).map((name) => [
+      `${split} ${name}`,
+      ...columns.slice(0, best === 0 ? 1 : 2).map((metrics) => metricText(name, metrics[name]!)),
+    ]);
+  return table([
+    best === 0 ? ["", "untuned"] : ["", "untuned", `step ${best}`],
+    ...rows("training", start.train, tuned.train),
+    ...rows("validation", start.valid, tuned.valid),
+    ...(test === undefined ? [] : rows("test", test.start, test.tuned)),
+  ]);
+}
+
+function valueTable({ values }: TuneResult, hypers: readonly HyperTensor[]): readonly string[] {
+  const rows = hypers.slice(0, MOST_TENSORS).map(({ name, shape, start, transform }) => {
+    const { min, median, max } = statistics(values[name]!.data);
+    const before = start.every((u) => u === start[0]) ? short(transform.value(start[0]!)) : "varies";
+    return [name, `[${shape.join(", ")}]`, before, ...[min, median, max].map(number)];
+  });
+  const more = hypers.length - rows.length;
+  return [
+    ...table([["hyperparameter", "shape", "start", "min", "median", "max"], ...rows]),
+    ...(more > 0 ? [`and ${count(more)} more`] : []),
+  ];
+}
+
+function verdicts(result: TuneResult): readonly string[] {
+  const { steps, best, stop, stopDetail, outerSteps } = result;
+  const reasons = {
+    budget: stopDetail ?? `all ${counted(outerSteps, "outer step")} are done`,
+    plateau: stopDetail ?? "the validation loss got no better",
+    "non-finite": `outer step ${steps.length} failed: ${stopDetail ?? "a run diverged"}; a smaller --outer-rate may help`,
+    cancelled: `it was interrupted in outer step ${steps.length}`,
+  };
+  const lines = [`Stopped because ${reasons[stop]}.`];
+  if (best > 0) lines.push(`The result is step ${best}, which has the lowest validation loss.`);
+  else if (steps.length > 1)
+    lines.push("No step brought the validation loss below that of the untuned start, which is the result.");
+  else lines.push("Only the untuned start was trained, so nothing is tuned.");
+  return [...lines, ...testVerdict(result)];
+}
+
+/** The truth about the test split, which chose nothing. */
+function testVerdict({ test, best, hyperparameters, rows }: TuneResult): readonly string[] {
+  if (test === undefined)
+    return ["The experiment has no test split: the validation figures were chosen by, and flatter."];
+  if (best === 0) return [];
+  const worse = DOWNWARD.filter((name) => name in test.start && !(test.tuned[name]! <= test.start[name]!));
+  if (worse.length === 0) return ["The test split chose nothing."];
+  const changes = worse.map(
+    (name) => `test ${name} (${metricText(name, test.start[name]!)} to ${metricText(name, test.tuned[name]!)})`,
+  );
+  return [
+    `Tuning made ${listed(changes)} worse, although the validation loss got better: ` +
+      `${counted(hyperparameters, "hyperparameter")} were fitted to ${counted(rows["valid"] ?? 0, "validation row")}, and overfit them.`,
+  ];
+}

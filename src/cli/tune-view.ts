@@ -1,0 +1,98 @@
+import type { TuneEvent } from "../study/events.ts";
+import { liveBlock } from "./live-block.ts";
+import { throttled } from "./progress.ts";
+import { fill, paint, type Terminal } from "./terminal.ts";
+import { blockLines, type Progress } from "./tune-block.ts";
+import { heading, stepTable, type StepTable } from "./tune-table.ts";
+
+/** Shows a study while it runs. */
+export interface View {
+  event(event: TuneEvent): void;
+  /** One line that stays. */
+  note(text: string): void;
+  close(): void;
+}
+
+export const silentView: View = { event: () => undefined, note: () => undefined, close: () => undefined };
+
+/** Lines that stay, one for every outer step. */
+export function plainView(terminal: Terminal): View {
+  let table: StepTable | undefined;
+  const line = (text: string): void => terminal.write(`${text}\n`);
+  return {
+    event(event) {
+      if (event.type === "start") heading(event).forEach(line);
+      else if (event.type === "warning") line(`warning: ${event.message}`);
+      else if (event.type === "step") {
+        if (table === undefined) line((table = stepTable(event, terminal.columns())).header);
+        line(table.row(event, event.best));
+      }
+    },
+    note: line,
+    close: () => undefined,
+  };
+}
+
+/** The same lines above a block that shows what runs now. */
+export function liveView(terminal: Terminal, name: string, limit?: number): View {
+  const block = liveBlock(terminal);
+  const begin = performance.now();
+  let table: StepTable | undefined;
+  let tableColumns = 0;
+  let stepBegin = begin;
+  let stopping: string | undefined;
+  let progress: Omit<Progress, "elapsed" | "sinceStep" | "limit"> = {
+    name,
+    info: undefined,
+    now: undefined,
+    steps: [],
+    best: 0,
+  };
+
+  const draw = (): void => {
+    const now = performance.now();
+    const state: Progress = { ...progress, elapsed: (now - begin) / 1000, sinceStep: (now - stepBegin) / 1000, limit };
+    const lines = blockLines(terminal, state);
+    block.draw(stopping === undefined ? lines : [...lines, paint(terminal, "yellow", stopping)]);
+  };
+  const soon = throttled(draw);
+  const clockTick = setInterval(draw, 1000);
+  clockTick.unref();
+  process.stderr.on("resize", draw);
+  draw();
+
+  return {
+    event(event) {
+      if (event.type === "start") {
+        progress = { ...progress, info: event };
+        const [first, second] = heading(event).map((line) => fill(line, terminal.columns() - 1));
+        block.print(`${paint(terminal, "bold", first!)}\n${paint(terminal, "dim", second!)}`);
+      } else if (event.type === "progress") progress = { ...progress, now: event };
+      else if (event.type === "warning") block.print(paint(terminal, "yellow", `warning: ${event.message}`));
+      else if (event.type === "step") {
+        // A window of another width has room for other columns.
+        const columns = terminal.columns();
+        if (table === undefined || columns !== tableColumns) {
+          table = stepTable(event, columns - 1);
+          tableColumns = columns;
+          block.print(paint(terminal, "dim", table.header));
+        }
+        block.print(table.row(event, event.best).replace(/\*$/, paint(terminal, "green", "*")));
+        const steps = [...progress.steps, event];
+        progress = { ...progress, now: undefined, steps, best: event.best ? steps.length - 1 : progress.best };
+        stepBegin = performance.now();
+      }
+      soon();
+    },
+    note(text) {
+      stopping = text;
+      draw();
+    },
+    close() {
+      clearInterval(clockTick);
+      soon.cancel();
+      process.stderr.off("resize", draw);
+      block.close();
+    },
+  };
+}
