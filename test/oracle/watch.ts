@@ -1,0 +1,40 @@
+import type { Buffer, Engine, Range } from "../../src/engine/engine.ts";
+
+/** An engine that counts the tensors it holds and notes what ran. */
+export interface Watched extends Engine {
+  /** Tensors handed out and not freed yet. */
+  held(): number;
+  /** Ranges of the loops that ran, by the name of their program. */
+  readonly runs: { readonly program: string; readonly range: Range | undefined }[];
+}
+
+export function watch(engine: Engine): Watched {
+  const held = new Set<number>();
+  const runs: Watched["runs"] = [];
+  const hold = <B extends Buffer>(buffer: B): B => {
+    held.add(buffer.id);
+    return buffer;
+  };
+  return {
+    ...engine,
+    held: () => held.size,
+    runs,
+    async compile(program) {
+      const executable = await engine.compile(program);
+      return {
+        async run(inputs, range) {
+          runs.push({ program: program.name, range });
+          const results = await executable.run(inputs, range);
+          Object.values(results).forEach(hold);
+          return results;
+        },
+      };
+    },
+    load: async (array) => hold(await engine.load(array)),
+    free(buffers) {
+      const list = [...buffers];
+      for (const { id } of list) held.delete(id);
+      engine.free(list);
+    },
+  };
+}
