@@ -115,6 +115,13 @@ function shares(events: readonly Event[], steps: number, name: (event: Event) =>
   return [...total.values()].sort((a, b) => b.microseconds - a.microseconds);
 }
 
+const counter = (): ort.Tensor =>
+  new ort.Tensor(
+    "int32",
+    Int32Array.from({ length: STEPS }, (_, t) => t),
+    [STEPS],
+  );
+
 async function profileOne(problem: Problem, name: string, program: Program): Promise<Profile> {
   const { bytes, inputs } = toModel(program, "float32");
   const feeds: Record<string, ort.Tensor> = Object.fromEntries(
@@ -125,8 +132,8 @@ async function profileOne(problem: Problem, name: string, program: Program): Pro
     Object.fromEntries(
       Object.entries({
         ...feeds,
-        [LOOP_INPUTS.steps]: new ort.Tensor("int64", BigInt64Array.of(BigInt(STEPS)), []),
-        [LOOP_INPUTS.from]: new ort.Tensor("int32", Int32Array.of(0), []),
+        [LOOP_INPUTS.t]: counter(),
+        [LOOP_INPUTS.k]: counter(),
       }).filter(([input]) => session.inputNames.includes(input)),
     );
   const milliseconds: number[] = [];

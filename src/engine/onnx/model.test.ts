@@ -31,7 +31,7 @@ const model = (outputs: Readonly<Record<string, Tensor>>, loop?: Partial<Loop>):
 };
 const opsOf = (graph: OnnxGraph): readonly string[] => graph.nodes.map((n) => n.op);
 const bodyOf = (graph: OnnxGraph): OnnxGraph =>
-  graph.nodes.find((n) => n.op === "Loop")!.attributes["body"] as OnnxGraph;
+  graph.nodes.find((n) => n.op === "Scan")!.attributes["body"] as OnnxGraph;
 
 const w = input("w", [2, 3]);
 const c = input("c", [2, 3]);
@@ -41,7 +41,7 @@ describe("a loop's model", () => {
   test("computes outside the loop what depends on neither the step nor a carried value", () => {
     const invariant = ops.tanh(ops.exp(c));
     const graph = model({ next: ops.mul(ops.sin(w), invariant) }, { carry: { w: "next" } });
-    expect(opsOf(graph)).toEqual(expect.arrayContaining(["Exp", "Tanh", "Loop"]));
+    expect(opsOf(graph)).toEqual(expect.arrayContaining(["Exp", "Tanh", "Scan"]));
     const body = opsOf(bodyOf(graph));
     expect(body).toEqual(expect.arrayContaining(["Sin", "Mul"]));
     for (const op of ["Exp", "Tanh"]) expect(body).not.toContain(op);
@@ -67,8 +67,8 @@ describe("a loop's model", () => {
     expect(graph.outputs.map((o) => o.name)).toEqual(["result:w"]);
   });
 
-  test("names its inputs: steps, start, then what the graph reads, and what is carried", () => {
-    const { inputs } = toModel(
+  test("reads what the graph reads, what is carried, and the numbers of the steps", () => {
+    const { inputs, counters } = toModel(
       {
         name: "test",
         graph: toGraph({ next: ops.add(ops.mul(w, c), ops.cast(t, "float")) }),
@@ -78,7 +78,18 @@ describe("a loop's model", () => {
     );
     expect(inputs.map((i) => i.name).toSorted()).toEqual(["c", "unread", "w"]);
     const graph = written.models.at(-1) as OnnxGraph;
-    expect(graph.inputs.map((i) => i.name).slice(0, 2)).toEqual(["loop:steps", "loop:from"]);
+    expect(counters).toEqual(["loop:t"]);
+    expect(graph.inputs.map((i) => i.name).toSorted()).toEqual(["c", "loop:t", "unread", "w"]);
+  });
+
+  test("hands the body rows of tables as they lie, and gathers no others", () => {
+    const k = input("k", [], "int");
+    const table = input("table", [1, 2, 3], "float", { rows: true });
+    const rows = input("rows", [1, 2], "int", { rows: true });
+    const picked = ops.gather(input("data", [5, 3], "float", { rows: true }), ops.gather(rows, k));
+    const graph = model({ next: ops.add(w, ops.add(ops.gather(table, k), picked)) }, { carry: { w: "next" } });
+    expect(opsOf(bodyOf(graph)).filter((op) => op === "Gather")).toHaveLength(1);
+    expect(graph.inputs.map((i) => i.name).toSorted()).toEqual(["data", "loop:t", "rows", "table", "w"]);
   });
 });
 

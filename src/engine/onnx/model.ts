@@ -1,11 +1,11 @@
-import { dependents, inputsOf, type Graph, type GraphInput } from "../../tensor/graph.ts";
+import { dependents, inputsOf, type Graph, type GraphInput, type GraphNode } from "../../tensor/graph.ts";
 import type { Loop, Precision, Program } from "../engine.ts";
 import { elementOf, lower, Scope } from "./lower.ts";
 import { sinkConstants } from "./simplify.ts";
 import { writeModel, type OnnxGraph, type OnnxValue } from "./write.ts";
 
-/** Names of the values that only a loop's model has. */
-export const LOOP_INPUTS = { steps: "loop:steps", from: "loop:from" } as const;
+/** Inputs that only a loop's model has: the numbers of its steps, and their places in the run, one for each step. */
+export const LOOP_INPUTS = { t: "loop:t", k: "loop:k" } as const;
 export const resultName = (name: string): string => `result:${name}`;
 
 const declare = (input: GraphInput, precision: Precision): OnnxValue => ({
@@ -19,15 +19,19 @@ const typeOf = (graph: Graph, output: string): GraphInput => {
   return { name: output, shape: n.shape, dtype: n.dtype, rows: false };
 };
 
+export interface Model {
+  readonly bytes: Uint8Array;
+  /** Inputs to feed by name. */
+  readonly inputs: readonly GraphInput[];
+  /** Which of the loop's own inputs it has. */
+  readonly counters: readonly string[];
+}
+
 /**
  * A program as an ONNX model: its bytes, and the inputs it reads.
  * @param bodyOnly one step of a loop, with everything that the loop makes of it but the loop itself
  */
-export function toModel(
-  program: Program,
-  precision: Precision,
-  bodyOnly = false,
-): { readonly bytes: Uint8Array; readonly inputs: readonly GraphInput[] } {
+export function toModel(program: Program, precision: Precision, bodyOnly = false): Model {
   const { loop } = program;
   const graph = sinkConstants(program.graph, varyingNodes(program));
   return loop === undefined || bodyOnly ? plainModel(graph, precision) : loopModel(graph, loop, precision);
@@ -39,7 +43,7 @@ const varyingNodes = ({ graph, loop }: Program): readonly boolean[] =>
     ? graph.nodes.map((n) => n.op !== "constant")
     : dependents(graph, new Set([...Object.keys(loop.carry), "t", "k"]));
 
-function plainModel(graph: Graph, precision: Precision): ReturnType<typeof toModel> {
+function plainModel(graph: Graph, precision: Precision): Model {
   const main = new Scope("main:");
   const output = lower(
     graph,
@@ -55,6 +59,7 @@ function plainModel(graph: Graph, precision: Precision): ReturnType<typeof toMod
   return {
     bytes: writeModel({ name: "main", ...contents(main), inputs: inputs.map((i) => declare(i, precision)), outputs }),
     inputs,
+    counters: [],
   };
 }
 
@@ -63,80 +68,121 @@ const contents = (scope: Scope): Pick<OnnxGraph, "nodes" | "constants"> => ({
   constants: scope.constants,
 });
 
-const flag = (name: string): OnnxValue => ({ name, element: "bool", shape: [] });
+/** Rows that a step reads from tables of this run: the runtime hands the body each step's row as it lies, without a copy. */
+interface Sliced {
+  readonly graph: Graph;
+  readonly slices: readonly GraphInput[];
+}
+
+const sliceName = (table: string): string => `loop:row of ${table}`;
+
+function sliceTables(graph: Graph): Sliced {
+  const slices: GraphInput[] = [];
+  const isPlace = (i: number): boolean => {
+    const n = graph.nodes[i]!;
+    return n.op === "input" && n.attributes.name === "k";
+  };
+  const nodes = graph.nodes.map((n): GraphNode => {
+    const table = n.op === "gather" ? graph.nodes[n.inputs[0]!]! : undefined;
+    if (n.op !== "gather" || table?.op !== "input" || !table.attributes.rows || !isPlace(n.inputs[1]!)) return n;
+    const { name } = table.attributes;
+    if (!slices.some((slice) => slice.name === name)) slices.push({ name, shape: n.shape, dtype: n.dtype, rows: true });
+    return {
+      op: "input",
+      inputs: [],
+      attributes: { name: sliceName(name), rows: false },
+      shape: n.shape,
+      dtype: n.dtype,
+    };
+  });
+  return { graph: { nodes, outputs: graph.outputs }, slices };
+}
+
+/** Inputs that some result needs. */
+function readInputs(graph: Graph): readonly GraphInput[] {
+  const reached = graph.nodes.map(() => false);
+  for (const at of Object.values(graph.outputs)) reached[at] = true;
+  for (let i = graph.nodes.length - 1; i >= 0; i--) {
+    if (reached[i]) for (const input of graph.nodes[i]!.inputs) reached[input] = true;
+  }
+  const names = new Set(graph.nodes.flatMap((n, i) => (n.op === "input" && reached[i] ? [n.attributes.name] : [])));
+  return inputsOf(graph).filter((input) => names.has(input.name));
+}
+
+const tableOf = (value: OnnxValue, name: string): OnnxValue => ({ ...value, name, shape: ["steps", ...value.shape] });
 
 /**
- * One ONNX Loop. What depends on neither the step nor a carried value is computed once, outside it (hoisting); the body
- * refers to it from the enclosing scope.
+ * One ONNX Scan. What depends on neither the step nor a carried value is computed once, outside it (hoisting); the body
+ * refers to it from the enclosing scope. Unlike a Loop, a Scan reads rows of tables and writes kept values in place.
  */
-function loopModel(graph: Graph, loop: Loop, precision: Precision): ReturnType<typeof toModel> {
+function loopModel(whole: Graph, loop: Loop, precision: Precision): Model {
+  const { graph, slices } = sliceTables(whole);
   const carried = Object.entries(loop.carry);
-  const inLoop = new Set([...Object.keys(loop.carry), "t", "k"]);
+  const read = readInputs(graph);
+  const reads = (name: string): boolean => read.some((input) => input.name === name);
+  const inLoop = new Set([...Object.keys(loop.carry), "t", "k", ...slices.map(({ name }) => sliceName(name))]);
   const varying = dependents(graph, inLoop);
   const main = new Scope("main:");
   const body = new Scope("body:");
+  const output = lower(
+    graph,
+    precision,
+    (i) => (varying[i] ? body : main),
+    (name) => (name in loop.carry ? `carried:${name}` : name === "t" || name === "k" ? `step:${name}` : name),
+  );
 
-  const step = body.emit("Cast", ["loop:i"], { to: 6 });
-  const t =
-    loop.direction === "forward"
-      ? body.emit("Add", [LOOP_INPUTS.from, step])
-      : body.emit("Sub", [main.emit("Sub", [end(main), main.constant("int32", [], [1])]), step]);
-  const k = body.emit("Sub", [t, LOOP_INPUTS.from]);
-  const bodyName = (name: string): string =>
-    name === "t" ? t : name === "k" ? k : name in loop.carry ? `carried:${name}` : name;
-  const output = lower(graph, precision, (i) => (varying[i] ? body : main), bodyName);
-
+  const valueOf = (name: string, as: string): OnnxValue => ({ ...declare(typeOf(graph, name), precision), name: as });
   const produced = (name: string, as: string): OnnxValue => {
-    const value = output(name);
-    // The runtime takes a carried value as it is, where a step keeps one.
-    const asItIs = value.startsWith("carried:") && loop.scan.includes(name);
-    if (!asItIs) body.rename(value, as);
-    return { ...declare(typeOf(graph, name), precision), name: asItIs ? value : as };
+    body.rename(output(name), as);
+    return valueOf(name, as);
   };
-  body.emit("Identity", ["loop:go"], {}, "loop:goOn");
+  const counter = (name: string): OnnxValue => ({ name, element: "int32", shape: [] });
+  // The steps' numbers, which also say how many there are.
+  const counted: readonly ("t" | "k")[] = reads("k") ? ["t", "k"] : ["t"];
+  const rows = slices.map((slice) => declare({ ...slice, rows: false }, precision));
   const bodyGraph: OnnxGraph = {
     name: "body",
     inputs: [
-      { name: "loop:i", element: "int64", shape: [] },
-      flag("loop:go"),
-      ...carried.map(([name, next]) => ({ ...declare(typeOf(graph, next), precision), name: `carried:${name}` })),
+      ...carried.map(([name, next]) => valueOf(next, `carried:${name}`)),
+      ...counted.map((name) => counter(`step:${name}`)),
+      ...rows.map((row) => ({ ...row, name: sliceName(row.name) })),
     ],
     outputs: [
-      flag("loop:goOn"),
       ...carried.map(([name, next]) => produced(next, `next:${name}`)),
       ...loop.scan.map((name) => produced(name, `kept:${name}`)),
     ],
     ...contents(body),
   };
-  const results = [...carried.map(([name]) => name), ...loop.scan].map(resultName);
+  const counters = counted.map((name) => LOOP_INPUTS[name]);
+  const scanned = [...counters.map(counter), ...rows];
   main.nodes.push({
-    op: "Loop",
-    inputs: [LOOP_INPUTS.steps, "", ...carried.map(([name]) => name)],
-    outputs: results,
-    attributes: { body: bodyGraph },
+    op: "Scan",
+    inputs: [...carried.map(([name]) => name), ...scanned.map(({ name }) => name)],
+    outputs: [...carried.map(([name]) => name), ...loop.scan].map(resultName),
+    attributes: {
+      body: bodyGraph,
+      num_scan_inputs: scanned.length,
+      scan_input_directions: scanned.map(() => Number(loop.direction === "backward")),
+    },
   });
 
   const carriedInputs = carried.map(([name, next]) => ({ ...typeOf(graph, next), name }));
-  const inputs = [...inputsOf(graph).filter((i) => !inLoop.has(i.name)), ...carriedInputs];
+  const invariant = inputsOf(graph).filter((input) => !inLoop.has(input.name) && reads(input.name));
   const model: OnnxGraph = {
     name: "main",
     ...contents(main),
     inputs: [
-      { name: LOOP_INPUTS.steps, element: "int64", shape: [] },
-      { name: LOOP_INPUTS.from, element: "int32", shape: [] },
-      ...inputs.map((i) => declare(i, precision)),
+      ...[...invariant, ...carriedInputs].map((input) => declare(input, precision)),
+      ...scanned.map((value) => tableOf(value, value.name)),
     ],
     outputs: [
-      ...carried.map(([name, next]) => ({ ...declare(typeOf(graph, next), precision), name: resultName(name) })),
-      ...loop.scan.map((name) => {
-        const value = declare(typeOf(graph, name), precision);
-        return { ...value, name: resultName(name), shape: ["steps", ...value.shape] };
-      }),
+      ...carried.map(([name, next]) => valueOf(next, resultName(name))),
+      ...loop.scan.map((name) => tableOf(valueOf(name, resultName(name)), resultName(name))),
     ],
   };
-  return { bytes: writeModel(model), inputs };
+  return {
+    bytes: writeModel(model),
+    inputs: [...invariant, ...carriedInputs, ...slices],
+    counters,
+  };
 }
-
-/** from + steps, computed once. */
-const end = (main: Scope): string =>
-  main.emit("Add", [LOOP_INPUTS.from, main.emit("Cast", [LOOP_INPUTS.steps], { to: 6 })]);

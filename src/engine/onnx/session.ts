@@ -2,7 +2,7 @@ import * as ort from "onnxruntime-node";
 import { createRequire } from "node:module";
 import type { NdArray } from "../../data/dataset.ts";
 import { compareWithReference } from "../compare.ts";
-import type { Engine, Executable, Precision, Program } from "../engine.ts";
+import type { Engine, Executable, Loop, Precision, Program } from "../engine.ts";
 import { createMemory } from "./memory.ts";
 import { LOOP_INPUTS, resultName, toModel } from "./model.ts";
 
@@ -37,7 +37,7 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
     run(feeds: Record<string, ort.Tensor>, range?: { from: number; to: number }): Promise<Record<string, ort.Tensor>>;
     release(): Promise<void>;
   }> {
-    const { bytes, inputs } = toModel(program, precision, bodyOnly);
+    const { bytes, inputs, counters } = toModel(program, precision, bodyOnly);
     const session = await ort.InferenceSession.create(bytes, sessionOptions(threads));
     sessions.add(session);
     const { loop } = bodyOnly ? { loop: undefined } : program;
@@ -45,11 +45,9 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
     return {
       inputs,
       async run(feeds, range) {
-        if (loop !== undefined && range !== undefined) {
-          feeds[LOOP_INPUTS.steps] = new ort.Tensor("int64", BigInt64Array.of(BigInt(range.to - range.from)), []);
-          feeds[LOOP_INPUTS.from] = new ort.Tensor("int32", Int32Array.of(range.from), []);
-        }
         const steps = range === undefined ? 0 : range.to - range.from;
+        if (loop !== undefined && steps === 0) return nothingRun(program, loop, feeds, precision);
+        for (const name of counters) feeds[name] = numbers(name === LOOP_INPUTS.t ? range!.from : 0, steps);
         const wanted = names.map((name) => {
           const n = program.graph.nodes[program.graph.outputs[loop?.carry[name] ?? name]!]!;
           const shape = loop?.scan.includes(name) === true ? [steps, ...n.shape] : n.shape;
@@ -111,6 +109,32 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
     },
   };
   return engine;
+}
+
+const numbers = (from: number, count: number): ort.Tensor =>
+  new ort.Tensor(
+    "int32",
+    Int32Array.from({ length: count }, (_, i) => from + i),
+    [count],
+  );
+
+/** What a loop of no steps gives: carried values as they came, and tables without rows. */
+function nothingRun(
+  program: Program,
+  loop: Loop,
+  feeds: Readonly<Record<string, ort.Tensor>>,
+  precision: Precision,
+): Record<string, ort.Tensor> {
+  const carried = Object.keys(loop.carry).map((name) => {
+    const { data, dims } = feeds[name]!;
+    return [name, toOrt({ data: (data as Float32Array).slice(), shape: dims }, precision)] as const;
+  });
+  const kept = loop.scan.map((name) => {
+    const n = program.graph.nodes[program.graph.outputs[name]!]!;
+    const data = n.dtype === "float" ? new Float64Array(0) : new Int32Array(0);
+    return [name, toOrt({ data, shape: [0, ...n.shape] }, precision)] as const;
+  });
+  return Object.fromEntries([...carried, ...kept]);
 }
 
 function toOrt({ data, shape }: NdArray, precision: Precision): ort.Tensor {
