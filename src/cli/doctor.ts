@@ -118,7 +118,7 @@ async function runtimeFinding(): Promise<Finding> {
       name,
       status: "fail",
       detail: `cannot be loaded: ${reason(error)}`,
-      fix: 'Put "onnxruntime-node-install=skip" into .npmrc and run npm install again; it needs glibc 2.28, macOS 13 or Windows 10.',
+      fix: "Run npm install --ignore-scripts again; it needs glibc 2.28, macOS 13 or Windows 10.",
     };
   }
 }

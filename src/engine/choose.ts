@@ -40,7 +40,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Chosen> {
     if (engine === "native") {
       throw new DrmadError("engine-unavailable", `ONNX Runtime cannot be loaded: ${why}`, {
         cause,
-        hint: "Reinstall with onnxruntime-node-install=skip in .npmrc, or use --engine reference, which is slow.",
+        hint: "Reinstall with npm install --ignore-scripts, or use --engine reference, which is slow.",
       });
     }
     return {

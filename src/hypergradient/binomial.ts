@@ -1,3 +1,5 @@
+import { DrmadError } from "../errors.ts";
+
 /**
  * Binomial checkpointing (Griewank and Walther 2000, "Revolve"): how to reverse a chain of segments when only some states
  * fit in memory, with the fewest segments run again.
@@ -42,4 +44,34 @@ export function segmentsRun(segments: number, checkpoints: number): number {
     return total;
   };
   return count(segments, checkpoints);
+}
+
+/** Steps of a segment, and states kept between segments besides the first. */
+export interface Plan {
+  readonly segment: number;
+  readonly checkpoints: number;
+}
+
+export const MEGABYTE = 1e6;
+
+/** The plan that runs the fewest steps again within some bytes, given those of a state and of a step kept. */
+export function planWithin(steps: number, bytes: number, stateBytes: number, stepBytes: number): Plan {
+  let best: (Plan & { readonly cost: number }) | undefined;
+  for (let segments = 1; segments <= steps; segments = Math.max(segments + 1, Math.floor(segments * 1.02))) {
+    const segment = Math.ceil(steps / segments);
+    const checkpoints = Math.min(segments - 1, Math.floor((bytes - segment * stepBytes) / stateBytes) - 1);
+    if (checkpoints < 0) continue;
+    const cost = segmentsRun(Math.ceil(steps / segment), checkpoints) * segment;
+    if (best === undefined || cost < best.cost) best = { segment, checkpoints, cost };
+  }
+  if (best === undefined) {
+    throw new DrmadError(
+      "unsupported",
+      `${(bytes / MEGABYTE).toFixed(1)} MB do not hold two training states and one step`,
+      {
+        hint: `Give at least ${((stateBytes + stepBytes) / MEGABYTE).toFixed(1)} MB.`,
+      },
+    );
+  }
+  return best;
 }

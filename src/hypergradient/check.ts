@@ -8,7 +8,7 @@ import type { Method } from "./method.ts";
 export interface Difference {
   readonly step: number;
   readonly numeric: number;
-  /** |numeric − ⟨gradient, direction⟩| / |⟨gradient, direction⟩| */
+  /** |numeric − ⟨gradient, direction⟩|, divided by the larger of the two. */
   readonly error: number;
 }
 
@@ -71,6 +71,9 @@ async function roundingNoise(rollout: Rollout, direction: Coordinates, slope: nu
   return noise;
 }
 
+/** What an error is a fraction of: a slope of 0 is as wrong as can be where the difference is not 0. */
+const larger = (a: number, b: number): number => Math.max(Math.abs(a), Math.abs(b), Number.MIN_VALUE);
+
 async function checkDirection(
   rollout: Rollout,
   name: string,
@@ -87,26 +90,22 @@ async function checkDirection(
     const above = await valueAt(rollout.at(moved(rollout.point, direction, step)));
     const below = await valueAt(rollout.at(moved(rollout.point, direction, -step)));
     const numeric = (above - below) / (2 * step);
-    const difference = {
-      step,
-      numeric,
-      error: Math.abs(numeric - slope) / Math.max(Math.abs(slope), Number.MIN_VALUE),
-    };
+    const difference = { step, numeric, error: Math.abs(numeric - slope) / larger(numeric, slope) };
     differences.push(difference);
     options.onDifference?.(name, difference);
     if (best === undefined || difference.error < best.error) best = difference;
     // Past its floor the error only wanders: three steps in a row that bring nothing better end the search.
     if (differences.slice(-3).every((d) => d.error > best!.error) && best.error < 1e-3) break;
   }
-  const floorAt = (step: number): number => noise / (2 * step * Math.max(Math.abs(slope), Number.MIN_VALUE));
+  const floorAt = ({ step, numeric }: Difference): number => noise / (2 * step * larger(numeric, slope));
   const falls = differences.flatMap((d, i) => {
     const next = differences[i + 1];
     // Where the error is still large the expansion has not begun; near the floor it is rounding.
-    const usable = next !== undefined && d.error < 0.1 && next.error > 10 * floorAt(next.step);
+    const usable = next !== undefined && d.error < 0.1 && next.error > 10 * floorAt(next);
     return usable ? [d.error / next.error] : [];
   });
   falls.sort((a, b) => a - b);
-  const roundingFloor = floorAt(best!.step);
+  const roundingFloor = floorAt(best!);
   return {
     direction: name,
     slope,

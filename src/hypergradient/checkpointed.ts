@@ -1,6 +1,6 @@
 import { DrmadError } from "../errors.ts";
 import type { Buffers, Kept, Rollout } from "../rollout/rollout.ts";
-import { segmentsRun, stride } from "./binomial.ts";
+import { MEGABYTE, planWithin, stride, type Plan } from "./binomial.ts";
 import type { Method } from "./method.ts";
 import { storedPath } from "./reverse.ts";
 import { sweepBack } from "./sweep-back.ts";
@@ -10,36 +10,6 @@ export type CheckpointedOptions =
   | { readonly checkpoints: number }
   /** Memory for states and the segment being reversed; the fastest plan within it is taken. */
   | { readonly megabytes: number };
-
-/** Steps of a segment, and states kept between segments besides the first. */
-export interface Plan {
-  readonly segment: number;
-  readonly checkpoints: number;
-}
-
-const MEGABYTE = 1e6;
-
-/** The plan that runs the fewest steps again within some bytes, given those of a state and of a step kept. */
-export function planWithin(steps: number, bytes: number, stateBytes: number, stepBytes: number): Plan {
-  let best: (Plan & { readonly cost: number }) | undefined;
-  for (let segments = 1; segments <= steps; segments = Math.max(segments + 1, Math.floor(segments * 1.02))) {
-    const segment = Math.ceil(steps / segments);
-    const checkpoints = Math.min(segments - 1, Math.floor((bytes - segment * stepBytes) / stateBytes) - 1);
-    if (checkpoints < 0) continue;
-    const cost = segmentsRun(Math.ceil(steps / segment), checkpoints) * segment;
-    if (best === undefined || cost < best.cost) best = { segment, checkpoints, cost };
-  }
-  if (best === undefined) {
-    throw new DrmadError(
-      "unsupported",
-      `${(bytes / MEGABYTE).toFixed(1)} MB do not hold two training states and one step`,
-      {
-        hint: `Give at least ${((stateBytes + stepBytes) / MEGABYTE).toFixed(1)} MB.`,
-      },
-    );
-  }
-  return best;
-}
 
 function planOf(options: CheckpointedOptions, rollout: Rollout, stepBytes: number): Plan {
   if ("megabytes" in options)
@@ -83,9 +53,14 @@ export const checkpointed = (options: CheckpointedOptions): Method => ({
         const trained = await rollout.train(state, { range: steps(a, b), keep: sweep.reads });
         if (final === undefined) final = trained.final;
         else rollout.free(trained.final);
-        for (const run of [...trained.kept].reverse()) {
-          yield run;
-          rollout.free(run.tensors);
+        // A consumer that stops early returns here from a yield.
+        try {
+          for (const run of [...trained.kept].reverse()) {
+            yield run;
+            rollout.free(run.tensors);
+          }
+        } finally {
+          rollout.free(...trained.kept.map(({ tensors }) => tensors));
         }
         return;
       }

@@ -5,11 +5,15 @@ import type { Rollout } from "../rollout/rollout.ts";
 
 async function trained(rollout: Rollout): Promise<Hypergradient> {
   const start = await rollout.start();
-  const { final } = await rollout.train(start);
-  rollout.free(start);
-  const { value, direct, adjoint } = await rollout.outer(final);
-  rollout.free(adjoint);
-  return { value, gradient: direct, direct, growth: 1, final };
+  const { final } = await rollout.train(start).finally(() => rollout.free(start));
+  try {
+    const { value, direct, adjoint } = await rollout.outer(final);
+    rollout.free(adjoint);
+    return { value, gradient: direct, direct, growth: 1, final };
+  } catch (error) {
+    rollout.free(final);
+    throw error;
+  }
 }
 
 /**

@@ -6,15 +6,17 @@ import type { Buffers } from "../rollout/rollout.ts";
 import type { Method } from "./method.ts";
 import { sweepBack } from "./sweep-back.ts";
 
+/** The first weights, and how far the last ones are from them. */
+const ends = (
+  leaf: { name: string; shape: readonly number[] },
+  input: Parameters<Path["state"]>[1]["input"],
+): [Tensor, Tensor] => {
+  const start = input(`start/${leaf.name}`, leaf.shape);
+  return [start, sub(input(`end/${leaf.name}`, leaf.shape), start)];
+};
+
 /** The straight line w_0 + β (w_T − w_0), with the position β of each sample of the sweep. */
 function line(name: string, steps: number, length: number, position: (i: Tensor) => Tensor): Path {
-  const ends = (
-    leaf: { name: string; shape: readonly number[] },
-    input: Parameters<Path["state"]>[1]["input"],
-  ): [Tensor, Tensor] => {
-    const start = input(`start/${leaf.name}`, leaf.shape);
-    return [start, sub(input(`end/${leaf.name}`, leaf.shape), start)];
-  };
   return {
     name,
     length,

