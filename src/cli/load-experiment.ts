@@ -1,11 +1,11 @@
 import { createJiti } from "jiti";
-import { statSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import { DrmadError } from "../errors.ts";
 import { builtIns, type BuiltIn } from "../experiments/index.ts";
 import * as drmad from "../index.ts";
 import { isExperiment, makeExperiment } from "../problem/experiment.ts";
 import type { DefinedExperiment } from "../study/define.ts";
+import { fileKind } from "./file-kind.ts";
 import { listed } from "./format.ts";
 import { described, originOf } from "./origin.ts";
 
@@ -66,15 +66,15 @@ const looksLikePath = (name: string): boolean => /[\\/]/.test(name) || EXTENSION
 
 function checkedPath(name: string): string {
   const path = resolve(name);
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined && !looksLikePath(name)) {
+  const kind = fileKind(path);
+  if (kind === undefined && !looksLikePath(name)) {
     throw new DrmadError("invalid-argument", `there is no experiment ${JSON.stringify(name)}`, {
       hint: `Built in are ${listed(Object.keys(builtIns))}; one of your own is given by the path of its file, such as ./${name}.ts.`,
     });
   }
-  if (stat === undefined || !stat.isFile()) {
+  if (kind !== "file") {
     const what =
-      stat === undefined ? `there is no file ${JSON.stringify(name)}` : `${JSON.stringify(name)} is not a file`;
+      kind === undefined ? `there is no file ${JSON.stringify(name)}` : `${JSON.stringify(name)} is not a file`;
     throw new DrmadError("file-not-found", what, {
       hint: `Give the path of a .ts or .js file that exports an experiment as default, or a built-in name (${listed(Object.keys(builtIns), "or")}).`,
     });

@@ -10,13 +10,18 @@ export interface Origin {
   readonly place: string | undefined;
 }
 
-const FRAME = /^\s*at (?:async )?(?:.*? \()?(?:file:\/\/)?((?:[A-Za-z]:)?[^()]+:\d+:\d+)\)?$/;
+/** The place in a line of a stack: in brackets after a name, or alone. Paths may have brackets and spaces of their own. */
+function placeOf(line: string): string | undefined {
+  const named = /^\s*at [^(]*\((.+:\d+:\d+)\)$/.exec(line);
+  const found = named ?? /^\s*at (?:async )?(.+:\d+:\d+)$/.exec(line);
+  return found?.[1]!.replace("file://", "");
+}
 
 export function originOf(error: unknown): Origin {
   const stack = error instanceof Error ? (error.stack ?? "") : "";
   const places = stack
     .split("\n")
-    .map((line) => FRAME.exec(line)?.[1])
+    .map(placeOf)
     .filter((place) => place !== undefined)
     .map(decoded)
     .filter((place) => !place.startsWith("node:") && !/[\\/]node_modules[\\/](?!drmad[\\/])/.test(place));

@@ -1,18 +1,9 @@
 import { randomUUID } from "node:crypto";
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  rmdirSync,
-  statSync,
-} from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, renameSync, rmSync, rmdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { DrmadError } from "../errors.ts";
 import { writeFileAtomic } from "../store/write.ts";
+import { fileKind } from "./file-kind.ts";
 
 /** Where the files of a run go: the folder that was asked for, or a new one below `runs`. */
 export type Destination = { readonly folder: string } | { readonly below: string };
@@ -31,11 +22,11 @@ export function destination(out: string | undefined): Destination {
     return { below };
   }
   const folder = resolve(out);
-  const stat = statSync(folder, { throwIfNoEntry: false });
-  if (stat !== undefined && !stat.isDirectory()) {
+  const kind = fileKind(folder);
+  if (kind !== undefined && kind !== "folder") {
     throw new DrmadError("folder-not-empty", `--out ${JSON.stringify(out)} is a file`, { hint: "Name a new folder." });
   }
-  if (stat !== undefined && readdirSync(folder).length > 0) {
+  if (kind === "folder" && readdirSync(folder).length > 0) {
     throw new DrmadError("folder-not-empty", `--out ${JSON.stringify(out)} already holds files`, {
       hint: "Name a new or an empty folder, or leave --out away to get a new one below runs.",
     });
@@ -48,7 +39,7 @@ function requireWritable(path: string): void {
   let nearest = path;
   while (!existsSync(nearest)) nearest = dirname(nearest);
   try {
-    if (!statSync(nearest).isDirectory()) throw new Error("it is a file");
+    if (fileKind(nearest) !== "folder") throw new Error("it is a file");
     accessSync(nearest, constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw cannotWrite(nearest, cause);

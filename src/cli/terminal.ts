@@ -23,7 +23,8 @@ const isUtf8 = (env: Environment): boolean =>
     : /utf-?8/i.test([env["LC_ALL"], env["LC_CTYPE"], env["LANG"]].find(set) ?? "");
 
 export function terminalOf(stream: NodeJS.WriteStream, env: Environment = process.env): Terminal {
-  const live = stream.isTTY && env["TERM"] !== "dumb";
+  // Of a stream that is no terminal it is undefined, whatever its type says.
+  const live = Boolean(stream.isTTY) && env["TERM"] !== "dumb";
   return {
     live,
     colour: live && !set(env["NO_COLOR"]),

@@ -68,8 +68,9 @@ export function liveView(terminal: Terminal, name: string, limit?: number): View
         const [first, second] = heading(event).map((line) => fill(line, terminal.columns() - 1));
         block.print(`${paint(terminal, "bold", first!)}\n${paint(terminal, "dim", second!)}`);
       } else if (event.type === "progress") progress = { ...progress, now: event };
-      else if (event.type === "warning") block.print(paint(terminal, "yellow", `warning: ${event.message}`));
-      else if (event.type === "step") {
+      else if (event.type === "warning") {
+        block.print(paint(terminal, "yellow", fill(`warning: ${event.message}`, terminal.columns() - 1)));
+      } else if (event.type === "step") {
         // A window of another width has room for other columns.
         const columns = terminal.columns();
         if (table === undefined || columns !== tableColumns) {

@@ -1,7 +1,7 @@
 import type { NdArray } from "../data/dataset.ts";
 import { DrmadError } from "../errors.ts";
 import { constant } from "../tensor/elementwise.ts";
-import { sizeOf, type Shape } from "../tensor/shape.ts";
+import { showShape, sizeOf, type Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { leavesOf, mapTree } from "../tensor/tree.ts";
 import { isParameter, type Parameter, type TensorsOf } from "./parameter.ts";
@@ -128,6 +128,18 @@ export function layoutHypers(hypers: Readonly<Record<string, Hyper>>, params: un
       throw new DrmadError("invalid-experiment", `hyper.${name} is not a hyperparameter`, {
         hint: "Make it with hyper.scalar(value) or another function of hyper.",
       });
+    }
+    if (name.includes(".")) {
+      throw new DrmadError("invalid-experiment", `hyperparameter "${name}" has a dot in its name`, {
+        hint: "Dots join a hyperparameter's name and the path of the weights it belongs to: choose another name.",
+      });
+    }
+    if (typeof spec.value !== "number" && spec.value.data.length !== sizeOf(spec.value.shape)) {
+      throw new DrmadError(
+        "invalid-argument",
+        `hyper.${name} has ${spec.value.data.length} values for shape ${showShape(spec.value.shape)}`,
+        { hint: "Make the shape fit the values." },
+      );
     }
     if (spec.hyper === "tensor") {
       declare(name, typeof spec.value === "number" ? [] : spec.value.shape, spec);

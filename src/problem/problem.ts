@@ -60,6 +60,9 @@ function checkSplit(name: string, split: Split | undefined, like: Split): void {
   const rows = entries[0]?.[1].shape[0];
   if (rows === undefined || rows === 0)
     throw fault(`the ${name} split is empty`, "Give at least one array with at least one row.");
+  const missing = Object.keys(like).find((key) => !(key in split));
+  if (missing !== undefined)
+    throw fault(`the ${name} split has no ${missing}, train has`, "All splits hold the same arrays, row for row.");
   for (const [key, array] of entries) {
     if (array.data.length !== sizeOf(array.shape)) {
       throw fault(

@@ -73,7 +73,7 @@ export function transformOf({ transform, bounds }: TransformOptions): Transform 
     }
     return found;
   }
-  if (transform !== undefined || !(bounds[0] < bounds[1]) || !bounds.every(Number.isFinite)) {
+  if (transform !== undefined || !(bounds[0] < bounds[1]) || !Number.isFinite(bounds[1] - bounds[0])) {
     throw new DrmadError("invalid-argument", `bounds [${bounds.join(", ")}] do not make a transform`, {
       hint: "Give two finite numbers, the lower first, and no other transform.",
     });

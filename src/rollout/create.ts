@@ -85,10 +85,9 @@ function bind(shared: Shared, point: Point): Rollout {
         free(rows);
         if (state !== from) free(state);
         state = Object.fromEntries(leaves.map(({ name }) => [name, result[name]!]));
-        if (keep.length > 0) {
-          const tensors = Object.fromEntries(keep.map((name) => [storedName(name), result[`kept/${name}`]!]));
-          kept.push({ range: chunk, tensors });
-        }
+        // A sweep needs the runs of steps even where it reads nothing of them.
+        const tensors = Object.fromEntries(keep.map((name) => [storedName(name), result[`kept/${name}`]!]));
+        kept.push({ range: chunk, tensors });
         const watched = await engine.read(state[`weights/${smallest.path}`]!);
         if (!allFinite(watched.data)) {
           throw new DrmadError(
@@ -122,11 +121,15 @@ function bind(shared: Shared, point: Point): Rollout {
       ]);
       const value = numbers["value"]![0]!;
       const squaredNorm = numbers["squaredNorm"]![0]!;
-      if (!Number.isFinite(value) || !Number.isFinite(squaredNorm)) {
+      if (!Object.values(numbers).every(allFinite)) {
         free(result);
-        throw new DrmadError("non-finite", `training diverged: the validation loss is ${value}`, {
-          hint: "Start from a smaller learning rate or a smaller initial scale.",
-        });
+        throw new DrmadError(
+          "non-finite",
+          Number.isFinite(value)
+            ? `the gradient of the validation loss is not finite, though the loss is ${value}`
+            : `training diverged: the validation loss is ${value}`,
+          { hint: "Start from a smaller learning rate or a smaller initial scale." },
+        );
       }
       const adjoint = Object.fromEntries(
         problem.weights.map(({ path }) => [`adjoint/weights/${path}`, result[`adjoint/weights/${path}`]!]),

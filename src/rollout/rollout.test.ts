@@ -4,9 +4,12 @@ import { watch, type Watched } from "../../test/oracle/watch.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { sgd } from "../dynamics/sgd.ts";
 import { nativeEngine } from "../engine/onnx/session.ts";
+import { checkpointed } from "../hypergradient/checkpointed.ts";
+import { directOnly } from "../hypergradient/controls.ts";
 import { drmad } from "../hypergradient/drmad.ts";
 import { finiteDifference } from "../hypergradient/finite-difference.ts";
 import { reverse } from "../hypergradient/reverse.ts";
+import { truncated } from "../hypergradient/truncated.ts";
 import * as nn from "../nn/nn.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { hyper } from "../problem/hyper.ts";
@@ -40,7 +43,15 @@ afterAll(() => native.close());
 let engine: Watched;
 beforeEach(() => (engine = watch(native)));
 
-const METHODS = [reverse(), drmad(), drmad({ samples: "T/10" }), finiteDifference()] as const;
+const METHODS = [
+  reverse(),
+  drmad(),
+  drmad({ samples: "T/10" }),
+  checkpointed({ checkpoints: 3 }),
+  truncated({ steps: 15 }),
+  directOnly(),
+  finiteDifference(),
+] as const;
 
 describe.each(METHODS)("$name", (method) => {
   test("holds no more after fifty runs than after one", async () => {
@@ -63,69 +74,96 @@ describe.each(METHODS)("$name", (method) => {
   });
 
   test("cancelled at any sign of progress: says so, holds nothing", async () => {
-    let abort = new AbortController();
     let left = Infinity;
-    let phases = new Set<string>();
-    const rollout = await rolloutOf(network(0.3), engine, {
-      get signal() {
-        return abort.signal;
+    const phases = new Set<string>();
+    const signal = {
+      get aborted() {
+        return left < 0;
       },
+    } as AbortSignal;
+    const rollout = await rolloutOf(network(0.3), engine, {
+      signal,
       onProgress(phase) {
+        if (phase === "compile") return;
         phases.add(phase);
-        if (phase !== "compile" && left-- === 0) abort.abort();
+        left--;
       },
     });
     await numbersOf(rollout, method);
     const before = engine.held();
-    phases = new Set();
-    for (let at = 0; ; at++) {
-      [abort, left] = [new AbortController(), at];
-      const result = await method.run(rollout).then(
+    phases.clear();
+    const run = (): Promise<unknown> =>
+      method.run(rollout).then(
         () => "done",
         (error: unknown) => error,
       );
+    let at = 0;
+    for (; ; at++) {
+      left = at;
+      const result = await run();
       if (result === "done") break;
       expect(result).toMatchObject(failure("cancelled", "stopped after"));
       expect(engine.held(), `cancelled at event ${at}`).toBe(before);
     }
-    expect([...phases]).toEqual(method.name === "finiteDifference" ? ["train"] : ["train", "backward"]);
+    const trainsOnly = method.name === "finiteDifference" || method.name === "directOnly";
+    expect([...phases]).toEqual(trainsOnly ? ["train"] : ["train", "backward"]);
+    expect(at).toBeGreaterThanOrEqual(trainsOnly ? 1 : 2);
   });
 });
 
-describe("a run that diverges", () => {
-  // Squares of weights that grow without bound: non-finite well within 60 steps.
-  const explosive = (steps: number, valid: (w: ops.Tensor) => ops.Tensor = ops.sum): Experiment =>
-    defineExperiment({
-      data,
-      params: { w: nn.given([2], [1.5, 2]) },
-      hyper: { rate: hyper.scalar(1) },
-      train: {
-        loss: ({ w }) => ops.mul(-1, ops.sum(ops.mul(w, ops.square(w)))),
-        dynamics: (h) => sgd({ rate: h.rate }),
-        steps,
-      },
-      valid: { loss: ({ w }) => valid(w) },
-    });
-
-  test.each([
-    ["a weight", explosive(60), "weights w are not finite after step"],
-    ["the validation loss", explosive(8, (w) => ops.sum(ops.exp(ops.exp(w)))), "validation loss is Infinity"],
-    ["the adjoint", explosive(8, (w) => ops.mul(1e300, ops.sum(ops.mul(1e-300, w)))), ""],
-  ])("ends with non-finite and holds nothing: %s", async (_, experiment, part) => {
-    const rollout = await rolloutOf(experiment, engine);
-    const fine = rollout.at({ rate: Float64Array.of(1e-3) });
-    const abroad = { rate: Float64Array.of(1) };
-    for (const method of [reverse(), drmad(), finiteDifference()]) {
-      await numbersOf(fine, method);
-      const before = engine.held();
-      await expect(method.run(rollout.at(abroad))).rejects.toMatchObject(failure("non-finite", part));
-      expect(engine.held(), method.name).toBe(before);
-    }
+/** w_T = (1 − α)ᵀ w_0: at rate 11 every step multiplies by −10; at a small rate all is well. */
+const explosive = ({
+  steps = 40,
+  weight = 1,
+  scale = 1,
+  valid = ops.sum,
+}: {
+  readonly steps?: number;
+  readonly weight?: number;
+  readonly scale?: number;
+  readonly valid?: (w: ops.Tensor) => ops.Tensor;
+}): Experiment =>
+  defineExperiment({
+    data,
+    params: { w: nn.given([2], [weight, 2 * weight]) },
+    hyper: { rate: hyper.scalar(1), scale: hyper.scalar(scale) },
+    initial: ({ w }, h) => ({ w: ops.mul(h.scale, w) }),
+    train: { loss: ({ w }) => ops.mul(0.5, ops.sum(ops.square(w))), dynamics: (h) => sgd({ rate: h.rate }), steps },
+    valid: { loss: ({ w }) => valid(w) },
   });
 
-  test("also where only the first step of a stretch is beyond numbers", async () => {
-    const rollout = await rolloutOf(explosive(60), engine);
-    await expect(rollout.train(await rollout.start())).rejects.toMatchObject(failure("non-finite"));
+describe("a run that diverges ends with non-finite and holds nothing", () => {
+  test.each([
+    ["a weight", explosive({ steps: 400 }), "weights w are not finite after step", true],
+    [
+      "the outer loss",
+      explosive({ valid: (w) => ops.sum(ops.exp(ops.square(w))) }),
+      "validation loss is Infinity",
+      true,
+    ],
+    [
+      "the gradient of the outer loss",
+      explosive({ valid: (w) => ops.sum(ops.sqrt(ops.relu(ops.neg(ops.square(w))))) }),
+      "the gradient of the validation loss is not finite, though the loss is 0",
+      true,
+    ],
+    ["the adjoint", explosive({ steps: 160, weight: 1e-100 }), "the adjoint is not finite between steps", false],
+    ["the hypergradient", explosive({ steps: 140, weight: 1e200, scale: 1e-200 }), "the hypergradient of scale", false],
+  ])("%s", async (_, experiment, part, everywhere) => {
+    const rollout = await rolloutOf(experiment, engine);
+    const fine = rollout.at({ rate: Float64Array.of(1e-3), scale: Float64Array.of(1e-200) });
+    const diverging = rollout.at({ ...rollout.point, rate: Float64Array.of(11) });
+    for (const method of [
+      reverse(),
+      drmad(),
+      checkpointed({ checkpoints: 5 }),
+      ...(everywhere ? [finiteDifference()] : []),
+    ]) {
+      await numbersOf(fine, method).catch(() => undefined);
+      const before = engine.held();
+      await expect(method.run(diverging)).rejects.toMatchObject(failure("non-finite", part));
+      expect(engine.held(), method.name).toBe(before);
+    }
   });
 });
 

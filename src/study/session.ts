@@ -32,12 +32,16 @@ const FLOP_FOR_THREADS = 4e7;
 export const threadsFor = (problem: Problem, available: number): number =>
   flopOf(trainProgram(problem, []).graph) < FLOP_FOR_THREADS ? 1 : Math.max(1, available);
 
-export async function openSession(experiment: Experiment, options: SessionOptions = {}): Promise<Session> {
+export function requireExperiment(experiment: unknown): asserts experiment is Experiment {
   if (!isExperiment(experiment)) {
     throw new DrmadError("invalid-experiment", "what was given is not an experiment", {
       hint: "Make one with defineExperiment({ … }); a file exports it as default.",
     });
   }
+}
+
+export async function openSession(experiment: Experiment, options: SessionOptions = {}): Promise<Session> {
+  requireExperiment(experiment);
   const problem = await resolveProblem(experiment, {
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.innerSteps === undefined ? {} : { steps: options.innerSteps }),

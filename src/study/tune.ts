@@ -9,7 +9,14 @@ import type { SplitName } from "../rollout/programs.ts";
 import type { Buffers, Point, Rollout } from "../rollout/rollout.ts";
 import type { TuneDefaults } from "./define.ts";
 import type { Metrics, StartInfo, StepRecord, StopReason, TuneEvent, TuneResult } from "./events.ts";
-import { hyperCounts, naturalValues, openSession, weightCount, type SessionOptions } from "./session.ts";
+import {
+  hyperCounts,
+  naturalValues,
+  openSession,
+  requireExperiment,
+  weightCount,
+  type SessionOptions,
+} from "./session.ts";
 import { plateaued } from "./stop.ts";
 
 export interface TuneOptions extends SessionOptions {
@@ -99,6 +106,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
   const begin = performance.now();
   const elapsed = (): number => (performance.now() - begin) / 1000;
   const emit = options.onEvent ?? (() => undefined);
+  requireExperiment(experiment);
   const settings = settingsOf(experiment, options);
   let outerStep = 0;
   const session = await openSession(experiment, {

@@ -41,6 +41,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Sees all of stdout so far, after every piece of it. */
   readonly watch?: (stdout: string, child: ChildProcess) => void;
+  /** Has the process as soon as it runs. */
+  readonly started?: (child: ChildProcess) => void;
 }
 
 /** Nothing of the environment that would change what is printed, or find data. */
@@ -49,9 +51,10 @@ const environment = (): NodeJS.ProcessEnv => {
   return rest;
 };
 
-export function runCli(args: readonly string[], { cwd, env = {}, watch }: RunOptions): Promise<Outcome> {
+export function runCli(args: readonly string[], { cwd, env = {}, watch, started }: RunOptions): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [COMMAND_LINE, ...args], { cwd, env: { ...environment(), ...env } });
+    started?.(child);
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (piece: Buffer) => {

@@ -4,9 +4,11 @@ import { openEngine } from "../../src/engine/choose.ts";
 import type { Engine, Precision } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/onnx/session.ts";
 import { referenceEngine } from "../../src/engine/reference/engine.ts";
+import { checkpointed } from "../../src/hypergradient/checkpointed.ts";
 import { drmad } from "../../src/hypergradient/drmad.ts";
 import type { Method } from "../../src/hypergradient/method.ts";
 import { reverse } from "../../src/hypergradient/reverse.ts";
+import { truncated } from "../../src/hypergradient/truncated.ts";
 import * as nn from "../../src/nn/nn.ts";
 import { hyper } from "../../src/problem/hyper.ts";
 import { defineExperiment } from "../../src/study/define.ts";
@@ -42,7 +44,7 @@ const ENGINES: readonly (readonly [string, () => Engine])[] = [
   ["native float32", () => nativeEngine({ precision: "float32", threads: 1 })],
   ["reference", referenceEngine],
 ];
-const METHODS = [reverse(), drmad()] as const;
+const METHODS = [reverse(), drmad(), checkpointed({ checkpoints: 4 }), truncated({ steps: 11 })] as const;
 
 afterEach(() => vi.restoreAllMocks());
 /** Runs a method where every chunk seems to take so long: the rollout cuts its steps accordingly. */
@@ -103,6 +105,18 @@ describe.each(ENGINES)("%s", (_, open) => {
       await engine.close();
     });
   });
+});
+
+test.each(ENGINES)("checkpointed, and truncated to all steps, are reverse to the last bit: %s", async (_, open) => {
+  const engine = open();
+  const rollout = await rolloutOf(experiment, engine);
+  const exact = await numbersOf(rollout, reverse());
+  for (const checkpoints of [1, 2, 3, 7, STEPS - 1, STEPS, 1000]) {
+    expect(await numbersOf(rollout, checkpointed({ checkpoints })), `${checkpoints} checkpoints`).toEqual(exact);
+  }
+  for (const steps of [STEPS, STEPS + 1]) expect(await numbersOf(rollout, truncated({ steps }))).toEqual(exact);
+  expect(await numbersOf(rollout, truncated({ steps: STEPS - 1 }))).not.toEqual(exact);
+  await engine.close();
 });
 
 test.each<Precision>(["float64", "float32"])("the same bits in a thread of its own: %s", async (precision) => {

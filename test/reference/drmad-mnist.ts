@@ -41,6 +41,10 @@ const int32s = (folder: string, name: string): Int32Array => {
   return Int32Array.from({ length: view.byteLength / 4 }, (_, i) => view.getInt32(4 * i, true));
 };
 
+/** The weights of the network: w = z·eᵗ. */
+const weights = (w: readonly nn.Layer<ops.Tensor>[], t: readonly nn.Layer<ops.Tensor>[]): nn.Layer<ops.Tensor>[] =>
+  w.map(({ W, b }, i) => ({ W: ops.mul(W, ops.exp(t[i]!.W)), b: ops.mul(b, ops.exp(t[i]!.b)) }));
+
 export function loadReference(root: string, precision: "float32" | "float64"): ReferenceProblem {
   const folder = join(root, "reference", "drmad-mnist");
   const task = JSON.parse(readFileSync(join(folder, "task.json"), "utf8")) as Task;
@@ -73,11 +77,6 @@ export function loadReference(root: string, precision: "float32" | "float64"): R
     task,
     vector: (name) => float64s(folder, `${name}.bin`),
     experiment: (steps, method) => {
-      const weights = (
-        w: readonly nn.Layer<ops.Tensor>[],
-        t: readonly nn.Layer<ops.Tensor>[],
-      ): nn.Layer<ops.Tensor>[] =>
-        w.map(({ W, b }, i) => ({ W: ops.mul(W, ops.exp(t[i]!.W)), b: ops.mul(b, ops.exp(t[i]!.b)) }));
       return defineExperiment({
         name: "drmad-mnist reference",
         data,

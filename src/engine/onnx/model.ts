@@ -109,6 +109,8 @@ function readInputs(graph: Graph): readonly GraphInput[] {
   return inputsOf(graph).filter((input) => names.has(input.name));
 }
 
+const counter = (name: string): OnnxValue => ({ name, element: "int32", shape: [] });
+
 const tableOf = (value: OnnxValue, name: string): OnnxValue => ({ ...value, name, shape: ["steps", ...value.shape] });
 
 /**
@@ -136,7 +138,6 @@ function loopModel(whole: Graph, loop: Loop, precision: Precision): Model {
     body.rename(output(name), as);
     return valueOf(name, as);
   };
-  const counter = (name: string): OnnxValue => ({ name, element: "int32", shape: [] });
   // The steps' numbers, which also say how many there are.
   const counted: readonly ("t" | "k")[] = reads("k") ? ["t", "k"] : ["t"];
   const rows = slices.map((slice) => declare({ ...slice, rows: false }, precision));
