@@ -19,9 +19,11 @@ export { sgd } from "./dynamics/sgd.ts";
 export type { Dynamics, Setting } from "./dynamics/dynamics.ts";
 
 // Ways to a hypergradient.
+export { checkpointed } from "./hypergradient/checkpointed.ts";
 export { drmad } from "./hypergradient/drmad.ts";
 export { finiteDifference } from "./hypergradient/finite-difference.ts";
 export { reverse } from "./hypergradient/reverse.ts";
+export { truncated } from "./hypergradient/truncated.ts";
 export type { Hypergradient, Method } from "./hypergradient/method.ts";
 
 // Use them.

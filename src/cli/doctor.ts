@@ -118,7 +118,7 @@ async function runtimeFinding(): Promise<Finding> {
       name,
       status: "fail",
       detail: `cannot be loaded: ${reason(error)}`,
-      fix: "Run npm install --ignore-scripts again; it needs glibc 2.28, macOS 13 or Windows 10.",
+      fix: "Run npm install --ignore-scripts again. Its binaries are for Linux (glibc 2.28 or newer) and Windows on x64 and arm64, and macOS on arm64.",
     };
   }
 }

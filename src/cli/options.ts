@@ -1,11 +1,9 @@
 import { Option, type Command } from "commander";
 import * as v from "valibot";
 import { DrmadError } from "../errors.ts";
-import { drmad } from "../hypergradient/drmad.ts";
-import { finiteDifference } from "../hypergradient/finite-difference.ts";
 import type { Method } from "../hypergradient/method.ts";
-import { reverse } from "../hypergradient/reverse.ts";
 import { listed } from "./format.ts";
+import { methodRule } from "./methods.ts";
 
 /** How the text of an option becomes a value, and in words what it may be. */
 export interface Rule<T> {
@@ -32,21 +30,6 @@ export const oneOf = <const T extends string>(values: readonly T[]): Rule<T> => 
 });
 
 export const folder: Rule<string> = { schema: v.pipe(v.string(), v.nonEmpty()), allowed: "the path of a folder" };
-
-const METHODS = {
-  reverse: () => reverse(),
-  drmad: () => drmad(),
-  "drmad:T/10": () => drmad({ samples: "T/10" }),
-  finiteDifference: () => finiteDifference(),
-} as const satisfies Record<string, () => Method>;
-
-const method: Rule<Method> = {
-  schema: v.pipe(
-    oneOf(Object.keys(METHODS) as (keyof typeof METHODS)[]).schema,
-    v.transform((name) => METHODS[name]()),
-  ),
-  allowed: listed(Object.keys(METHODS), "or"),
-};
 
 /** An option whose value is checked as it is read. */
 export function checked<T>(flags: string, about: string, rule: Rule<T>): Option {
@@ -83,7 +66,7 @@ export const withOutput = (command: Command): Command =>
 
 export const withRun = (command: Command): Command =>
   command
-    .addOption(checked("--method <name>", `${method.allowed} (default: the experiment's)`, method))
+    .addOption(checked("--method <name>", `${methodRule.allowed} (default: the experiment's)`, methodRule))
     .addOption(checked("--inner-steps <n>", "training steps of each run (default: the experiment's)", wholeNumber(1)))
     .addOption(checked("--seed <n>", "fixes split, initial weights and minibatches (default: 0)", wholeNumber(0)))
     .addOption(

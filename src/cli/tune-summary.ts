@@ -59,7 +59,7 @@ function valueTable({ values }: TuneResult, hypers: readonly HyperTensor[]): rea
 function verdicts(result: TuneResult): readonly string[] {
   const { steps, best, stop, stopDetail, outerSteps } = result;
   const reasons = {
-    budget: stopDetail ?? `all ${counted(outerSteps, "outer step")} are done`,
+    budget: stopDetail ?? (outerSteps === 1 ? "the one outer step is done" : `all ${outerSteps} outer steps are done`),
     plateau: stopDetail ?? "the validation loss got no better",
     "non-finite": `outer step ${steps.length} failed: ${stopDetail ?? "a run diverged"}; a smaller --outer-rate may help`,
     cancelled: `it was interrupted in outer step ${steps.length}`,
@@ -78,7 +78,7 @@ function testVerdict({ test, best, hyperparameters, rows }: TuneResult): readonl
     return ["The experiment has no test split: the validation figures were chosen by, and flatter."];
   if (best === 0) return [];
   const worse = DOWNWARD.filter((name) => name in test.start && !(test.tuned[name]! <= test.start[name]!));
-  if (worse.length === 0) return ["The test split chose nothing."];
+  if (worse.length === 0) return ["The test rows chose nothing; they only measure."];
   const changes = worse.map(
     (name) => `test ${name} (${metricText(name, test.start[name]!)} to ${metricText(name, test.tuned[name]!)})`,
   );

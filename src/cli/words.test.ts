@@ -164,7 +164,7 @@ describe("tuneSummary", () => {
     tuneSummary({ ...result, ...changes }, [], Infinity).join("\n");
 
   test("says which test figures got worse, and to what so many hyperparameters were fitted", () => {
-    expect(text({})).toContain("The test split chose nothing.");
+    expect(text({})).toContain("The test rows chose nothing; they only measure.");
     const worse = text({ test: { start: metrics(4), tuned: { loss: 4.5, error: NaN } } });
     expect(worse).toContain(
       "Tuning made test loss (4.000 to 4.500) and test error (40.00 % to NaN) worse, although the validation loss got " +

@@ -13,6 +13,8 @@ import type { Tensor } from "../../src/tensor/tensor.ts";
 /** What checks a hypergradient from outside our own derivatives. */
 export type Leg = "PyTorch" | "central differences";
 
+type Around<T> = (inner: T) => T;
+
 /** Where a bug goes. Each leaves the rest as it is. */
 export interface Sown {
   /** The step of momentum. */
@@ -21,8 +23,8 @@ export interface Sown {
   readonly second?: (values: readonly Derivative[], n: number) => readonly Derivative[];
   readonly where?: (condition: Tensor, a: unknown, b: Tensor) => Tensor | undefined;
   readonly maximum?: (a: Tensor) => Tensor | undefined;
-  readonly problem?: (problem: Problem) => Problem;
-  readonly rollout?: (rollout: Rollout) => Rollout;
+  readonly problem?: Around<Problem>;
+  readonly rollout?: Around<Rollout>;
 }
 
 export interface Plant {
@@ -54,14 +56,14 @@ const stepping =
 
 /** Sweeps over a changed path. */
 const overPath =
-  (change: (path: Path) => Partial<Path>): Sown["rollout"] =>
+  (change: (path: Path) => Partial<Path>): Around<Rollout> =>
   (rollout) => ({
     ...rollout,
     sweep: (path) => rollout.sweep({ ...path, ...change(path) }),
   });
 /** Sweeps that do something else on their way. */
 const onTheWay =
-  (change: (run: SweepRun, steps: number) => Partial<SweepRun>): Sown["rollout"] =>
+  (change: (run: SweepRun, steps: number) => Partial<SweepRun>): Around<Rollout> =>
   (rollout) => ({
     ...rollout,
     async sweep(path) {
@@ -77,7 +79,7 @@ const onTheWay =
   });
 /** Another part of the direct gradient. */
 const directTimes =
-  (factor: number): Sown["rollout"] =>
+  (factor: number): Around<Rollout> =>
   (rollout) => ({
     ...rollout,
     async outer(final) {
@@ -89,7 +91,7 @@ const directTimes =
     },
   });
 /** Minibatches that are others on the way back. */
-function onTheWayBack(row: (t: number) => number): Pick<Sown, "problem" | "rollout"> {
+function onTheWayBack(row: (t: number) => number): Required<Pick<Sown, "problem" | "rollout">> {
   let back = false;
   return {
     problem: (problem) => ({ ...problem, sampler: (t) => problem.sampler(back ? row(t) : t) }),
@@ -106,7 +108,7 @@ function onTheWayBack(row: (t: number) => number): Pick<Sown, "problem" | "rollo
 }
 /** Hyperparameters as losses and dynamics see them, changed. */
 const seenAs =
-  (change: (value: Tensor, shared: number) => Tensor): Sown["problem"] =>
+  (change: (value: Tensor, shared: number) => Tensor): Around<Problem> =>
   (problem) => ({
     ...problem,
     hypers: {
@@ -124,7 +126,7 @@ const seenAs =
         }),
     },
   });
-const untransformed: Sown["problem"] = (problem) => ({
+const untransformed: Around<Problem> = (problem) => ({
   ...problem,
   hypers: {
     ...problem.hypers,

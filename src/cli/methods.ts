@@ -1,0 +1,47 @@
+import * as v from "valibot";
+import { checkpointed } from "../hypergradient/checkpointed.ts";
+import { drmad } from "../hypergradient/drmad.ts";
+import { finiteDifference } from "../hypergradient/finite-difference.ts";
+import type { Method } from "../hypergradient/method.ts";
+import { reverse } from "../hypergradient/reverse.ts";
+import { truncated } from "../hypergradient/truncated.ts";
+import { listed } from "./format.ts";
+
+interface Spelling {
+  /** As help shows it: N stands for a whole number above 0. */
+  readonly shown: string;
+  make(n: number): Method;
+}
+
+const SPELLINGS: readonly Spelling[] = [
+  { shown: "reverse", make: () => reverse() },
+  { shown: "checkpointed:N", make: (n) => checkpointed({ checkpoints: n }) },
+  { shown: "checkpointed:NMB", make: (n) => checkpointed({ megabytes: n }) },
+  { shown: "drmad", make: () => drmad() },
+  { shown: "drmad:T/10", make: () => drmad({ samples: "T/10" }) },
+  { shown: "truncated:N", make: (n) => truncated({ steps: n }) },
+  { shown: "finiteDifference", make: () => finiteDifference() },
+];
+
+const pattern = ({ shown }: Spelling): RegExp => new RegExp(`^${shown.replace(":N", ":(?<n>[1-9]\\d{0,8})")}$`);
+
+function methodOf(text: string): Method | undefined {
+  for (const spelling of SPELLINGS) {
+    const match = pattern(spelling).exec(text);
+    if (match !== null) return spelling.make(Number(match.groups?.["n"] ?? 0));
+  }
+  return undefined;
+}
+
+/** A method by the name that the command line knows it by. */
+export const methodRule: { readonly schema: v.GenericSchema<string, Method>; readonly allowed: string } = {
+  schema: v.pipe(
+    v.string(),
+    v.check((text) => methodOf(text) !== undefined),
+    v.transform((text) => methodOf(text)!),
+  ),
+  allowed: listed(
+    SPELLINGS.map(({ shown }) => shown),
+    "or",
+  ),
+};
