@@ -158,7 +158,8 @@ function tell({ json }: TuneFlags, { result, problem }: Study, kept: Kept | Erro
   const columns = terminalOf(process.stdout).columns();
   const lines = [...tuneSummary(result, problem.hypers.tensors, columns)];
   if (folder !== null) {
-    const shown = relative(process.cwd(), folder) || ".";
+    const near = relative(process.cwd(), folder) || ".";
+    const shown = near.startsWith("..") ? folder : near;
     lines.push("", fill(`Written to ${shown}: ${files.join(", ")}`, columns));
   }
   process.stdout.write(`${lines.join("\n")}\n`);

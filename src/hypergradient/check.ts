@@ -82,7 +82,6 @@ async function checkDirection(
   options: CheckOptions,
 ): Promise<DirectionCheck> {
   const tolerance = options.tolerance ?? 1e-6;
-  const noise = await roundingNoise(rollout, direction, slope);
   const differences: Difference[] = [];
   let best: Difference | undefined;
   for (let i = 0; i <= MOST_HALVINGS; i++) {

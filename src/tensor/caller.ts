@@ -1,8 +1,9 @@
 // Everything below this folder's parent is drmad itself; the first stack frame outside it is the user's.
-const ROOT: string = new URL("..", import.meta.url).href;
+// Frames name files by address or by path; the two differ where a folder has a blank in its name.
+const ROOT: URL = new URL("..", import.meta.url);
+const ROOTS: readonly string[] = [ROOT.href, decodeURIComponent(ROOT.pathname)];
 
-const isOurs = (frame: string): boolean =>
-  (frame.includes(ROOT) || frame.includes(ROOT.replace("file://", ""))) && !frame.includes(".test.");
+const isOurs = (frame: string): boolean => ROOTS.some((root) => frame.includes(root)) && !frame.includes(".test.");
 
 /** `file:line:column` of the innermost stack frame outside drmad, or undefined where the platform gives no stack. */
 export function callerLine(): string | undefined {
