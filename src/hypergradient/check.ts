@@ -96,6 +96,8 @@ async function checkDirection(
     // Past its floor the error only wanders: three steps in a row that bring nothing better end the search.
     if (differences.slice(-3).every((d) => d.error > best!.error) && best.error < 1e-3) break;
   }
+  // Against the measured slope, so that a wrong claim does not pass for rounding.
+  const noise = await roundingNoise(rollout, direction, best!.numeric);
   const floorAt = ({ step, numeric }: Difference): number => noise / (2 * step * larger(numeric, slope));
   const falls = differences.flatMap((d, i) => {
     const next = differences[i + 1];
