@@ -70,9 +70,9 @@ function entriesOf(problem: Problem, symbols: HyperSymbols, step: StepSymbols): 
   }
   for (const y of step.next) if (kind.get(y) === "hyper") entries.add(y);
   return [
-    ...[...entries].map((node, i) => ({ name: `entry/${i}`, node, perStep: undefined })),
+    ...[...entries].map((node, i) => ({ name: `entry/shared/${i}`, node, perStep: undefined })),
     ...step.hypers.picked.flatMap((node, i) =>
-      node === undefined ? [] : [{ name: `entry/${problem.hypers.tensors[i]!.name}`, node, perStep: i }],
+      node === undefined ? [] : [{ name: `entry/step/${problem.hypers.tensors[i]!.name}`, node, perStep: i }],
     ),
   ];
 }

@@ -231,12 +231,20 @@ const KERNELS: { readonly [O in Op]: Kernel<O> } = {
 
 type AnyKernel = (n: GraphNode, inputs: readonly Values[], feeds: Readonly<Record<string, Values>>) => Float64Array;
 
-/** The value of every node, in float64, by plain loops: slow, and right. */
-export function evaluateAll(graph: Graph, feeds: Readonly<Record<string, Values>>): readonly Values[] {
+/**
+ * The value of every node, in float64, by plain loops: slow, and right.
+ * @param disturb changes what a node of real numbers gives, to see what becomes of small errors
+ */
+export function evaluateAll(
+  graph: Graph,
+  feeds: Readonly<Record<string, Values>>,
+  disturb?: (data: Float64Array, node: number) => Float64Array,
+): readonly Values[] {
   const values: Values[] = [];
   for (const n of graph.nodes) {
     const inputs = n.inputs.map((i) => values[i]!);
-    const data = (KERNELS[n.op] as AnyKernel)(n, inputs, feeds);
+    const exact = (KERNELS[n.op] as AnyKernel)(n, inputs, feeds);
+    const data = disturb !== undefined && n.dtype === "float" ? disturb(exact, values.length) : exact;
     values.push({ data, shape: n.op === "input" ? feeds[n.attributes.name]!.shape : n.shape });
   }
   return values;
