@@ -2,7 +2,8 @@
 
 // State an experiment.
 export { defineExperiment, type DefinedExperiment } from "./study/define.ts";
-export { hyper } from "./problem/hyper.ts";
+export { hyper, type Hyper } from "./problem/hyper.ts";
+export type { Parameter } from "./problem/parameter.ts";
 export * as nn from "./nn/nn.ts";
 export * as ops from "./tensor/ops.ts";
 export type { Tensor } from "./tensor/tensor.ts";
@@ -24,6 +25,7 @@ export { drmad } from "./hypergradient/drmad.ts";
 export { finiteDifference } from "./hypergradient/finite-difference.ts";
 export { reverse } from "./hypergradient/reverse.ts";
 export { truncated } from "./hypergradient/truncated.ts";
+export type { GradientCheck } from "./hypergradient/check.ts";
 export type { Hypergradient, Method } from "./hypergradient/method.ts";
 
 // Use them.
@@ -32,6 +34,7 @@ export { hypergradient, type HypergradientResult } from "./study/hypergradient.t
 export { tune, type TuneOptions } from "./study/tune.ts";
 export type { TuneEvent, TuneResult } from "./study/events.ts";
 export * as outer from "./outer/outer.ts";
+export type { OuterOptimizer } from "./outer/optimizer.ts";
 export { decodeSafetensors, encodeSafetensors } from "./store/safetensors.ts";
 
 export { DrmadError, type ErrorCode } from "./errors.ts";

@@ -62,6 +62,7 @@ function verdicts(result: TuneResult): readonly string[] {
     budget: stopDetail ?? (outerSteps === 1 ? "the one outer step is done" : `all ${outerSteps} outer steps are done`),
     plateau: stopDetail ?? "the validation loss got no better",
     "non-finite": `outer step ${steps.length} failed: ${stopDetail ?? "a run diverged"}; a smaller --outer-rate may help`,
+    "invalid-experiment": `outer step ${steps.length} failed: ${stopDetail ?? "a metric is not finite"}`,
     cancelled: `it was interrupted in outer step ${steps.length}`,
   };
   const lines = [`Stopped because ${reasons[stop]}.`];
@@ -74,6 +75,8 @@ function verdicts(result: TuneResult): readonly string[] {
 
 /** The truth about the test split, which chose nothing. */
 function testVerdict({ test, best, hyperparameters, rows }: TuneResult): readonly string[] {
+  if (test === undefined && rows["test"] !== undefined)
+    return ["The test metrics are not finite and are left out: nothing is known of rows that chose nothing."];
   if (test === undefined)
     return ["The experiment has no test split: the validation figures were chosen by, and flatter."];
   if (best === 0) return [];

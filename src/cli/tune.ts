@@ -93,7 +93,7 @@ async function runTune(name: string, flags: TuneFlags): Promise<number> {
   tell(flags, done, kept);
   if (kept instanceof Error) throw kept;
   if (done.result.stop === "cancelled") return stop.code();
-  return done.result.stop === "non-finite" ? 1 : 0;
+  return done.result.stop === "non-finite" || done.result.stop === "invalid-experiment" ? 1 : 0;
 }
 
 interface Study extends Prepared {

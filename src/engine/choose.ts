@@ -18,9 +18,19 @@ export interface Chosen {
   readonly reason: string;
 }
 
+function requireName<T extends string>(what: string, given: T, names: readonly T[]): void {
+  if (!names.includes(given)) {
+    throw new DrmadError("invalid-argument", `there is no ${what} ${JSON.stringify(given)}`, {
+      hint: `Give one of ${names.join(", ")}.`,
+    });
+  }
+}
+
 /** Opens an engine. The native runtime is loaded here and not before. */
 export async function openEngine(options: EngineOptions = {}): Promise<Chosen> {
   const { engine = "auto", precision = "float32", threads = 1, worker = true } = options;
+  requireName("engine", engine, ["auto", "native", "reference"]);
+  requireName("precision", precision, ["float32", "float64"]);
   if (!Number.isInteger(threads) || threads < 1) {
     throw new DrmadError("invalid-argument", `an engine cannot use ${threads} threads`, {
       hint: "Give a whole number, at least 1.",

@@ -29,8 +29,7 @@ export const mnistL2 = (folder: string): DefinedExperiment =>
     params: nn.mlp([784, 50, 50, 50, 10], { deviation: Math.exp(-3) }),
     hyper: { t: hyper.perInput(0.2, { biases: 0.2 }) },
     train: {
-      loss: (z, h, { x, y }) =>
-        ops.add(ops.crossEntropy(nn.forward(scaled(z, h.t), x), y), ops.mul(Math.exp(-4), nn.l2(z, ops.constant(1)))),
+      loss: (z, h, { x, y }) => ops.add(ops.crossEntropy(nn.forward(scaled(z, h.t), x), y), nn.l2(z, Math.exp(-4))),
       dynamics: momentum({ rate: 0.05, decay: 0.95 }),
       steps: 2000,
       batch: 50,

@@ -20,13 +20,14 @@ function repetitions(segments: number, checkpoints: number): number {
 
 /**
  * How many segments to run ahead before the next checkpoint, out of `segments` to be reversed with this many free
- * checkpoints: so many that what lies to the left can be reversed with one repetition fewer than what lies to the right.
+ * checkpoints: as many as one repetition fewer can reverse to the left of it, but not so many that what lies to the right
+ * would leave its own repetitions unused.
  */
 export function stride(segments: number, checkpoints: number): number {
   const r = repetitions(segments, checkpoints);
-  const leftMost = binomial(checkpoints + r, Math.max(r - 1, 0));
-  const rightMost = binomial(checkpoints + r, r);
-  return Math.min(segments - 1, Math.max(1, segments - rightMost, Math.min(leftMost, segments - 1)));
+  const left = binomial(checkpoints + r, Math.max(r - 1, 0));
+  const right = binomial(checkpoints + r - 1, Math.max(r - 1, 0));
+  return Math.min(segments - 1, Math.max(1, Math.min(left, segments - right)));
 }
 
 /** Segments that are run in all to reverse a chain, each one's own run just before it is reversed included. */

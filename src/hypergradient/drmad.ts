@@ -60,6 +60,11 @@ export interface DrmadOptions {
  */
 export function drmad(options: DrmadOptions = {}): Method {
   const { samples = "T" } = options;
+  if (samples !== "T" && samples !== "T/10") {
+    throw new DrmadError("invalid-argument", `drmad has samples ${JSON.stringify(samples)}`, {
+      hint: 'Give "T" or "T/10".',
+    });
+  }
   return {
     name: samples === "T" ? "drmad" : "drmad T/10",
     exact: false,

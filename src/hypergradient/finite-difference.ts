@@ -52,24 +52,30 @@ export interface FiniteDifferenceOptions {
  *
  * Errors: `unsupported` in float32.
  */
-export const finiteDifference = (options: FiniteDifferenceOptions = {}): Method => ({
-  name: "finiteDifference",
-  exact: false,
-  async run(rollout) {
-    requireFloat64(rollout);
-    const h = options.step ?? 1e-5;
-    const zero: Point = Object.fromEntries(
-      Object.entries(rollout.point).map(([name, v]) => [name, new Float64Array(v.length)]),
-    );
-    const gradient: Record<string, Float64Array> = {};
-    for (const [name, values] of Object.entries(rollout.point)) {
-      gradient[name] = new Float64Array(values.length);
-      for (let i = 0; i < values.length; i++) {
-        const unit = new Float64Array(values.length);
-        unit[i] = 1;
-        gradient[name][i] = await centralDifference(rollout, { ...zero, [name]: unit }, h);
+export function finiteDifference({ step: h = 1e-5 }: FiniteDifferenceOptions = {}): Method {
+  if (!(h > 0 && Number.isFinite(h))) {
+    throw new DrmadError("invalid-argument", `finiteDifference has step ${h}`, {
+      hint: "Give a finite number above 0, such as 1e-5.",
+    });
+  }
+  return {
+    name: "finiteDifference",
+    exact: false,
+    async run(rollout) {
+      requireFloat64(rollout);
+      const zero: Point = Object.fromEntries(
+        Object.entries(rollout.point).map(([name, v]) => [name, new Float64Array(v.length)]),
+      );
+      const gradient: Record<string, Float64Array> = {};
+      for (const [name, values] of Object.entries(rollout.point)) {
+        gradient[name] = new Float64Array(values.length);
+        for (let i = 0; i < values.length; i++) {
+          const unit = new Float64Array(values.length);
+          unit[i] = 1;
+          gradient[name][i] = await centralDifference(rollout, { ...zero, [name]: unit }, h);
+        }
       }
-    }
-    return { ...(await directOnly().run(rollout)), gradient };
-  },
-});
+      return { ...(await directOnly().run(rollout)), gradient };
+    },
+  };
+}

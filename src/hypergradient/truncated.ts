@@ -1,6 +1,6 @@
 import { DrmadError } from "../errors.ts";
 import type { Method } from "./method.ts";
-import { storedPath } from "./reverse.ts";
+import { reverse, storedPath } from "./reverse.ts";
 import { sweepBack } from "./sweep-back.ts";
 
 /**
@@ -23,18 +23,17 @@ export function truncated({ steps: K }: { readonly steps: number }): Method {
     exact: false,
     async run(rollout) {
       const T = rollout.steps;
+      if (K >= T) return reverse().run(rollout);
       const sweep = await rollout.sweep(storedPath(T));
-      const from = Math.max(0, T - K);
+      const from = T - K;
       const start = await rollout.start();
-      const early = await rollout
-        .train(start, { range: { from: 0, to: from } })
-        .finally(() => from > 0 && rollout.free(start));
+      const early = await rollout.train(start, { range: { from: 0, to: from } }).finally(() => rollout.free(start));
       const { final, kept } = await rollout
         .train(early.final, { range: { from, to: T }, keep: sweep.reads })
         .finally(() => rollout.free(early.final));
       try {
         const outer = await rollout.outer(final);
-        const swept = await sweepBack(sweep, outer, [...kept].reverse(), from === 0);
+        const swept = await sweepBack(sweep, outer, [...kept].reverse(), false);
         return { value: outer.value, direct: outer.direct, final, ...swept };
       } catch (error) {
         rollout.free(final);

@@ -1,3 +1,4 @@
+import { DrmadError } from "../errors.ts";
 import { mapCoordinates, positiveRate, type Coordinates, type OuterOptimizer } from "./optimizer.ts";
 
 export interface AdamOptions {
@@ -22,6 +23,14 @@ export interface AdamState {
  */
 export function adam({ rate, first = 0.9, second = 0.999, epsilon = 1e-8 }: AdamOptions): OuterOptimizer<AdamState> {
   positiveRate("adam", rate);
+  for (const [name, value] of Object.entries({ first, second })) {
+    if (!(value >= 0 && value < 1)) {
+      throw new DrmadError("invalid-argument", `adam has ${name} ${value}`, { hint: "Give a number from 0, below 1." });
+    }
+  }
+  if (!(epsilon > 0 && Number.isFinite(epsilon))) {
+    throw new DrmadError("invalid-argument", `adam has epsilon ${epsilon}`, { hint: "Give a finite number above 0." });
+  }
   return {
     name: `adam(${rate})`,
     init: (point) => ({ step: 0, mean: mapCoordinates(point, () => 0), square: mapCoordinates(point, () => 0) }),

@@ -45,6 +45,8 @@ describe("how many values, and who shares them", () => {
   test("one weight tensor at the top: a layer of its own", () => {
     const alone = layoutHypers({ h: hyper.perLayer(1) }, nn.normal([2], 1), 1);
     expect(alone.tensors.map(({ name }) => name)).toEqual(["h"]);
+    const unit = layoutHypers({ h: hyper.perUnit(1) }, nn.normal([2], 1), 1);
+    expect(unit.tensors.map(({ name }) => name)).toEqual(["h"]);
   });
 
   test("biases left out keep their number and are not tuned", () => {
@@ -93,6 +95,12 @@ describe("refused", () => {
   ])("an array of %s for its shape", (_, values, shape) => {
     const spec = hyper.array({ data: Float64Array.from(values), shape });
     expect(() => layout(spec)).toThrow(expect.objectContaining(failure("invalid-argument", "hyper.h")));
+  });
+
+  test("one that leaves out every weight", () => {
+    expect(() => layoutHypers({ h: hyper.perUnit(1, { biases: 0 }) }, { w: nn.constant([3]) }, 1)).toThrow(
+      expect.objectContaining(failure("invalid-experiment", "hyper.h tunes nothing")),
+    );
   });
 
   test("a name with a dot, which could be another's tensor", () => {

@@ -101,12 +101,18 @@ function sourceOf(name: string, spec: Hyper, path: string, parameter: Parameter)
   if (spec.sharing === "layer")
     return { tensor: `${name}.${path.split(".").slice(0, -1).join(".")}`.replace(/\.$/, ""), shape: [] };
   return {
-    tensor: `${name}.${path}`,
+    // A single parameter has the empty path.
+    tensor: path === "" ? name : `${name}.${path}`,
     shape: sharedShape[spec.sharing as "unit" | "input" | "weight"](parameter.shape),
   };
 }
 
 export function layoutHypers(hypers: Readonly<Record<string, Hyper>>, params: unknown, steps: number): HyperLayout {
+  if (typeof hypers !== "object" || hypers === null || Object.keys(hypers).length === 0) {
+    throw new DrmadError("invalid-experiment", "the experiment has no hyperparameters", {
+      hint: "Give hyper, for example { l2: hyper.scalar(1e-4) }.",
+    });
+  }
   const tensors: HyperTensor[] = [];
   const declare = (name: string, shape: Shape, spec: Hyper): void => {
     if (tensors.some((t) => t.name === name)) return;
@@ -149,6 +155,11 @@ export function layoutHypers(hypers: Readonly<Record<string, Hyper>>, params: un
     for (const { path, value: parameter } of leavesOf(params, isParameter)) {
       const source = sourceOf(name, spec, path, parameter);
       if ("tensor" in source) declare(source.tensor, source.shape, spec);
+    }
+    if (!tensors.some((t) => t.name === name || t.name.startsWith(`${name}.`))) {
+      throw new DrmadError("invalid-experiment", `hyper.${name} tunes nothing: it leaves out every weight`, {
+        hint: "The option biases leaves vectors out, and all weights here are vectors (or numbers).",
+      });
     }
     arrangements.push([
       name,

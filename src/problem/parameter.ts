@@ -1,7 +1,7 @@
 import { normal, type Uniform } from "../data/random.ts";
 import { DrmadError } from "../errors.ts";
 import { sizeOf, type Shape } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { isTensor, type Tensor } from "../tensor/tensor.ts";
 import type { MapTree, Tree } from "../tensor/tree.ts";
 
 /** One weight tensor of a model: its shape, and its initial value as a pure function of a random stream. */
@@ -18,6 +18,25 @@ export type TensorsOf<P> = MapTree<P, Parameter, Tensor>;
 
 export const isParameter = (value: unknown): value is Parameter =>
   typeof value === "object" && value !== null && (value as { parameter?: unknown }).parameter === true;
+
+/** @throws DrmadError invalid-experiment where a tree holds anything but parameters, or their paths are ambiguous */
+export function checkParameters(tree: unknown, path = "params"): void {
+  if (isParameter(tree)) return;
+  if (typeof tree !== "object" || tree === null || ArrayBuffer.isView(tree) || isTensor(tree)) {
+    const what = isTensor(tree) ? "a tensor" : ArrayBuffer.isView(tree) ? "an array of numbers" : String(tree);
+    throw new DrmadError("invalid-experiment", `${path} is ${what}, not a parameter`, {
+      hint: "Make parameters with nn.normal, nn.constant or nn.given, or whole models with nn.mlp([64, 50, 10]).",
+    });
+  }
+  for (const [key, child] of Object.entries(tree)) {
+    if (key === "" || key.includes(".")) {
+      throw new DrmadError("invalid-experiment", `${path} has the key "${key}"`, {
+        hint: "Dots join keys to the path of a weight: name parameters without dots, by one character at least.",
+      });
+    }
+    checkParameters(child, `${path}.${key}`);
+  }
+}
 
 function parameter(shape: Shape, draw: (next: Uniform) => Float64Array): Parameter {
   if (shape.some((d) => !Number.isInteger(d) || d < 1)) {

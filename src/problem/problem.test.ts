@@ -17,7 +17,7 @@ const real = (shape: readonly number[], length = shape.reduce((a, b) => a * b, 1
 });
 const split = (rows: number) => ({ x: real([rows, 2]), y: { data: new Int32Array(rows), shape: [rows] } });
 const fine: Dataset = { train: split(10), valid: split(4) };
-const made = (changes: { data?: unknown; params?: unknown; train?: object } = {}): Experiment =>
+const made = (changes: { data?: unknown; params?: unknown; hyper?: unknown; train?: object } = {}): Experiment =>
   defineExperiment({
     data: fine,
     params: nn.mlp([2, 3]),
@@ -108,6 +108,20 @@ describe("is refused", () => {
     ],
     ["a test split of another kind", { data: { ...fine, test: { x: real([3, 3]), y: real([3]) } } }, "test.x"],
     ["no weights", { params: {} }, "no weights"],
+    ["a weight that is no parameter", { params: { w: 3 } }, "params.w is 3"],
+    ["a dot in a parameter's key", { params: { "a.b": nn.constant([1]) } }, '"a.b"'],
+    ["no hyperparameters", { hyper: {} }, "no hyperparameters"],
+    ["no record of hyperparameters", { hyper: undefined }, "no hyperparameters"],
+    ["no dynamics", { train: { dynamics: undefined } }, "no train.dynamics"],
+    ["dynamics that are none", { train: { dynamics: () => 3 } }, "not a training algorithm"],
+    ["rows without a batch", { train: { rows: () => Int32Array.of(0) } }, "no train.batch"],
+    ["no data", { data: null }, "the data is null"],
+    ["plain numbers", { data: { ...fine, train: { ...split(10), x: [1, 2] } } }, "train.x has no typed array"],
+    ["no shape", { data: { ...fine, train: { x: { data: new Float64Array(2) } } } }, "train.x has the shape undefined"],
+    ["half a row", { data: { ...fine, train: { x: real([0.5, 2], 1) } } }, "train.x has the shape [0.5, 2]"],
+    ["labels that are integers in one split only", { data: { ...fine, valid: { ...split(4), y: real([4]) } } }, "valid.y holds real numbers"], // prettier-ignore
+    ["NaN", { data: { ...fine, valid: { ...split(4), x: { data: Float32Array.of(0, 1, 2, NaN, 4, 5, 6, 7), shape: [4, 2] } } } }, "valid.x holds NaN in row 1"], // prettier-ignore
+    ["a negative label", { data: { ...fine, valid: { ...split(4), y: { data: Int32Array.of(0, 1, -1, 0), shape: [4] } } } }, "valid.y holds -1 in row 2"], // prettier-ignore
     [
       "a batch larger than the data",
       { train: { batch: 11 } },
@@ -122,12 +136,16 @@ describe("is refused", () => {
   });
 
   test.each([
-    ["too few", Int32Array.of(1)],
-    ["one past the end", Int32Array.of(1, 10)],
-    ["one before the start", Int32Array.of(-1, 0)],
-  ])("chosen rows: %s", async (_, chosen) => {
+    ["too few", Int32Array.of(1), "1 rows for a minibatch of 2"],
+    ["one past the end", Int32Array.of(1, 10), "the row 10, outside 0…9"],
+    ["one before the start", Int32Array.of(-1, 0), "the row -1, outside"],
+    ["a plain array", [0, 1] as never, "an array, not an Int32Array"],
+    ["nothing", undefined as never, "undefined, not an Int32Array"],
+  ])("chosen rows: %s", async (_, chosen, part) => {
     const problem = await resolveProblem(made({ train: { batch: 2, rows: () => chosen } }));
-    expect(() => problem.sampler(4)).toThrow(expect.objectContaining(failure("invalid-experiment", "train.rows(4)")));
+    expect(() => problem.sampler(4)).toThrow(
+      expect.objectContaining(failure("invalid-experiment", `train.rows(4) gave ${part}`)),
+    );
   });
 
   test("parameters of impossible shapes, and values that do not fill theirs", () => {

@@ -8,7 +8,7 @@ export interface Pace {
 const SECONDS_A_CHUNK = 0.2;
 const FIRST_CHUNK = 16;
 
-/** Lengths that recur let the engine use the memory of one chunk's results again for another's. */
+/** Lengths that recur, so that the engine meets the same sizes again. */
 const powerOfTwo = (x: number): number => (Number.isFinite(x) ? 2 ** Math.floor(Math.log2(Math.max(1, x))) : x);
 
 /**

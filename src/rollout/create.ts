@@ -10,7 +10,7 @@ import { allFinite, readAll, share, type Shared } from "./shared.ts";
 import { storedName } from "./sweep.ts";
 import { stateLeaves } from "./symbols.ts";
 
-/** Kept tensors of one chunk are stacked in one piece, so their bytes bound a chunk. */
+/** Kept tensors of one chunk lie in one piece, so their bytes bound a chunk. */
 const KEPT_BYTES_A_CHUNK = 16e6;
 
 /**

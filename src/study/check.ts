@@ -2,8 +2,9 @@ import { checkHypergradient, type CheckOptions, type GradientCheck } from "../hy
 import type { Method } from "../hypergradient/method.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import type { Experiment } from "../problem/experiment.ts";
+import { checkedMethod } from "./checked.ts";
 import type { TuneDefaults } from "./define.ts";
-import { openSession, type SessionOptions } from "./session.ts";
+import { openSession, requireExperiment, type SessionOptions } from "./session.ts";
 
 /**
  * Checks an experiment's hypergradient against central differences in float64; see `checkHypergradient`.
@@ -13,9 +14,10 @@ export async function checkExperiment(
   experiment: Experiment,
   options: Omit<SessionOptions, "precision"> & CheckOptions & { readonly method?: Method } = {},
 ): Promise<GradientCheck> {
+  requireExperiment(experiment);
+  const method = checkedMethod(options.method ?? (experiment.options as TuneDefaults).method ?? reverse());
   const session = await openSession(experiment, { ...options, precision: "float64" });
   try {
-    const method = options.method ?? (experiment.options as TuneDefaults).method ?? reverse();
     return await checkHypergradient(session.rollout, method, options);
   } finally {
     await session.close();

@@ -7,9 +7,10 @@ export type Metrics = { readonly loss: number; readonly [metric: string]: number
 export interface StepRecord {
   /** 0 is the untuned start. */
   readonly step: number;
+  /** Its loss is the outer loss (`valid.loss`) on the training rows, without the penalties of `train.loss`. */
   readonly train: Metrics;
   readonly valid: Metrics;
-  /** Present only when the diagnostic test curve was asked for; it never chooses anything. */
+  /** Present only when the diagnostic test curve was asked for, and finite; it never chooses anything. */
   readonly test?: Metrics;
   /** Euclidean norms over all unconstrained hyperparameters; absent at the last step, where none is computed. */
   readonly gradientNorm?: number;
@@ -19,7 +20,8 @@ export interface StepRecord {
   readonly seconds: number;
 }
 
-export type StopReason = "budget" | "plateau" | "non-finite" | "cancelled";
+/** `non-finite`: a run diverged. `invalid-experiment`: no loss, but a metric was not finite. */
+export type StopReason = "budget" | "plateau" | "non-finite" | "invalid-experiment" | "cancelled";
 
 export type Phase = "compile" | "train" | "backward" | "evaluate";
 
@@ -48,7 +50,7 @@ export interface TuneResult extends StartInfo {
   readonly stop: StopReason;
   /** One sentence more about the stop, where there is something to say. */
   readonly stopDetail?: string;
-  /** Test metrics at the untuned start and at the chosen result. */
+  /** Test metrics at the untuned start and at the chosen result. Absent without a test split, or where one is not finite. */
   readonly test?: { readonly start: Metrics; readonly tuned: Metrics };
   readonly seconds: number;
   /** Tuned hyperparameters at the chosen result, natural values, by name. */

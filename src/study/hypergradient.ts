@@ -1,6 +1,7 @@
 import { DrmadError } from "../errors.ts";
 import type { Method } from "../hypergradient/method.ts";
 import type { Experiment } from "../problem/experiment.ts";
+import { checkedMethod } from "./checked.ts";
 import { openSession, type SessionOptions } from "./session.ts";
 
 /** A hypergradient, or why there is none: a diverged run gives an outcome, never a NaN. */
@@ -28,10 +29,11 @@ export async function hypergradient(
   method: Method,
   options: SessionOptions = {},
 ): Promise<HypergradientResult> {
+  const checked = checkedMethod(method);
   const session = await openSession(experiment, options);
   try {
     const begin = performance.now();
-    const { final, ...result } = await method.run(session.rollout);
+    const { final, ...result } = await checked.run(session.rollout);
     session.rollout.free(final);
     return { outcome: "ok", ...result, seconds: (performance.now() - begin) / 1000 };
   } catch (error) {

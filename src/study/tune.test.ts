@@ -185,6 +185,36 @@ describe("test data", () => {
   });
 });
 
+describe("test metrics that are not finite", () => {
+  const poor = { x: { data: Float64Array.of(-2, 0, 0), shape: [3, 1] } };
+  const poorly = following(0, {
+    data: { train: scalar, valid: scalar, test: poor },
+    metrics: { log: (_: object, __: object, { x }: { x: ops.Tensor }) => ops.sum(ops.log(ops.add(x, 1))) },
+  });
+
+  test.each([false, true])("are warned of and left out, test curve: %s", async (testCurve) => {
+    const events: TuneEvent[] = [];
+    const options = { ...OPTIONS, testCurve, outerSteps: 1, onEvent: (event: TuneEvent) => events.push(event) };
+    const result = await tune(poorly, options);
+    expect(result).toMatchObject({ stop: "budget", rows: { test: 3 } });
+    for (const place of [result, ...result.steps]) expect(place).not.toHaveProperty("test");
+    const warnings = events.flatMap((e) => (e.type === "warning" ? [e.message] : []));
+    expect(warnings[0]).toContain("metrics.log is NaN on the test split at step 0");
+  });
+});
+
+test("programs too large to compare are warned of once", async () => {
+  const unseen = (rollout: Rollout): Rollout => ({
+    ...rollout,
+    unverified: ["training step"],
+    at: (point) => unseen(rollout.at(point)),
+  });
+  vi.mocked(createRollout).mockImplementation((...given) => unseen(actual(...given)));
+  const { events } = await follow(0, { outerSteps: 2 });
+  const warnings = events.flatMap((e) => (e.type === "warning" ? [e.message] : []));
+  expect(warnings).toEqual([expect.stringContaining("too large for it: training step")]);
+});
+
 describe("stopping", () => {
   test("at a plateau: so many steps without a better one", async () => {
     const { result } = await follow(0, { optimizer: visiting(0, 1, 0, 5, 5, 5, 5), outerSteps: 6, patience: 3 });
@@ -250,7 +280,8 @@ describe("stopping", () => {
     const log = { metrics: { log: ({ w }: { w: ops.Tensor }) => ops.sum(ops.log(ops.sub(2, w))) } };
     const options = { ...OPTIONS, optimizer: visiting(0, 1, 3), outerSteps: 2 };
     const result = await tune(following(0, log), options);
-    expect(result).toMatchObject({ stop: "non-finite", best: 1, stopDetail: expect.stringContaining("log is NaN") as string }); // prettier-ignore
+    expect(result).toMatchObject({ stop: "invalid-experiment", best: 1, stopDetail: expect.stringContaining("metrics.log is NaN on train") as string }); // prettier-ignore
+    await expect(tune(following(3, log), options)).rejects.toMatchObject(failure("invalid-experiment", "metrics.log is NaN on train")); // prettier-ignore
   });
 });
 
@@ -267,11 +298,25 @@ describe("is refused", () => {
     ["no outer steps", { outerSteps: 0 }, "outer steps: 0"],
     ["a fraction of one", { outerSteps: 1.5 }, "outer steps: 1.5"],
     ["no patience", { patience: 0 }, "patience: 0"],
+    ["no seconds", { seconds: 0 }, "seconds: 0"],
+    ["endless seconds", { seconds: Infinity }, "seconds: Infinity"],
+    ["a method's name", { method: "reverse" as unknown as Method }, '"reverse", which has no run'],
+    ["an optimizer's name", { optimizer: "adam" as unknown as OuterOptimizer }, '"adam", which has no update'],
+    ["an unheard engine", { engine: "gpu" as "native" }, 'no engine "gpu"'],
+    ["an unheard precision", { precision: "float16" as "float32" }, 'no precision "float16"'],
     ["no threads", { threads: 0 }, "0 threads"],
   ])("%s", async (_, options, part) => {
     await expect(tune(following(0), { ...OPTIONS, ...options })).rejects.toMatchObject(
       failure("invalid-argument", part),
     );
+  });
+
+  test("a test curve without a test split, before anything runs", async () => {
+    const events: TuneEvent[] = [];
+    const untested = following(0, { data: { train: scalar, valid: scalar } });
+    const options = { ...OPTIONS, testCurve: true, onEvent: (event: TuneEvent) => events.push(event) };
+    await expect(tune(untested, options)).rejects.toMatchObject(failure("invalid-argument", "no test split"));
+    expect(events).toEqual([]);
   });
 
   test("what is no experiment", async () => {

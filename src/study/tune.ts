@@ -7,6 +7,7 @@ import type { Experiment } from "../problem/experiment.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
 import type { SplitName } from "../rollout/programs.ts";
 import type { Buffers, Point, Rollout } from "../rollout/rollout.ts";
+import { checkedMethod, requireOptimizer } from "./checked.ts";
 import type { TuneDefaults } from "./define.ts";
 import type { Metrics, StartInfo, StepRecord, StopReason, TuneEvent, TuneResult } from "./events.ts";
 import {
@@ -48,7 +49,7 @@ interface Settings {
 function settingsOf(experiment: Experiment, options: TuneOptions): Settings {
   const defaults = experiment.options as TuneDefaults;
   const settings = {
-    method: options.method ?? defaults.method ?? reverse(),
+    method: checkedMethod(options.method ?? defaults.method ?? reverse()),
     optimizer: options.optimizer ?? defaults.outer?.optimizer ?? adam({ rate: 0.05 }),
     outerSteps: options.outerSteps ?? defaults.outer?.steps ?? 20,
     patience: options.patience ?? 10,
@@ -60,6 +61,11 @@ function settingsOf(experiment: Experiment, options: TuneOptions): Settings {
     if (!Number.isInteger(value) || value < 1) {
       throw new DrmadError("invalid-argument", `${name}: ${value}`, { hint: "Give a whole number, at least 1." });
     }
+  }
+  requireOptimizer(settings.optimizer);
+  const { seconds } = options;
+  if (seconds !== undefined && !(seconds > 0 && Number.isFinite(seconds))) {
+    throw new DrmadError("invalid-argument", `seconds: ${seconds}`, { hint: "Give a finite number above 0." });
   }
   return settings;
 }
@@ -92,15 +98,24 @@ const metrics = async (rollout: Rollout, final: Buffers, split: SplitName): Prom
 
 /** What ends a run early but keeps what it reached. */
 const stopOf = (error: unknown): StopReason | undefined =>
-  error instanceof DrmadError && (error.code === "cancelled" || error.code === "non-finite") ? error.code : undefined;
+  error instanceof DrmadError && STOPS.includes(error.code as StopReason) ? (error.code as StopReason) : undefined;
+const STOPS: readonly StopReason[] = ["cancelled", "non-finite", "invalid-experiment"];
+
+/** The first number of some metrics that is not finite, by its name, the loss before the others. */
+const notFinite = (found: Metrics): readonly [string, number] | undefined =>
+  Object.entries(found)
+    .sort(([a], [b]) => Number(b === "loss") - Number(a === "loss"))
+    .find(([, value]) => !Number.isFinite(value));
+
+const called = (metric: string): string => (metric === "loss" ? metric : `metrics.${metric}`);
 
 /**
  * Tunes an experiment's hyperparameters by gradient descent on its validation loss: every outer step trains once,
  * differentiates through that training, and moves. The step with the lowest validation loss is the result. The test split
  * is evaluated at the untuned start and at that result, and chooses nothing.
  *
- * @throws DrmadError for bad input; `non-finite` where even the untuned start diverges; `cancelled` before its first
- * step. A run stopped later gives the result reached, with its reason.
+ * @throws DrmadError for bad input; `non-finite` where even the untuned start diverges; `invalid-experiment` where one of
+ * its metrics is not finite; `cancelled` before its first step. A run stopped later gives the result reached, with its reason.
  */
 export async function tune(experiment: Experiment, options: TuneOptions = {}): Promise<TuneResult> {
   const begin = performance.now();
@@ -115,6 +130,11 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
   });
   try {
     const { problem } = session;
+    if (options.testCurve === true && problem.data.test === undefined) {
+      throw new DrmadError("invalid-argument", "a test curve was asked for, but the experiment has no test split", {
+        hint: "Leave testCurve out, or give the experiment's data a test split.",
+      });
+    }
     const info = startInfo(problem, session.rollout, settings);
     emit({ type: "start", ...info });
     const steps: StepRecord[] = [];
@@ -130,6 +150,24 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
       if (before !== undefined && before !== held.get("start")) rollout.free(before);
     };
 
+    /** Test metrics choose nothing, so where they are not finite the run goes on without them. */
+    const testMetrics = async (at: Rollout, final: Buffers, step: number): Promise<Metrics | undefined> => {
+      const found = await metrics(at, final, "test");
+      const bad = notFinite(found);
+      if (bad === undefined) return found;
+      const message = `${called(bad[0])} is ${bad[1]} on the test split at step ${step}: its test metrics are left out`;
+      emit({ type: "warning", message });
+      return undefined;
+    };
+    let warned = false;
+    const warnOfUnverified = (): void => {
+      const { unverified } = rollout;
+      if (warned || unverified.length === 0) return;
+      warned = true;
+      const message = `not compared with the reference interpreter, because too large for it: ${unverified.join(", ")}`;
+      emit({ type: "warning", message });
+    };
+
     for (; outerStep <= settings.outerSteps; outerStep++) {
       const stepBegin = performance.now();
       let change: Point | undefined;
@@ -137,11 +175,12 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
         const last = outerStep === settings.outerSteps;
         const result = last ? { final: await trainOnly(rollout) } : await settings.method.run(rollout);
         const { final } = result;
+        const test = options.testCurve === true ? await testMetrics(rollout, final, outerStep) : undefined;
         const record: StepRecord = {
           step: outerStep,
           train: await metrics(rollout, final, "train"),
           valid: await metrics(rollout, final, "valid"),
-          ...(options.testCurve === true ? { test: await metrics(rollout, final, "test") } : {}),
+          ...(test === undefined ? {} : { test }),
           ...("gradient" in result
             ? { gradientNorm: normOf(result.gradient), directNorm: normOf(result.direct), growth: result.growth }
             : {}),
@@ -156,6 +195,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
           hold("best", final);
         } else rollout.free(final);
         emit({ type: "step", best: isBest, ...record });
+        warnOfUnverified();
         if ("growth" in result && result.growth > SUSPICIOUS_GROWTH) {
           emit({
             type: "warning",
@@ -190,22 +230,21 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
       rollout = rollout.at(addCoordinates(rollout.point, change));
     }
 
-    const test =
-      problem.data.test === undefined
-        ? {}
-        : {
-            test: {
-              start: await metrics(rollout.at(session.rollout.point), held.get("start")!, "test"),
-              tuned: await metrics(rollout.at(best.point), held.get("best")!, "test"),
-            },
-          };
+    const tested: { start?: Metrics | undefined; tuned?: Metrics | undefined } = {};
+    if (problem.data.test !== undefined) {
+      tested.start = await testMetrics(rollout.at(session.rollout.point), held.get("start")!, 0);
+      tested.tuned =
+        best.step === 0 ? tested.start : await testMetrics(rollout.at(best.point), held.get("best")!, best.step);
+      warnOfUnverified();
+    }
+    const { start, tuned } = tested;
     const result: TuneResult = {
       ...info,
       steps,
       best: best.step,
       stop: stop.reason,
       ...(stop.detail === undefined ? {} : { stopDetail: stop.detail }),
-      ...test,
+      ...(start === undefined || tuned === undefined ? {} : { test: { start, tuned } }),
       seconds: elapsed(),
       values: naturalValues(problem, best.point),
     };
@@ -222,17 +261,19 @@ async function trainOnly(rollout: Rollout): Promise<Buffers> {
   return final;
 }
 
-function requireFinite(record: StepRecord): void {
-  for (const split of ["train", "valid"] as const) {
-    const bad = Object.entries(record[split]).find(([, value]) => !Number.isFinite(value));
-    if (bad !== undefined) {
-      throw new DrmadError(
-        "non-finite",
-        `training diverged: ${split} ${bad[0]} is ${bad[1]} at outer step ${record.step}`,
-        {
-          hint: "Start from a smaller learning rate or a smaller initial scale.",
-        },
-      );
+/** Only a loss tells of divergence; another metric is the experiment's own. */
+function requireFinite({ step, train, valid }: StepRecord): void {
+  for (const [split, found] of Object.entries({ train, valid })) {
+    const bad = notFinite(found);
+    if (bad === undefined) continue;
+    const [metric, value] = bad;
+    if (metric === "loss") {
+      throw new DrmadError("non-finite", `training diverged: ${split} loss is ${value} at outer step ${step}`, {
+        hint: "Start from a smaller learning rate or a smaller initial scale.",
+      });
     }
+    throw new DrmadError("invalid-experiment", `${called(metric)} is ${value} on ${split} at outer step ${step}`, {
+      hint: "The losses may be fine: state the metric so that it is finite for all weights, or leave it out.",
+    });
   }
 }

@@ -1,5 +1,19 @@
 import { DrmadError } from "../errors.ts";
-import { add, cast, div, equal, exp, log, mul, sqrt, square, sub, tanh, type TensorLike } from "./elementwise.ts";
+import {
+  add,
+  cast,
+  div,
+  equal,
+  exp,
+  log,
+  mul,
+  sqrt,
+  square,
+  sub,
+  tanh,
+  toTensor,
+  type TensorLike,
+} from "./elementwise.ts";
 import { detach, literal, reshape } from "./layout.ts";
 import { max, mean, sum, sumKeeping } from "./reduce.ts";
 import { normalizeAxes, sameShape, shapeError } from "./shape.ts";
@@ -24,7 +38,7 @@ export function softmax(x: Tensor, axis = -1): Tensor {
 
 /** Rows of the unit matrix: shape is labels.shape + [classes]; labels outside 0…classes−1 give a row of zeros. */
 export function oneHot(labels: Tensor, classes: number): Tensor {
-  if (labels.dtype !== "int") {
+  if (toTensor("oneHot", labels).dtype !== "int") {
     throw new DrmadError("invalid-argument", `oneHot needs integer labels, not ${labels.dtype}s`, {
       hint: "Keep labels in an Int32Array.",
     });
@@ -48,6 +62,7 @@ export interface CrossEntropyOptions {
  * @param target labels [n] (integers), or probabilities [n, classes]
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  for (const operand of [logits, target]) toTensor("crossEntropy", operand);
   const classes = logits.shape[logits.shape.length - 1];
   if (logits.shape.length !== 2 || classes === undefined) {
     throw shapeError("crossEntropy", [logits.shape, target.shape], "logits must have shape [n, classes]");
@@ -62,6 +77,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
       "crossEntropy",
       [logits.shape, target.shape],
       "targets must be labels [n] or probabilities [n, classes]",
+      target.dtype === "float" && target.shape.length === 1 ? "labels must be integers: Int32Array.from(y)" : undefined,
     );
   }
   const n = logits.shape[0]!;

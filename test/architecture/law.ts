@@ -50,7 +50,7 @@ export const PLATFORM: Readonly<Record<string, readonly string[]>> = {
     "src/engine/worker/host.ts",
     "src/engine/worker/main.ts",
   ],
-  "onnxruntime-node": ["src/engine/onnx/session.ts", "src/engine/onnx/memory.ts", "src/cli/doctor.ts"],
+  "onnxruntime-node": ["src/engine/onnx/session.ts", "src/cli/doctor.ts"],
   "@resvg/resvg-wasm": ["src/picture/png.ts"],
   commander: ["src/cli/"],
   jiti: ["src/cli/"],

@@ -1,9 +1,9 @@
 import * as ort from "onnxruntime-node";
 import { createRequire } from "node:module";
 import type { NdArray } from "../../data/dataset.ts";
+import type { DType } from "../../tensor/tensor.ts";
 import { compareWithReference } from "../compare.ts";
-import type { Engine, Executable, Loop, Precision, Program } from "../engine.ts";
-import { createMemory } from "./memory.ts";
+import type { Buffer, Engine, Executable, Loop, Precision, Program } from "../engine.ts";
 import { LOOP_INPUTS, resultName, toModel } from "./model.ts";
 
 export interface NativeOptions {
@@ -27,7 +27,13 @@ const sessionOptions = (threads: number): ort.InferenceSession.SessionOptions =>
 
 /** ONNX Runtime on the CPU, in this thread. A run blocks the thread until it ends; see the worker host. */
 export function nativeEngine({ precision, threads }: NativeOptions): Engine {
-  const memory = createMemory();
+  const held = new Map<number, ort.Tensor>();
+  let nextId = 0;
+  const hold = (tensor: ort.Tensor): Buffer => {
+    const id = nextId++;
+    held.set(id, tensor);
+    return { id, shape: tensor.dims, dtype: dtypeOf(tensor) };
+  };
   const sessions = new Set<ort.InferenceSession>();
   async function create(
     program: Program,
@@ -48,12 +54,7 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
         const steps = range === undefined ? 0 : range.to - range.from;
         if (loop !== undefined && steps === 0) return nothingRun(program, loop, feeds, precision);
         for (const name of counters) feeds[name] = numbers(name === LOOP_INPUTS.t ? range!.from : 0, steps);
-        const wanted = names.map((name) => {
-          const n = program.graph.nodes[program.graph.outputs[loop?.carry[name] ?? name]!]!;
-          const shape = loop?.scan.includes(name) === true ? [steps, ...n.shape] : n.shape;
-          return [resultName(name), n.dtype === "float" ? (memory.reuse(shape, precision) ?? null) : null] as const;
-        });
-        const results = await session.run(feeds, Object.fromEntries(wanted));
+        const results = await session.run(feeds);
         return Object.fromEntries(names.map((name) => [name, results[resultName(name)]!]));
       },
       async release() {
@@ -72,24 +73,24 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
           const feeds: Record<string, ort.Tensor> = {};
           for (const { name } of session.inputs) {
             const buffer = inputs[name];
-            const tensor = buffer === undefined ? undefined : memory.get(buffer);
+            const tensor = buffer === undefined ? undefined : held.get(buffer.id);
             if (tensor === undefined) throw new Error(`${program.name}: input ${name} was not given or is freed`);
             feeds[name] = tensor;
           }
           const results = await session.run(feeds, range);
-          return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, memory.hold(tensor, true)]));
+          return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, hold(tensor)]));
         },
       };
     },
-    load: (array) => Promise.resolve(memory.hold(toOrt(array, precision), false)),
+    load: (array) => Promise.resolve(hold(toOrt(array, precision))),
     read(buffer) {
-      const tensor = memory.get(buffer);
+      const tensor = held.get(buffer.id);
       if (tensor === undefined) throw new Error(`buffer ${buffer.id} was freed`);
-      // A copy: the memory behind the tensor is used again once it is freed.
+      // A copy: what the caller does to it must not reach the tensor.
       return Promise.resolve({ data: plainData(tensor).slice(), shape: tensor.dims });
     },
     free(buffers) {
-      for (const buffer of buffers) memory.free(buffer);
+      for (const buffer of buffers) held.delete(buffer.id);
     },
     verify: (program, inputs) =>
       compareWithReference(program, inputs, precision, async (probe, feeds) => {
@@ -103,13 +104,16 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
         );
       }),
     async close() {
-      memory.clear();
+      held.clear();
       await Promise.all([...sessions].map((session) => session.release()));
       sessions.clear();
     },
   };
   return engine;
 }
+
+const dtypeOf = (tensor: ort.Tensor): DType =>
+  tensor.type === "float32" || tensor.type === "float64" ? "float" : tensor.type === "bool" ? "bool" : "int";
 
 const numbers = (from: number, count: number): ort.Tensor =>
   new ort.Tensor(

@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+import { failure } from "../../test/oracle/measure.ts";
+import { evaluate } from "../engine/reference/engine.ts";
+import { toGraph } from "../tensor/graph.ts";
+import { input } from "../tensor/layout.ts";
+import * as ops from "../tensor/ops.ts";
+import * as nn from "./nn.ts";
+
+const W = input("W", [2, 3]);
+const b = input("b", [3]);
+const valueOf = (y: ops.Tensor): number =>
+  evaluate(toGraph({ y }), {
+    W: { data: Float64Array.of(1, 2, 3, 4, 5, 6), shape: [2, 3] },
+    b: { data: Float64Array.of(1, 1, 2), shape: [3] },
+  })["y"]!.data[0]!;
+
+describe("l2", () => {
+  test("takes numbers and tensors, one for all or a tree of them", () => {
+    expect(valueOf(nn.l2({ W, b }, 2))).toBe(2 * 97);
+    expect(valueOf(nn.l2({ W, b }, ops.constant(2)))).toBe(2 * 97);
+    expect(valueOf(nn.l2({ W, b }, { W: ops.literal([1, 2], [2, 1]), b: 0 }))).toBe(14 + 2 * 77);
+  });
+
+  test.each([[[5, 1, 3]], [[5]], [[1, 2, 3]]])("a penalty of shape %j has an axis too many: of steps", (shape) => {
+    expect(() => nn.l2({ W }, input("p", shape))).toThrow(
+      expect.objectContaining({
+        code: "shape-mismatch",
+        hint: expect.stringContaining("per-step hyperparameters") as unknown,
+      }),
+    );
+  });
+
+  test("refuses weights without a penalty, and no weights", () => {
+    expect(() => nn.l2({ W, b }, { W: 1 })).toThrow(expect.objectContaining(failure("invalid-argument", "weights b")));
+    expect(() => nn.l2([], 1)).toThrow(expect.objectContaining(failure("invalid-argument", "no weights")));
+  });
+});
+
+test("errorRate needs integer labels [n]", () => {
+  expect(nn.errorRate(W, input("y", [2], "int")).shape).toEqual([]);
+  for (const labels of [input("y", [2, 1], "int"), input("y", [2]), input("y", [3], "int")]) {
+    expect(() => nn.errorRate(W, labels)).toThrow(expect.objectContaining(failure("shape-mismatch", "nn.errorRate")));
+  }
+});
+
+test("crossEntropy says that labels are integers, and operands are there", () => {
+  expect(() => ops.crossEntropy(W, input("y", [2]))).toThrow(
+    expect.objectContaining({ code: "shape-mismatch", hint: "labels must be integers: Int32Array.from(y)" }),
+  );
+  const nothing = undefined as never;
+  const calls = [() => ops.crossEntropy(W, nothing), () => ops.crossEntropy(nothing, b), () => ops.matmul(W, nothing)];
+  for (const call of calls) expect(call).toThrow(expect.objectContaining(failure("invalid-argument", "undefined")));
+});

@@ -1,0 +1,65 @@
+import { DrmadError } from "../errors.ts";
+import type { Hypergradient, Method } from "../hypergradient/method.ts";
+import type { OuterOptimizer } from "../outer/optimizer.ts";
+import type { Point, Rollout } from "../rollout/rollout.ts";
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+const shown = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : typeof value);
+
+function requireFinite(what: string, numbers: readonly number[] | Float64Array): void {
+  const bad = numbers.find((value) => !Number.isFinite(value));
+  if (bad !== undefined) {
+    throw new DrmadError("non-finite", `${what} is not finite: it holds ${bad}`, {
+      hint: "Start from a smaller learning rate or a smaller initial scale.",
+    });
+  }
+}
+
+function requirePoint(what: string, { point }: Rollout, found: Point): void {
+  for (const [name, { length }] of Object.entries(point)) {
+    if (found[name]?.length !== length) {
+      throw new DrmadError("invalid-argument", `${what} has ${found[name]?.length ?? "no"} numbers for ${name}`, {
+        hint: `Give a Float64Array of ${length} for it, shaped like rollout.point.`,
+      });
+    }
+    requireFinite(`${what} of ${name}`, found[name]);
+  }
+}
+
+/**
+ * A method, whoever wrote it, whose every number is finite or an error.
+ * @throws DrmadError invalid-argument for what is no method
+ */
+export function checkedMethod(method: Method): Method {
+  if (!isObject(method) || typeof method.run !== "function") {
+    throw new DrmadError("invalid-argument", `the method is ${shown(method)}, which has no run function`, {
+      hint: "Give a method such as reverse() or checkpointed({ checkpoints: 10 }), called, not its name.",
+    });
+  }
+  return {
+    name: method.name,
+    exact: method.exact,
+    async run(rollout): Promise<Hypergradient> {
+      const result = await method.run(rollout);
+      try {
+        requireFinite(`the outer loss of ${method.name}`, [result.value]);
+        requirePoint(`the direct part by ${method.name}`, rollout, result.direct);
+        requirePoint(`the gradient by ${method.name}`, rollout, result.gradient);
+        requireFinite(`the growth of ${method.name}`, [result.growth]);
+      } catch (error) {
+        rollout.free(result.final);
+        throw error;
+      }
+      return result;
+    },
+  };
+}
+
+/** @throws DrmadError invalid-argument for what is no outer optimiser */
+export function requireOptimizer(optimizer: OuterOptimizer): void {
+  if (!isObject(optimizer) || typeof optimizer.update !== "function" || typeof optimizer.init !== "function") {
+    throw new DrmadError("invalid-argument", `the optimizer is ${shown(optimizer)}, which has no update function`, {
+      hint: "Give an optimizer such as outer.adam({ rate: 0.05 }), called, not its name.",
+    });
+  }
+}
