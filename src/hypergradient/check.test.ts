@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { failure, flat, formula, numbersOf, relativeError, rolloutOf } from "../../test/oracle/measure.ts";
+import { watch } from "../../test/oracle/watch.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { nativeEngine } from "../engine/onnx/session.ts";
 import * as nn from "../nn/nn.ts";
@@ -94,6 +95,15 @@ describe("the check", () => {
     const [a, b] = [await slopes(1), await slopes(2)];
     expect(await slopes(1)).toEqual(a);
     expect(b[1]).not.toBe(a[1]);
+  });
+
+  test("holds nothing afterwards", async () => {
+    const watched = watch(engine);
+    const rollout = await rolloutOf(experiment, watched);
+    await checkHypergradient(rollout, reverse(), { directions: 0 });
+    const before = watched.held();
+    await checkHypergradient(rollout, reverse(), { directions: 0 });
+    expect(watched.held()).toBe(before);
   });
 
   test("needs float64", async () => {

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { failure, formula, numbersOf, rolloutOf } from "../../test/oracle/measure.ts";
 import { watch } from "../../test/oracle/watch.ts";
 import { momentum } from "../dynamics/momentum.ts";
+import { sgd } from "../dynamics/sgd.ts";
 import { nativeEngine } from "../engine/onnx/session.ts";
 import * as nn from "../nn/nn.ts";
 import { hyper } from "../problem/hyper.ts";
@@ -140,6 +141,26 @@ describe("truncated", () => {
     const cut = (await numbersOf(rollout, truncated({ steps: 10 }))).gradient["rate"]!;
     expect([...cut.subarray(0, 27)]).toEqual(range(0, 27).map(() => 0));
     expect([...cut.subarray(27)]).toEqual([...exact.subarray(27)]);
+  });
+
+  test("does not see what only the start depends on, until it reaches the start", async () => {
+    const scaled = defineExperiment({
+      data: { train: split(1, 20), valid: split(2, 9) },
+      params: nn.mlp([3, 2]),
+      hyper: { scale: hyper.scalar(0.8) },
+      initial: (w, { scale }) => w.map(({ W, b }) => ({ W: ops.mul(scale, W), b })),
+      train: {
+        loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y),
+        dynamics: sgd({ rate: 0.1 }),
+        steps: 6,
+      },
+      valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
+    });
+    const rollout = await rolloutOf(scaled, native);
+    const exact = await numbersOf(rollout, reverse());
+    expect(exact.gradient["scale"]![0]).not.toBe(0);
+    expect((await numbersOf(rollout, truncated({ steps: 5 }))).gradient["scale"]![0]).toBe(0);
+    expect(await numbersOf(rollout, truncated({ steps: 6 }))).toEqual(exact);
   });
 
   test.each([0, -1, 1.5, NaN])("to %d steps is refused", (steps) => {

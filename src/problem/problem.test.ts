@@ -76,6 +76,13 @@ describe("an experiment resolved", () => {
     expect([...problem.sampler(5)]).toEqual([5, 3]);
   });
 
+  test("minibatches are drawn by the seed", async () => {
+    const first = async (seed: number): Promise<string> =>
+      (await resolveProblem(made({ train: { batch: 7 } }), { seed })).sampler(0).join();
+    expect(await first(1)).toBe(await first(1));
+    expect(await first(2)).not.toBe(await first(1));
+  });
+
   test("without a batch, a step sees every row", async () => {
     const problem = await resolveProblem(made());
     expect(problem.batch).toBeUndefined();

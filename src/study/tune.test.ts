@@ -25,12 +25,15 @@ afterEach(() => {
   vi.mocked(createRollout).mockReset();
 });
 
-const scalar = { x: { data: new Float64Array(3), shape: [3, 1] } };
-/** Training ends at the hyperparameter exactly, so the validation loss is (u − 2)² and its hypergradient 2(u − 2). */
+const filled = (value: number) => ({ x: { data: new Float64Array(3).fill(value), shape: [3, 1] } });
+/**
+ * Training ends at the hyperparameter exactly, so the validation loss is (u − 2)² and its hypergradient 2(u − 2); the loss is
+ * (u − 5)² on the training split and (u − 3)² on the test split.
+ */
 const following = (start: number, defaults: object = {}): Experiment =>
   defineExperiment({
     name: "following",
-    data: { train: scalar, valid: scalar, test: scalar },
+    data: { train: filled(5), valid: filled(2), test: filled(3) },
     params: { w: nn.constant([1]) },
     hyper: { u: hyper.scalar(start) },
     train: {
@@ -38,7 +41,7 @@ const following = (start: number, defaults: object = {}): Experiment =>
       dynamics: sgd({ rate: 1 }),
       steps: 2,
     },
-    valid: { loss: ({ w }) => ops.sum(ops.square(ops.sub(w, 2))) },
+    valid: { loss: ({ w }, _, { x }) => ops.sum(ops.square(ops.sub(w, ops.mean(x)))) },
     metrics: { weight: ({ w }) => ops.sum(w) },
     ...defaults,
   });
@@ -92,7 +95,7 @@ describe("tuning", () => {
     expect(validation(result)).toEqual([4, 9, 0.25, 2.25, 0.25, 4]);
     expect(result.best).toBe(2);
     expect([...result.values["u"]!.data]).toEqual([1.5]);
-    expect(result.test).toMatchObject({ start: { weight: 0, loss: 4 }, tuned: { weight: 1.5, loss: 0.25 } });
+    expect(result.test).toMatchObject({ start: { weight: 0, loss: 9 }, tuned: { weight: 1.5, loss: 2.25 } });
     expect(events.filter((e) => e.type === "step").map((e) => e.best)).toEqual([true, false, true, false, false, false]); // prettier-ignore
   });
 
@@ -180,7 +183,10 @@ describe("test data", () => {
   });
 
   test("need not be there", async () => {
-    const result = await tune(following(0, { data: { train: scalar, valid: scalar } }), { ...OPTIONS, outerSteps: 1 });
+    const result = await tune(following(0, { data: { train: filled(5), valid: filled(2) } }), {
+      ...OPTIONS,
+      outerSteps: 1,
+    });
     expect(result.test).toBeUndefined();
   });
 });
@@ -188,7 +194,7 @@ describe("test data", () => {
 describe("test metrics that are not finite", () => {
   const poor = { x: { data: Float64Array.of(-2, 0, 0), shape: [3, 1] } };
   const poorly = following(0, {
-    data: { train: scalar, valid: scalar, test: poor },
+    data: { train: filled(5), valid: filled(2), test: poor },
     metrics: { log: (_: object, __: object, { x }: { x: ops.Tensor }) => ops.sum(ops.log(ops.add(x, 1))) },
   });
 
@@ -313,7 +319,7 @@ describe("is refused", () => {
 
   test("a test curve without a test split, before anything runs", async () => {
     const events: TuneEvent[] = [];
-    const untested = following(0, { data: { train: scalar, valid: scalar } });
+    const untested = following(0, { data: { train: filled(5), valid: filled(2) } });
     const options = { ...OPTIONS, testCurve: true, onEvent: (event: TuneEvent) => events.push(event) };
     await expect(tune(untested, options)).rejects.toMatchObject(failure("invalid-argument", "no test split"));
     expect(events).toEqual([]);
