@@ -156,7 +156,7 @@ async function profileOne(problem: Problem, name: string, program: Program): Pro
     await traced.release();
     const trace = JSON.parse(readFileSync(join(folder, readdirSync(folder)[0]!), "utf8")) as readonly Event[];
     const nodes = trace.filter(
-      ({ cat, args }) => cat === "Node" && args.op_name !== undefined && args.op_name !== "Loop",
+      ({ cat, args }) => cat === "Node" && args.op_name !== undefined && args.op_name !== "Scan",
     );
     const steps = STEPS * PROFILED_RUNS;
     return {

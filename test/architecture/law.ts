@@ -49,6 +49,7 @@ export const PLATFORM: Readonly<Record<string, readonly string[]>> = {
     "src/engine/onnx/session.ts",
     "src/engine/worker/host.ts",
     "src/engine/worker/main.ts",
+    "src/engine/worker/reclaim.ts",
   ],
   "onnxruntime-node": ["src/engine/onnx/session.ts", "src/cli/doctor.ts"],
   "@resvg/resvg-wasm": ["src/picture/png.ts"],

@@ -86,7 +86,7 @@ function sliceTables(graph: Graph): Sliced {
     const table = n.op === "gather" ? graph.nodes[n.inputs[0]!]! : undefined;
     if (n.op !== "gather" || table?.op !== "input" || !table.attributes.rows || !isPlace(n.inputs[1]!)) return n;
     const { name } = table.attributes;
-    if (!slices.some((slice) => slice.name === name)) slices.push({ name, shape: n.shape, dtype: n.dtype, rows: true });
+    if (!slices.some((slice) => slice.name === name)) slices.push({ name, shape: [1, ...n.shape], dtype: n.dtype, rows: true });
     return {
       op: "input",
       inputs: [],
@@ -140,7 +140,7 @@ function loopModel(whole: Graph, loop: Loop, precision: Precision): Model {
   };
   // The steps' numbers, which also say how many there are.
   const counted: readonly ("t" | "k")[] = reads("k") ? ["t", "k"] : ["t"];
-  const rows = slices.map((slice) => declare({ ...slice, rows: false }, precision));
+  const rows = slices.map((slice) => declare({ ...slice, shape: slice.shape.slice(1), rows: false }, precision));
   const bodyGraph: OnnxGraph = {
     name: "body",
     inputs: [

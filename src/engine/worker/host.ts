@@ -61,7 +61,12 @@ export async function hostedEngine(options: NativeOptions): Promise<Engine> {
       worker.postMessage({ id, request });
     });
 
-  const description = { ...(await ask<EngineDescription>({ call: "open", options })), worker: true };
+  const opened = await ask<EngineDescription>({ call: "open", options }).catch(async (error: unknown) => {
+    closing = true;
+    await worker.terminate();
+    throw error;
+  });
+  const description = { ...opened, worker: true };
   return {
     description,
     async compile(program) {

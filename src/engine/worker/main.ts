@@ -2,18 +2,21 @@ import { parentPort } from "node:worker_threads";
 import { DrmadError } from "../../errors.ts";
 import type { Engine, Executable } from "../engine.ts";
 import { nativeEngine } from "../onnx/session.ts";
+import { reclaimer } from "./reclaim.ts";
 import type { Failure, Numbered, Reply, Request } from "./protocol.ts";
 
 /** The engine's thread: it owns the native engine and answers one request after another. */
 const port = parentPort!;
 const executables: Executable[] = [];
 let engine: Engine | undefined;
+let reclaim: ReturnType<typeof reclaimer> | undefined;
 
 type Value = Extract<Reply, { value: unknown }>["value"];
 
 async function answer(request: Request): Promise<Value> {
   if (request.call === "open") {
     engine = nativeEngine(request.options);
+    reclaim = reclaimer(request.options.precision);
     return engine.description;
   }
   if (engine === undefined) throw new Error("the engine's thread was not opened");
@@ -28,6 +31,7 @@ async function answer(request: Request): Promise<Value> {
       return engine.read(request.buffer);
     case "free":
       engine.free(request.buffers);
+      reclaim?.(request.buffers);
       return undefined;
     case "verify":
       await engine.verify(request.program, request.inputs);
