@@ -86,7 +86,8 @@ function sliceTables(graph: Graph): Sliced {
     const table = n.op === "gather" ? graph.nodes[n.inputs[0]!]! : undefined;
     if (n.op !== "gather" || table?.op !== "input" || !table.attributes.rows || !isPlace(n.inputs[1]!)) return n;
     const { name } = table.attributes;
-    if (!slices.some((slice) => slice.name === name)) slices.push({ name, shape: [1, ...n.shape], dtype: n.dtype, rows: true });
+    if (!slices.some((slice) => slice.name === name))
+      slices.push({ name, shape: [1, ...n.shape], dtype: n.dtype, rows: true });
     return {
       op: "input",
       inputs: [],
