@@ -15,6 +15,8 @@ interface Spelling {
 
 const SPELLINGS: readonly Spelling[] = [
   { shown: "reverse", make: () => reverse() },
+  { shown: "reverse:float16", make: () => reverse({ storage: "float16" }) },
+  { shown: "reverse:int8", make: () => reverse({ storage: "int8" }) },
   { shown: "checkpointed:N", make: (n) => checkpointed({ checkpoints: n }) },
   { shown: "checkpointed:NMB", make: (n) => checkpointed({ megabytes: n }) },
   { shown: "drmad", make: () => drmad() },

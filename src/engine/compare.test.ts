@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { floats, integers, runProgram } from "../../test/run.ts";
-import type { NdArray } from "../data/dataset.ts";
+
 import { DrmadError } from "../errors.ts";
 import { toGraph } from "../tensor/graph.ts";
 import { input } from "../tensor/layout.ts";
 import * as ops from "../tensor/ops.ts";
 import type { Op, Tensor } from "../tensor/tensor.ts";
 import { compareWithReference, type Runner } from "./compare.ts";
-import type { Precision, Program } from "./engine.ts";
+import type { HeldArray, Precision, Program } from "./engine.ts";
 import { nativeEngine } from "./onnx/session.ts";
 import { evaluateAll, type Values } from "./reference/evaluate.ts";
 
@@ -41,7 +41,7 @@ function wrongIn(op: Op | undefined, spoil: (data: Float64Array) => void): Runne
     );
   };
 }
-const asValues = (a: NdArray): Values => ({ data: Float64Array.from(a.data), shape: a.shape });
+const asValues = (a: HeldArray): Values => ({ data: Float64Array.from(a.data), shape: a.shape });
 
 const sound = wrongIn(undefined, () => undefined);
 
@@ -65,7 +65,7 @@ const lastWins: Runner = async (probe, feeds) => {
 
 async function verdict(
   p: Program,
-  feeds: Readonly<Record<string, NdArray>>,
+  feeds: Readonly<Record<string, HeldArray>>,
   run: Runner,
   precision: Precision = "float64",
 ): Promise<DrmadError | undefined> {
@@ -247,7 +247,7 @@ describe("ties and cancellation are no faults", () => {
 
 describe("what is compared", () => {
   test("both sides get inputs rounded to the engine's precision", async () => {
-    const seen: NdArray[] = [];
+    const seen: HeldArray[] = [];
     const run: Runner = (p, feeds) => {
       seen.push(feeds["x"]!);
       return sound(p, feeds);
@@ -293,7 +293,7 @@ describe("what is compared", () => {
       const lies: Runner = async (p, f) => {
         const results = await runProgram(engine, p, f);
         // Every value the engine shows of a product is too large.
-        const wrong = Object.entries(results).map(([name, a]): [string, NdArray] => {
+        const wrong = Object.entries(results).map(([name, a]): [string, HeldArray] => {
           const op = p.graph.nodes[p.graph.outputs[name]!]!.op;
           return [
             name,

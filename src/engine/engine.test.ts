@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { floats, integers, runProgram } from "../../test/run.ts";
-import type { NdArray } from "../data/dataset.ts";
 import { toGraph } from "../tensor/graph.ts";
 import { input, scatterAdd } from "../tensor/layout.ts";
 import * as ops from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { openEngine, type EngineOptions } from "./choose.ts";
-import type { Buffer, Engine, Program } from "./engine.ts";
+import type { Buffer, Engine, HeldArray, Program } from "./engine.ts";
 
 /** What every engine promises, asked of each. */
 const OPTIONS: readonly (readonly [string, EngineOptions])[] = [
@@ -26,7 +25,7 @@ describe.each(OPTIONS)("%s", (_, options) => {
     engine = (await openEngine(options)).engine;
   });
   afterAll(() => engine.close());
-  const once = (outputs: Readonly<Record<string, Tensor>>, feeds: Readonly<Record<string, NdArray>>) =>
+  const once = (outputs: Readonly<Record<string, Tensor>>, feeds: Readonly<Record<string, HeldArray>>) =>
     runProgram(engine, program(outputs), feeds);
 
   test("describes itself", () => {
@@ -106,7 +105,7 @@ describe.each(OPTIONS)("%s", (_, options) => {
     const big = input("big", [size]);
     const executable = await engine.compile(program({ y: ops.add(big, 1), z: ops.mul(big, 2) }));
     const expected: number[] = [];
-    const kept: { readonly buffer: Buffer; readonly array: NdArray; readonly first: number }[] = [];
+    const kept: { readonly buffer: Buffer; readonly array: HeldArray; readonly first: number }[] = [];
     for (let round = 0; round < 6; round++) {
       const given = await engine.load({ data: new Float64Array(size).fill(round), shape: [size] });
       const out = (await executable.run({ big: given })) as { y: Buffer; z: Buffer };

@@ -25,6 +25,12 @@ export interface Program {
   readonly loop?: Loop;
 }
 
+/** A dense array as engines take and give it: packed numbers as Int8Array, or as the bits of halves in a Uint16Array. */
+export interface HeldArray {
+  readonly data: NdArray["data"] | Int8Array | Uint16Array;
+  readonly shape: Shape;
+}
+
 /** A tensor held by an engine. */
 export interface Buffer {
   readonly id: number;
@@ -60,14 +66,14 @@ export interface Engine {
   readonly description: EngineDescription;
   compile(program: Program): Promise<Executable>;
   /** Real numbers are rounded to the engine's precision. */
-  load(array: NdArray): Promise<Buffer>;
+  load(array: HeldArray): Promise<Buffer>;
   /** Real tensors come back as Float32Array or Float64Array, integers and truth values as Int32Array. */
-  read(buffer: Buffer): Promise<NdArray>;
+  read(buffer: Buffer): Promise<HeldArray>;
   free(buffers: Iterable<Buffer>): void;
   /**
    * Runs a program once here and once in the float64 interpreter, both on the same rounded inputs.
    * @throws DrmadError engine-disagrees, naming the first operation that differs
    */
-  verify(program: Program, inputs: Readonly<Record<string, NdArray>>): Promise<void>;
+  verify(program: Program, inputs: Readonly<Record<string, HeldArray>>): Promise<void>;
   close(): Promise<void>;
 }

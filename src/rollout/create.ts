@@ -7,7 +7,7 @@ import { checkEveryHyperIsUsed, evaluateProgram, outerProgram, startProgram, tra
 import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
 import { allFinite, readAll, share, type Shared } from "./shared.ts";
-import { storedName } from "./sweep.ts";
+import { keptName, storedName } from "./path.ts";
 import { stateLeaves } from "./symbols.ts";
 
 /** Kept tensors of one chunk lie in one piece, so their bytes bound a chunk. */
@@ -31,8 +31,11 @@ function bind(shared: Shared, point: Point): Rollout {
   const smallest = problem.weights.reduce((a, b) => (sizeOf(b.shape) < sizeOf(a.shape) ? b : a));
 
   const numberBytes = engine.description.precision === "float64" ? 8 : 4;
-  const bytesKept = ({ graph }: Program, keep: readonly string[]): number =>
-    keep.reduce((n, name) => n + numberBytes * sizeOf(graph.nodes[graph.outputs[`kept/${name}`]!]!.shape), 0);
+  const bytesKept = ({ graph, loop }: Program): number =>
+    loop!.scan.reduce((n, name) => {
+      const { dtype, shape } = graph.nodes[graph.outputs[name]!]!;
+      return n + sizeOf(shape) * (dtype === "int8" ? 1 : dtype === "float16" ? 2 : numberBytes);
+    }, 0);
 
   const rollout: Rollout = {
     steps: problem.steps,
@@ -64,19 +67,15 @@ function bind(shared: Shared, point: Point): Rollout {
     },
 
     stateBytes: leaves.reduce((n, leaf) => n + numberBytes * sizeOf(leaf.shape), 0),
-    keptBytes: (keep) => bytesKept(trainProgram(problem, keep), keep),
+    keptBytes: (keep, packed) => bytesKept(trainProgram(problem, keep, undefined, packed)),
 
-    async train(from, { range = { from: 0, to: problem.steps }, keep = [] } = {}) {
-      const compiled = await shared.compile(`train ${keep.join()}`, () => trainProgram(problem, keep));
+    async train(from, { range = { from: 0, to: problem.steps }, keep = [], packed } = {}) {
+      const program = (rows?: number): Program => trainProgram(problem, keep, rows, packed);
+      const compiled = await shared.compile(`train ${packed ?? ""} ${keep.join()}`, program);
       const constant = { ...(await hyper()), ...(await shared.data("train")) };
-      const bytes = bytesKept(compiled.program, keep);
+      const bytes = bytesKept(compiled.program);
       const most = bytes === 0 ? Infinity : Math.max(1, Math.floor(KEPT_BYTES_A_CHUNK / bytes));
-      await compiled.verify(
-        problem.batch ?? rowsOf(problem.data.train),
-        (n) => trainProgram(problem, keep, n),
-        from,
-        point,
-      );
+      await compiled.verify(problem.batch ?? rowsOf(problem.data.train), program, from, point);
       let state = from;
       const kept: Kept[] = [];
       const runChunk = async (chunk: Range): Promise<void> => {
@@ -86,7 +85,9 @@ function bind(shared: Shared, point: Point): Rollout {
         if (state !== from) free(state);
         state = Object.fromEntries(leaves.map(({ name }) => [name, result[name]!]));
         // A sweep needs the runs of steps even where it reads nothing of them.
-        const tensors = Object.fromEntries(keep.map((name) => [storedName(name), result[`kept/${name}`]!]));
+        const tensors = Object.fromEntries(
+          compiled.program.loop!.scan.map((name) => [name.replace(keptName(""), storedName("")), result[name]!]),
+        );
         kept.push({ range: chunk, tensors });
         const watched = await engine.read(state[`weights/${smallest.path}`]!);
         if (!allFinite(watched.data)) {

@@ -1,4 +1,4 @@
-import type { Tensor } from "../tensor/tensor.ts";
+import type { DType, Tensor } from "../tensor/tensor.ts";
 import type { StateLeaf } from "./symbols.ts";
 
 /** What a path may use to say where training was: the step t, its place k in this run's tables, and tensors of its own. */
@@ -6,8 +6,14 @@ export interface PathContext {
   readonly t: Tensor;
   readonly k: Tensor;
   /** A tensor of the path; with `rows`, a table whose rows belong to the steps of a run. */
-  input(name: string, shape: readonly number[], options?: { readonly rows?: boolean }): Tensor;
+  input(name: string, shape: readonly number[], options?: { readonly rows?: boolean; readonly dtype?: DType }): Tensor;
 }
+
+/** The output of a training step that is kept under a name, and the table that all those of a run make. */
+export const keptName = (name: string): string => `kept/${name}`;
+export const storedName = (name: string): string => `stored/${name}`;
+/** The scales of tensors that are packed in bytes. */
+export const scaleName = (name: string): string => `scale/${name}`;
 
 /**
  * Where the adjoint sweep takes the training state from: the only thing in which reverse methods differ.

@@ -1,6 +1,5 @@
-import type { NdArray } from "../data/dataset.ts";
 import { DrmadError } from "../errors.ts";
-import type { Engine, Program } from "../engine/engine.ts";
+import type { Engine, HeldArray, Program } from "../engine/engine.ts";
 import { inputsOf, type Graph, type GraphInput } from "../tensor/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";
 
@@ -18,9 +17,9 @@ export const flopOf = (graph: Graph): number =>
   }, 0);
 
 /** Some rows of an array. */
-export function takeRows(array: NdArray, rows: ArrayLike<number>): NdArray {
+export function takeRows(array: HeldArray, rows: ArrayLike<number>): HeldArray {
   const each = sizeOf(array.shape.slice(1));
-  const Kind = array.data.constructor as new (n: number) => NdArray["data"];
+  const Kind = array.data.constructor as new (n: number) => HeldArray["data"];
   const data = new Kind(rows.length * each);
   for (let i = 0; i < rows.length; i++) data.set(array.data.subarray(rows[i]! * each, (rows[i]! + 1) * each), i * each);
   return { data, shape: [rows.length, ...array.shape.slice(1)] };
@@ -47,7 +46,7 @@ export async function verifyOnFewRows(
   engine: Engine,
   rows: number,
   at: (rows: number) => Program,
-  feed: (input: GraphInput, rows: number) => Promise<NdArray>,
+  feed: (input: GraphInput, rows: number) => Promise<HeldArray>,
 ): Promise<boolean> {
   const few = tracesOnFewer(rows, at);
   for (let n = few ? Math.min(MOST_ROWS, rows) : rows; n >= 1; n = few ? Math.floor(n / 2) : 0) {

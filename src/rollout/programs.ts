@@ -6,7 +6,9 @@ import { add, square } from "../tensor/elementwise.ts";
 import { dependents, toGraph } from "../tensor/graph.ts";
 import { input } from "../tensor/layout.ts";
 import { sum } from "../tensor/reduce.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { pack } from "../tensor/pack.ts";
+import type { Packed, Tensor } from "../tensor/tensor.ts";
+import { keptName, scaleName } from "./path.ts";
 import {
   expectScalar,
   hyperInputName,
@@ -38,28 +40,46 @@ export function startProgram(problem: Problem): Program {
   };
 }
 
+/** What is kept of a step: the tensors themselves, or packed ones with their scales. */
+function keptTensors(
+  keep: readonly string[],
+  valueOf: (name: string) => Tensor,
+  packed: Packed | undefined,
+): Record<string, Tensor> {
+  const kept: Record<string, Tensor> = {};
+  for (const name of keep) {
+    if (packed === undefined) {
+      kept[keptName(name)] = valueOf(name);
+      continue;
+    }
+    const { values, scale } = pack(valueOf(name), packed);
+    kept[keptName(name)] = values;
+    if (scale !== undefined) kept[keptName(scaleName(name))] = scale;
+  }
+  return kept;
+}
+
 /** T steps of training as a forward loop; the named state leaves and products are kept for every step, as they are before it. */
-export function trainProgram(problem: Problem, keep: readonly string[], length?: number): Program {
+export function trainProgram(problem: Problem, keep: readonly string[], length?: number, packed?: Packed): Program {
   const leaves = stateLeaves(problem);
   const symbols = hyperSymbols(problem);
   const step = stepSymbols(problem, symbols, (leaf) => input(leaf.name, leaf.shape), length);
   const carry = Object.fromEntries(leaves.map((leaf) => [leaf.name, `next/${leaf.name}`]));
   const products = productsOf(problem, step.loss);
-  const outputs = {
+  const outputs: Record<string, Tensor> = {
     ...named(
       leaves.map((leaf) => `next/${leaf.name}`),
       step.next,
     ),
     // Products are outputs whether they are kept or not: so a step is compiled to the same arithmetic, bit for bit.
-    ...Object.fromEntries([...products].map(([name, product]) => [`kept/${name}`, product])),
-    ...Object.fromEntries(
-      leaves.flatMap(({ name }, i) => (keep.includes(name) ? [[`kept/${name}`, step.state[i]!]] : [])),
-    ),
+    ...Object.fromEntries([...products].map(([name, product]) => [`product of ${name}`, product])),
   };
+  const values = new Map([...leaves.map(({ name }, i) => [name, step.state[i]!] as const), ...products]);
+  const kept = keptTensors(keep, (name) => values.get(name)!, packed);
   return {
-    name: "training step",
-    graph: toGraph(outputs),
-    loop: { carry, scan: keep.map((name) => `kept/${name}`), direction: "forward" },
+    name: packed === undefined ? "training step" : `training step, kept as ${packed}`,
+    graph: toGraph({ ...outputs, ...kept }),
+    loop: { carry, scan: Object.keys(kept), direction: "forward" },
   };
 }
 

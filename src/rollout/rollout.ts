@@ -1,8 +1,8 @@
-import type { NdArray } from "../data/dataset.ts";
-import type { Buffer, EngineDescription, Range } from "../engine/engine.ts";
+import type { Buffer, EngineDescription, HeldArray, Range } from "../engine/engine.ts";
 import type { HyperTensor } from "../problem/hyper.ts";
 import type { Path } from "./path.ts";
 import type { SplitName } from "./programs.ts";
+import type { Packed } from "../tensor/tensor.ts";
 import type { StateLeaf } from "./symbols.ts";
 
 /** Tensors held by the engine, by name. */
@@ -21,6 +21,8 @@ export interface TrainOptions {
   readonly range?: Range;
   /** Names of state leaves and products to keep before every step. */
   readonly keep?: readonly string[];
+  /** How they are kept; the engine's own precision unless told. Packed int8 come with a table of scales. */
+  readonly packed?: Packed;
 }
 
 export interface Trained {
@@ -80,7 +82,7 @@ export interface Rollout {
   readonly leaves: readonly StateLeaf[];
   /** Bytes of a training state, and of what is kept of one step under the given names. */
   readonly stateBytes: number;
-  keptBytes(keep: readonly string[]): number;
+  keptBytes(keep: readonly string[], packed?: Packed): number;
   readonly hypers: readonly HyperTensor[];
   readonly point: Point;
   readonly engine: EngineDescription;
@@ -100,8 +102,8 @@ export interface Rollout {
   evaluate(final: Buffers, split: SplitName): Promise<Readonly<Record<string, number>>>;
   /** @throws DrmadError unsupported where the path cannot give what the sweep needs */
   sweep(path: Path): Promise<Sweep>;
-  load(array: NdArray): Promise<Buffer>;
-  read(buffer: Buffer): Promise<NdArray>;
+  load(array: HeldArray): Promise<Buffer>;
+  read(buffer: Buffer): Promise<HeldArray>;
   free(...groups: readonly Buffers[]): void;
 }
 

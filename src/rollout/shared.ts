@@ -1,5 +1,5 @@
 import type { NdArray, Split } from "../data/dataset.ts";
-import type { Engine, Executable, Program, Range } from "../engine/engine.ts";
+import type { Engine, Executable, HeldArray, Program, Range } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
 import type { GraphInput } from "../tensor/graph.ts";
@@ -75,7 +75,7 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
   }
 
   /** The value of an input in a comparison on a few rows. */
-  async function feed(input: GraphInput, rows: number, buffers: Buffers, point: Point): Promise<NdArray> {
+  async function feed(input: GraphInput, rows: number, buffers: Buffers, point: Point): Promise<HeldArray> {
     const { name } = input;
     if (name === "t") return integers(Int32Array.of(Math.floor(problem.steps / 2)));
     if (name === "k") return integers(Int32Array.of(0));

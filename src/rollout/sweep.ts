@@ -9,7 +9,7 @@ import { input } from "../tensor/layout.ts";
 import { min, sum } from "../tensor/reduce.ts";
 import { substitute } from "../tensor/substitute.ts";
 import { topological, type Tensor } from "../tensor/tensor.ts";
-import type { Path, PathContext } from "./path.ts";
+import { storedName, type Path, type PathContext } from "./path.ts";
 import {
   hypersAt,
   hyperSymbols,
@@ -120,7 +120,7 @@ export function sweepProgram(problem: Problem, path: Path, length?: number): Swe
   const context: PathContext = {
     t: STEP,
     k: PLACE,
-    input: (name, shape, options) => input(name, shape, "float", options),
+    input: (name, shape, { dtype = "float", rows = false } = {}) => input(name, shape, dtype, { rows }),
   };
   const recovered = new Set<string>();
   const step = stepSymbols(
@@ -205,6 +205,3 @@ export function sweepProgram(problem: Problem, path: Path, length?: number): Swe
     symbols,
   };
 }
-
-/** The table of a state leaf's or product's values at every step of a run. */
-export const storedName = (name: string): string => `stored/${name}`;

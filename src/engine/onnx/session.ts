@@ -1,9 +1,8 @@
 import * as ort from "onnxruntime-node";
 import { createRequire } from "node:module";
-import type { NdArray } from "../../data/dataset.ts";
 import type { DType } from "../../tensor/tensor.ts";
 import { compareWithReference } from "../compare.ts";
-import type { Buffer, Engine, Executable, Loop, Precision, Program } from "../engine.ts";
+import type { Buffer, Engine, Executable, HeldArray, Loop, Precision, Program } from "../engine.ts";
 import { LOOP_INPUTS, resultName, toModel } from "./model.ts";
 
 export interface NativeOptions {
@@ -112,8 +111,14 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
   return engine;
 }
 
-const dtypeOf = (tensor: ort.Tensor): DType =>
-  tensor.type === "float32" || tensor.type === "float64" ? "float" : tensor.type === "bool" ? "bool" : "int";
+const DTYPES: Readonly<Record<string, DType>> = {
+  float32: "float",
+  float64: "float",
+  float16: "float16",
+  int8: "int8",
+  bool: "bool",
+};
+const dtypeOf = (tensor: ort.Tensor): DType => DTYPES[tensor.type] ?? "int";
 
 const numbers = (from: number, count: number): ort.Tensor =>
   new ort.Tensor(
@@ -135,21 +140,34 @@ function nothingRun(
   });
   const kept = loop.scan.map((name) => {
     const n = program.graph.nodes[program.graph.outputs[name]!]!;
-    const data = n.dtype === "float" ? new Float64Array(0) : new Int32Array(0);
-    return [name, toOrt({ data, shape: [0, ...n.shape] }, precision)] as const;
+    return [name, toOrt({ data: new EMPTY[n.dtype](0), shape: [0, ...n.shape] }, precision)] as const;
   });
   return Object.fromEntries([...carried, ...kept]);
 }
 
-function toOrt({ data, shape }: NdArray, precision: Precision): ort.Tensor {
+const EMPTY = {
+  float: Float64Array,
+  int: Int32Array,
+  bool: Int32Array,
+  int8: Int8Array,
+  float16: Uint16Array,
+} as const satisfies Record<DType, unknown>;
+
+function toOrt({ data, shape }: HeldArray, precision: Precision): ort.Tensor {
   if (data instanceof Int32Array) return new ort.Tensor("int32", data, shape);
+  if (data instanceof Int8Array) return new ort.Tensor("int8", data, shape);
+  if (data instanceof Uint16Array) return new ort.Tensor("float16", data, shape);
   if (precision === "float64")
     return new ort.Tensor("float64", data instanceof Float64Array ? data : Float64Array.from(data), shape);
   return new ort.Tensor("float32", data instanceof Float32Array ? data : Float32Array.from(data), shape);
 }
 
-function plainData(tensor: ort.Tensor): Float32Array | Float64Array | Int32Array {
+function plainData(tensor: ort.Tensor): HeldArray["data"] {
   const data = tensor.data;
   if (data instanceof Float32Array || data instanceof Float64Array || data instanceof Int32Array) return data;
+  if (tensor.type === "int8") return data as Int8Array;
+  // A Float16Array where the platform has one.
+  if (tensor.type === "float16")
+    return new Uint16Array((data as Uint16Array).buffer, (data as Uint16Array).byteOffset, data.length);
   return Int32Array.from(data as Uint8Array);
 }

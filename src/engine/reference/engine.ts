@@ -1,8 +1,8 @@
-import type { NdArray } from "../../data/dataset.ts";
 import { sizeOf, type Shape } from "../../tensor/shape.ts";
 import { inputsOf, type Graph } from "../../tensor/graph.ts";
-import type { Buffer, Engine, Executable, Program, Range } from "../engine.ts";
+import type { Buffer, Engine, Executable, HeldArray, Program, Range } from "../engine.ts";
 import { evaluateAll, type Values } from "./evaluate.ts";
+import { fromHalf, toHalf } from "./float16.ts";
 
 const scalar = (value: number): Values => ({ data: Float64Array.of(value), shape: [] });
 
@@ -42,10 +42,31 @@ function stackRows(rows: readonly Values[], each: Shape): Values {
   return { data, shape: [rows.length, ...each] };
 }
 
-export const toValues = (array: NdArray): Values => ({
-  data: array.data instanceof Float64Array ? array.data : Float64Array.from(array.data),
-  shape: array.shape,
+export const toValues = ({ data, shape }: HeldArray): Values => ({
+  data:
+    data instanceof Float64Array
+      ? data
+      : data instanceof Uint16Array
+        ? Float64Array.from(data, fromHalf)
+        : Float64Array.from(data),
+  shape,
 });
+
+const KINDS = { Int32Array: "int", Int8Array: "int8", Uint16Array: "float16" } as const;
+const dtypeOf = ({ data }: HeldArray): Buffer["dtype"] => KINDS[data.constructor.name as keyof typeof KINDS] ?? "float";
+
+function toArray({ data, shape }: Values, dtype: Buffer["dtype"]): HeldArray {
+  switch (dtype) {
+    case "float":
+      return { data: data.slice(), shape };
+    case "int8":
+      return { data: Int8Array.from(data), shape };
+    case "float16":
+      return { data: Uint16Array.from(data, toHalf), shape };
+    default:
+      return { data: Int32Array.from(data), shape };
+  }
+}
 
 /** Promises alone never let timers and signals run: a Ctrl-C would wait for the end of all training. */
 const othersTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
@@ -64,7 +85,7 @@ export function referenceEngine(): Engine {
     description: { name: "reference", version: "1", device: "cpu", precision: "float64", threads: 1, worker: false },
     compile(program): Promise<Executable> {
       const names = new Set([...inputsOf(program.graph).map((i) => i.name), ...Object.keys(program.loop?.carry ?? {})]);
-      const dtypeOf = (name: string): Buffer["dtype"] =>
+      const resultType = (name: string): Buffer["dtype"] =>
         program.graph.nodes[program.graph.outputs[program.loop?.carry[name] ?? name]!]!.dtype;
       return Promise.resolve({
         async run(inputs, range) {
@@ -75,16 +96,13 @@ export function referenceEngine(): Engine {
           await othersTurn();
           const results = interpret(program, feeds, range);
           return Object.fromEntries(
-            Object.entries(results).map(([name, values]) => [name, hold(values, dtypeOf(name))]),
+            Object.entries(results).map(([name, values]) => [name, hold(values, resultType(name))]),
           );
         },
       });
     },
-    load: (array) => Promise.resolve(hold(toValues(array), array.data instanceof Int32Array ? "int" : "float")),
-    read(buffer) {
-      const { data, shape } = held.get(buffer.id)!;
-      return Promise.resolve({ data: buffer.dtype === "float" ? data.slice() : Int32Array.from(data), shape });
-    },
+    load: (array) => Promise.resolve(hold(toValues(array), dtypeOf(array))),
+    read: (buffer) => Promise.resolve(toArray(held.get(buffer.id)!, buffer.dtype)),
     free(buffers) {
       for (const buffer of buffers) held.delete(buffer.id);
     },

@@ -1,6 +1,7 @@
 import { sizeOf, type Shape } from "../../tensor/shape.ts";
 import type { Graph, GraphNode } from "../../tensor/graph.ts";
 import type { Op } from "../../tensor/tensor.ts";
+import { roundToEven, roundToHalf } from "./float16.ts";
 
 /** A dense row-major array of numbers; integers and truth values (0 or 1) are held as doubles too. */
 export interface Values {
@@ -133,6 +134,11 @@ const KERNELS: { readonly [O in Op]: Kernel<O> } = {
   not: map1((a) => 1 - a),
   cast: (n, [a]) =>
     n.dtype === "int" ? a!.data.map(Math.trunc) : n.dtype === "bool" ? a!.data.map((v) => Number(v !== 0)) : a!.data,
+  pack: (n, [x, scale]) =>
+    n.dtype === "float16"
+      ? x!.data.map(roundToHalf)
+      : x!.data.map((v) => Math.min(127, Math.max(-128, roundToEven(v / scale!.data[0]!)))),
+  unpack: (_, [x, scale]) => (scale === undefined ? x!.data : x!.data.map((v) => v * scale.data[0]!)),
   detach: (_, [a]) => a!.data,
   alias: (_, [a]) => a!.data,
   add: map2((a, b) => a + b),

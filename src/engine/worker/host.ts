@@ -1,9 +1,8 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import type { NdArray } from "../../data/dataset.ts";
 import { DrmadError } from "../../errors.ts";
-import type { Buffer, Engine, EngineDescription } from "../engine.ts";
+import type { Buffer, Engine, EngineDescription, HeldArray } from "../engine.ts";
 import type { NativeOptions } from "../onnx/session.ts";
 import type { Reply, Request } from "./protocol.ts";
 
@@ -76,7 +75,7 @@ export async function hostedEngine(options: NativeOptions): Promise<Engine> {
       };
     },
     load: (array) => ask<Buffer>({ call: "load", array }),
-    read: (buffer) => ask<NdArray>({ call: "read", buffer }),
+    read: (buffer) => ask<HeldArray>({ call: "read", buffer }),
     free(buffers) {
       const list = [...buffers];
       // Where the thread has ended there is nothing left to free.

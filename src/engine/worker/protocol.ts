@@ -1,6 +1,5 @@
-import type { NdArray } from "../../data/dataset.ts";
 import type { ErrorCode } from "../../errors.ts";
-import type { Buffer, EngineDescription, Program, Range } from "../engine.ts";
+import type { Buffer, EngineDescription, HeldArray, Program, Range } from "../engine.ts";
 import type { NativeOptions } from "../onnx/session.ts";
 
 /** What the main thread asks of the engine's thread: the engine interface, call by call. */
@@ -13,10 +12,10 @@ export type Request =
       readonly inputs: Readonly<Record<string, Buffer>>;
       readonly range?: Range;
     }
-  | { readonly call: "load"; readonly array: NdArray }
+  | { readonly call: "load"; readonly array: HeldArray }
   | { readonly call: "read"; readonly buffer: Buffer }
   | { readonly call: "free"; readonly buffers: readonly Buffer[] }
-  | { readonly call: "verify"; readonly program: Program; readonly inputs: Readonly<Record<string, NdArray>> }
+  | { readonly call: "verify"; readonly program: Program; readonly inputs: Readonly<Record<string, HeldArray>> }
   | { readonly call: "close" };
 
 export interface Numbered {
@@ -35,6 +34,6 @@ export interface Failure {
 export type Reply =
   | {
       readonly id: number;
-      readonly value: EngineDescription | Record<string, Buffer> | Buffer | NdArray | number | undefined;
+      readonly value: EngineDescription | Record<string, Buffer> | Buffer | HeldArray | number | undefined;
     }
   | { readonly id: number; readonly failure: Failure };
