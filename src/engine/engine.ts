@@ -13,6 +13,28 @@ export interface Loop {
   readonly scan: readonly string[];
   /** Backward runs t = to−1 … from. */
   readonly direction: "forward" | "backward";
+  readonly blocks?: Blocks;
+}
+
+/**
+ * Steps in blocks of one length: a loop within a loop. What depends on the block's place `b` in the run, an integer
+ * scalar, but not on the step, is computed once for each block. A run is whole blocks, or one shorter block.
+ */
+export interface Blocks {
+  readonly length: number;
+  /** Values that begin every block as zeros, and are carried on within it like those of `carry`. */
+  readonly restart: Readonly<Record<string, string>>;
+  /** Computed after each block from carried and restarted values, by their names; kept for every block. */
+  readonly end?: Graph;
+}
+
+/** Blocks of a range, and steps of each. */
+export function blocksOf({ length }: Blocks, { from, to }: Range): { readonly count: number; readonly steps: number } {
+  const total = to - from;
+  if (total >= length && total % length !== 0) {
+    throw new Error(`a run of ${total} steps is not made of blocks of ${length}`);
+  }
+  return total < length ? { count: 1, steps: total } : { count: total / length, steps: length };
 }
 
 /**

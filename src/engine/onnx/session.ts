@@ -1,9 +1,20 @@
 import * as ort from "onnxruntime-node";
 import { createRequire } from "node:module";
+import type { Graph } from "../../tensor/graph.ts";
 import type { DType } from "../../tensor/tensor.ts";
 import { compareWithReference } from "../compare.ts";
-import type { Buffer, Engine, Executable, HeldArray, Loop, Precision, Program } from "../engine.ts";
-import { LOOP_INPUTS, resultName, toModel } from "./model.ts";
+import {
+  blocksOf,
+  type Buffer,
+  type Engine,
+  type Executable,
+  type HeldArray,
+  type Loop,
+  type Precision,
+  type Program,
+} from "../engine.ts";
+import { toModel } from "./model.ts";
+import { COUNTERS, resultName } from "./values.ts";
 
 export interface NativeOptions {
   readonly precision: Precision;
@@ -42,19 +53,33 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
     run(feeds: Record<string, ort.Tensor>, range?: { from: number; to: number }): Promise<Record<string, ort.Tensor>>;
     release(): Promise<void>;
   }> {
-    const { bytes, inputs, counters } = toModel(program, precision, bodyOnly);
+    const { bytes, inputs, tables, counters } = toModel(program, precision, bodyOnly);
     const session = await ort.InferenceSession.create(bytes, sessionOptions(threads));
     sessions.add(session);
     const { loop } = bodyOnly ? { loop: undefined } : program;
-    const names = loop === undefined ? Object.keys(program.graph.outputs) : [...Object.keys(loop.carry), ...loop.scan];
+    const ends = Object.keys(loop?.blocks?.end?.outputs ?? {});
+    const names =
+      loop === undefined ? Object.keys(program.graph.outputs) : [...Object.keys(loop.carry), ...loop.scan, ...ends];
     return {
       inputs,
       async run(feeds, range) {
-        const steps = range === undefined ? 0 : range.to - range.from;
-        if (loop !== undefined && steps === 0) return nothingRun(program, loop, feeds, precision);
-        for (const name of counters) feeds[name] = numbers(name === LOOP_INPUTS.t ? range!.from : 0, steps);
+        const total = range === undefined ? 0 : range.to - range.from;
+        if (loop !== undefined && total === 0) return nothingRun(program, loop, feeds, precision);
+        const blocks = loop?.blocks === undefined ? undefined : blocksOf(loop.blocks, range!);
+        // Tables with a row for each step are taken apart by blocks first.
+        const folded = (tensor: ort.Tensor): ort.Tensor =>
+          blocks === undefined ? tensor : redimensioned(tensor, [blocks.count, blocks.steps, ...tensor.dims.slice(1)]);
+        for (const name of tables) feeds[name] = folded(feeds[name]!);
+        for (const name of counters) {
+          const numbers = counting(name === "t" ? range!.from : 0, name === "b" ? blocks!.count : total);
+          feeds[COUNTERS[name]] = name === "b" ? numbers : folded(numbers);
+        }
         const results = await session.run(feeds);
-        return Object.fromEntries(names.map((name) => [name, results[resultName(name)]!]));
+        const unfolded = (name: string, tensor: ort.Tensor): ort.Tensor =>
+          blocks === undefined || loop?.scan.includes(name) !== true
+            ? tensor
+            : redimensioned(tensor, [total, ...tensor.dims.slice(2)]);
+        return Object.fromEntries(names.map((name) => [name, unfolded(name, results[resultName(name)]!)]));
       },
       async release() {
         sessions.delete(session);
@@ -120,7 +145,10 @@ const DTYPES: Readonly<Record<string, DType>> = {
 };
 const dtypeOf = (tensor: ort.Tensor): DType => DTYPES[tensor.type] ?? "int";
 
-const numbers = (from: number, count: number): ort.Tensor =>
+const redimensioned = (tensor: ort.Tensor, dims: readonly number[]): ort.Tensor =>
+  new ort.Tensor(tensor.type, tensor.data as Float32Array, dims);
+
+const counting = (from: number, count: number): ort.Tensor =>
   new ort.Tensor(
     "int32",
     Int32Array.from({ length: count }, (_, i) => from + i),
@@ -138,11 +166,14 @@ function nothingRun(
     const { data, dims } = feeds[name]!;
     return [name, toOrt({ data: (data as Float32Array).slice(), shape: dims }, precision)] as const;
   });
-  const kept = loop.scan.map((name) => {
-    const n = program.graph.nodes[program.graph.outputs[name]!]!;
-    return [name, toOrt({ data: new EMPTY[n.dtype](0), shape: [0, ...n.shape] }, precision)] as const;
-  });
-  return Object.fromEntries([...carried, ...kept]);
+  const rows = (graph: Graph, name: string): readonly [string, ort.Tensor] => {
+    const n = graph.nodes[graph.outputs[name]!]!;
+    return [name, toOrt({ data: new EMPTY[n.dtype](0), shape: [0, ...n.shape] }, precision)];
+  };
+  const kept = loop.scan.map((name) => rows(program.graph, name));
+  const end = loop.blocks?.end;
+  const ends = end === undefined ? [] : Object.keys(end.outputs).map((name) => rows(end, name));
+  return Object.fromEntries([...carried, ...kept, ...ends]);
 }
 
 const EMPTY = {

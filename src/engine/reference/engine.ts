@@ -1,6 +1,14 @@
 import { sizeOf, type Shape } from "../../tensor/shape.ts";
 import { inputsOf, type Graph } from "../../tensor/graph.ts";
-import type { Buffer, Engine, Executable, HeldArray, Program, Range } from "../engine.ts";
+import {
+  blocksOf,
+  type Buffer,
+  type Engine,
+  type Executable,
+  type HeldArray,
+  type Program,
+  type Range,
+} from "../engine.ts";
 import { evaluateAll, type Values } from "./evaluate.ts";
 import { fromHalf, toHalf } from "./float16.ts";
 
@@ -21,19 +29,33 @@ export function interpret(
   const { graph, loop } = program;
   if (loop === undefined) return evaluate(graph, inputs);
   const { from, to } = range ?? { from: 0, to: 1 };
+  const { blocks } = loop;
+  const { steps } = blocks === undefined ? { steps: to - from } : blocksOf(blocks, { from, to });
+  const carried = { ...loop.carry, ...blocks?.restart };
+  const zeros = Object.entries(blocks?.restart ?? {}).map(([name, next]) => {
+    const { shape } = graph.nodes[graph.outputs[next]!]!;
+    return [name, { data: new Float64Array(sizeOf(shape)), shape }] as const;
+  });
   let state: Record<string, Values> = Object.fromEntries(Object.keys(loop.carry).map((name) => [name, inputs[name]!]));
   const kept = new Map<string, Values[]>(loop.scan.map((name) => [name, []]));
+  const ends = new Map<string, Values[]>(Object.keys(blocks?.end?.outputs ?? {}).map((name) => [name, []]));
   for (let i = 0; i < to - from; i++) {
     const t = loop.direction === "forward" ? from + i : to - 1 - i;
-    const out = evaluate(graph, { ...inputs, ...state, t: scalar(t), k: scalar(t - from) });
-    state = Object.fromEntries(Object.entries(loop.carry).map(([name, next]) => [name, out[next]!]));
+    if (i % steps === 0) state = { ...state, ...Object.fromEntries(zeros) };
+    const block = blocks === undefined ? {} : { b: scalar(Math.floor((t - from) / steps)) };
+    const place = { t: scalar(t), k: scalar(t - from), ...block };
+    const out = evaluate(graph, { ...inputs, ...state, ...place });
+    state = Object.fromEntries(Object.entries(carried).map(([name, next]) => [name, out[next]!]));
     for (const name of loop.scan) kept.get(name)!.push(out[name]!);
+    if (blocks?.end === undefined || (i + 1) % steps !== 0) continue;
+    for (const [name, value] of Object.entries(evaluate(blocks.end, state))) ends.get(name)!.push(value);
   }
-  const scans = loop.scan.map((name) => {
-    const { shape } = graph.nodes[graph.outputs[name]!]!;
-    return [name, stackRows(kept.get(name)!, shape)] as const;
-  });
-  return { ...state, ...Object.fromEntries(scans) };
+  const stacked = (from: Graph, rows: ReadonlyMap<string, readonly Values[]>): Record<string, Values> =>
+    Object.fromEntries(
+      [...rows].map(([name, each]) => [name, stackRows(each, from.nodes[from.outputs[name]!]!.shape)]),
+    );
+  const results = Object.fromEntries(Object.keys(loop.carry).map((name) => [name, state[name]!]));
+  return { ...results, ...stacked(graph, kept), ...(blocks?.end === undefined ? {} : stacked(blocks.end, ends)) };
 }
 
 function stackRows(rows: readonly Values[], each: Shape): Values {
@@ -85,8 +107,11 @@ export function referenceEngine(): Engine {
     description: { name: "reference", version: "1", device: "cpu", precision: "float64", threads: 1, worker: false },
     compile(program): Promise<Executable> {
       const names = new Set([...inputsOf(program.graph).map((i) => i.name), ...Object.keys(program.loop?.carry ?? {})]);
-      const resultType = (name: string): Buffer["dtype"] =>
-        program.graph.nodes[program.graph.outputs[program.loop?.carry[name] ?? name]!]!.dtype;
+      const end = program.loop?.blocks?.end;
+      const resultType = (name: string): Buffer["dtype"] => {
+        const graph = end !== undefined && name in end.outputs ? end : program.graph;
+        return graph.nodes[graph.outputs[program.loop?.carry[name] ?? name]!]!.dtype;
+      };
       return Promise.resolve({
         async run(inputs, range) {
           const feeds: Record<string, Values> = {};
