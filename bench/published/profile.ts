@@ -207,8 +207,8 @@ export async function profile(): Promise<readonly Profile[]> {
   );
   const profiles: Profile[] = [];
   for (const [name, program] of [
-    ["training step", trainProgram(problem, [])],
-    ["training step that keeps what the sweep reads", trainProgram(problem, stored.reads)],
+    ["training step", trainProgram(problem)],
+    ["training step that keeps what the sweep reads", trainProgram(problem, { keep: stored.reads })],
     ["sweep step along stored states", stored.program],
     ["sweep step along the published line", line.program],
   ] as const) {

@@ -25,7 +25,7 @@ export async function nativeProbe(precision: Precision): Promise<ProbeResult> {
   const problem = await resolveProblem(digitsL2());
   const { engine } = await openEngine({ engine: "native", precision, worker: false });
   try {
-    const program = trainProgram(problem, [], ROWS);
+    const program = trainProgram(problem, {}, ROWS);
     const inputs = inputsOf(program.graph);
     const values = Object.fromEntries(inputs.map((input) => [input.name, valueOf(problem, input)]));
     await engine.verify(program, values);

@@ -10,6 +10,13 @@ export interface Hypergradient {
   readonly direct: Point;
   /** max over t of ‖dw_t‖ / ‖dw_T‖; 1 where no adjoint was swept. Large values mean an exploding, useless gradient. */
   readonly growth: number;
+  /**
+   * The training step at which the adjoint, going back, first passed GROWTH_LIMIT times its size at the end; undefined where
+   * it did not, or where none was swept.
+   */
+  readonly growthPassedAt?: number | undefined;
+  /** Training steps that were swept along their exact states after all, where a method falls back to that. */
+  readonly replayedSteps?: number;
   /** The state after training, still held by the engine; the caller frees it. */
   readonly final: Buffers;
 }

@@ -4,10 +4,11 @@ import { rowsOf, type Problem } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
 import { checkEveryHyperIsUsed, evaluateProgram, outerProgram, startProgram, trainProgram } from "./programs.ts";
-import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions } from "./rollout.ts";
+import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions, Snapshot } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
 import { allFinite, readAll, share, type Shared } from "./shared.ts";
 import { keptName, storedName } from "./path.ts";
+import { readAsRows, readSnapshots, weightsOf, windowEnd } from "./snapshots.ts";
 import { stateLeaves } from "./symbols.ts";
 
 /** Kept tensors of one chunk lie in one piece, so their bytes bound a chunk. */
@@ -18,7 +19,7 @@ const KEPT_BYTES_A_CHUNK = 16e6;
  * @throws DrmadError shape-mismatch, invalid-loss, unused-hyperparameter and the like: the experiment is traced here
  */
 export function createRollout(problem: Problem, engine: Engine, options: RolloutOptions = {}): Rollout {
-  checkEveryHyperIsUsed(problem, [trainProgram(problem, []), startProgram(problem), outerProgram(problem)]);
+  checkEveryHyperIsUsed(problem, [trainProgram(problem), startProgram(problem), outerProgram(problem)]);
   const start = Object.fromEntries(problem.hypers.tensors.map((t) => [t.name, t.start]));
   return bind(share(problem, engine, options), start);
 }
@@ -67,17 +68,19 @@ function bind(shared: Shared, point: Point): Rollout {
     },
 
     stateBytes: leaves.reduce((n, leaf) => n + numberBytes * sizeOf(leaf.shape), 0),
-    keptBytes: (keep, packed) => bytesKept(trainProgram(problem, keep, undefined, packed)),
+    keptBytes: (keep, packed) => bytesKept(trainProgram(problem, { keep, ...(packed && { packed }) })),
 
-    async train(from, { range = { from: 0, to: problem.steps }, keep = [], packed } = {}) {
-      const program = (rows?: number): Program => trainProgram(problem, keep, rows, packed);
-      const compiled = await shared.compile(`train ${packed ?? ""} ${keep.join()}`, program);
+    async train(from, { range = { from: 0, to: problem.steps }, ...options } = {}) {
+      const program = (rows?: number): Program => trainProgram(problem, options, rows);
+      const compiled = await shared.compile(`train ${JSON.stringify(options)}`, program);
       const constant = { ...(await hyper()), ...(await shared.data("train")) };
       const bytes = bytesKept(compiled.program);
       const most = bytes === 0 ? Infinity : Math.max(1, Math.floor(KEPT_BYTES_A_CHUNK / bytes));
       await compiled.verify(problem.batch ?? rowsOf(problem.data.train), program, from, point);
       let state = from;
       const kept: Kept[] = [];
+      const snapshots: Snapshot[] = [];
+      const end = compiled.program.loop!.blocks?.end;
       const runChunk = async (chunk: Range): Promise<void> => {
         const rows = await shared.rowTable(chunk);
         const result = await compiled.executable.run({ ...constant, ...state, ...rows }, chunk);
@@ -89,6 +92,10 @@ function bind(shared: Shared, point: Point): Rollout {
           compiled.program.loop!.scan.map((name) => [name.replace(keptName(""), storedName("")), result[name]!]),
         );
         kept.push({ range: chunk, tensors });
+        if (end !== undefined && options.snapshots !== undefined) {
+          snapshots.push(...(await readSnapshots(engine, problem, result, end, chunk, options.snapshots)));
+          free(Object.fromEntries(Object.keys(end.outputs).map((name) => [name, result[name]!])));
+        }
         const watched = await engine.read(state[`weights/${smallest.path}`]!);
         if (!allFinite(watched.data)) {
           throw new DrmadError(
@@ -102,13 +109,25 @@ function bind(shared: Shared, point: Point): Rollout {
         shared.progress("train", chunk.to, problem.steps);
       };
       try {
-        await inChunks(range, "forward", shared.pace.train, most, runChunk);
+        await inChunks(range, "forward", shared.pace.train, most, runChunk, options.snapshots?.every);
       } catch (error) {
         if (state !== from) free(state);
         free(...kept.map(({ tensors }) => tensors));
         throw error;
       }
-      return { final: state, kept };
+      return { final: state, kept, snapshots };
+    },
+
+    async snapshot(state, time, packed) {
+      const options = { every: 1, of: "points", packed } as const;
+      const { executable, program } = await shared.compile(`snapshot ${packed}`, () => ({
+        name: "snapshot",
+        graph: windowEnd(problem, options),
+      }));
+      const result = await executable.run(state);
+      const rows = await readAsRows(engine, result, Object.keys(program.graph.outputs));
+      free(result);
+      return { time, weights: weightsOf(problem, rows, 0) };
     },
 
     async outer(final) {

@@ -5,6 +5,8 @@ import type { StateLeaf } from "./symbols.ts";
 export interface PathContext {
   readonly t: Tensor;
   readonly k: Tensor;
+  /** The place of the step's block in this run, for paths in blocks. */
+  readonly b: Tensor;
   /** A tensor of the path; with `rows`, a table whose rows belong to the steps of a run. */
   input(name: string, shape: readonly number[], options?: { readonly rows?: boolean; readonly dtype?: DType }): Tensor;
 }
@@ -23,6 +25,8 @@ export interface Path {
   readonly name: string;
   /** Steps of the sweep. */
   readonly length: number;
+  /** Steps that share what depends on `b` but not on the step; a run of the sweep is whole blocks, or one shorter one. */
+  readonly blocks?: number;
   /** The state before step t. A path may know weights only, and leave the optimiser's slots to be recovered. */
   state(leaf: StateLeaf, context: PathContext): Tensor | undefined;
   /**

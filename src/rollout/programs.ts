@@ -9,6 +9,8 @@ import { sum } from "../tensor/reduce.ts";
 import { pack } from "../tensor/pack.ts";
 import type { Packed, Tensor } from "../tensor/tensor.ts";
 import { keptName, scaleName } from "./path.ts";
+import type { TrainOptions } from "./rollout.ts";
+import { windowEnd, windowSums } from "./snapshots.ts";
 import {
   expectScalar,
   hyperInputName,
@@ -60,7 +62,11 @@ function keptTensors(
 }
 
 /** T steps of training as a forward loop; the named state leaves and products are kept for every step, as they are before it. */
-export function trainProgram(problem: Problem, keep: readonly string[], length?: number, packed?: Packed): Program {
+export function trainProgram(
+  problem: Problem,
+  { keep = [], packed, snapshots }: Pick<TrainOptions, "keep" | "packed" | "snapshots"> = {},
+  length?: number,
+): Program {
   const leaves = stateLeaves(problem);
   const symbols = hyperSymbols(problem);
   const step = stepSymbols(problem, symbols, (leaf) => input(leaf.name, leaf.shape), length);
@@ -76,10 +82,15 @@ export function trainProgram(problem: Problem, keep: readonly string[], length?:
   };
   const values = new Map([...leaves.map(({ name }, i) => [name, step.state[i]!] as const), ...products]);
   const kept = keptTensors(keep, (name) => values.get(name)!, packed);
+  const sums = snapshots === undefined ? {} : windowSums(problem, step.state, snapshots);
+  const restart = Object.fromEntries(Object.keys(sums).map((name) => [name, `next/${name}`]));
+  for (const [name, value] of Object.entries(sums)) outputs[`next/${name}`] = value;
+  const blocks =
+    snapshots === undefined ? {} : { blocks: { length: snapshots.every, restart, end: windowEnd(problem, snapshots) } };
   return {
     name: packed === undefined ? "training step" : `training step, kept as ${packed}`,
     graph: toGraph({ ...outputs, ...kept }),
-    loop: { carry, scan: Object.keys(kept), direction: "forward" },
+    loop: { carry, scan: Object.keys(kept), direction: "forward", ...blocks },
   };
 }
 

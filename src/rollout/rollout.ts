@@ -23,12 +23,31 @@ export interface TrainOptions {
   readonly keep?: readonly string[];
   /** How they are kept; the engine's own precision unless told. Packed int8 come with a table of scales. */
   readonly packed?: Packed;
+  /** Snapshots of the weights to take on the way. */
+  readonly snapshots?: SnapshotOptions;
+}
+
+export interface SnapshotOptions {
+  /** Steps of a window; a snapshot belongs to each. */
+  readonly every: number;
+  /** The weights after each window, or their mean over the window's steps, each before its step. */
+  readonly of: "points" | "means";
+  readonly packed?: Packed | undefined;
+}
+
+/** Weights at a time of training, counted in steps; on the host. */
+export interface Snapshot {
+  readonly time: number;
+  /** By name of the weights; packed int8 with their scale. */
+  readonly weights: Readonly<Record<string, { readonly array: HeldArray; readonly scale: number | undefined }>>;
 }
 
 export interface Trained {
   readonly final: Buffers;
   /** By runs of steps, in order; empty where nothing is kept. */
   readonly kept: readonly Kept[];
+  /** In order of time. */
+  readonly snapshots: readonly Snapshot[];
 }
 
 /** Value and gradient of the outer loss at the end of training. */
@@ -46,7 +65,12 @@ export interface Swept {
   readonly gradient: Point;
   /** max over the sweep of ‖dw_t‖ / ‖dw_T‖. */
   readonly growth: number;
+  /** The first step, going back, whose adjoint had grown beyond GROWTH_LIMIT. */
+  readonly growthPassedAt: number | undefined;
 }
+
+/** Growth of the adjoint beyond which a hypergradient is called chaotic: on well-behaved runs it stays below a hundred. */
+export const GROWTH_LIMIT = 1e3;
 
 /** A compiled adjoint sweep along one kind of path. */
 export interface Sweep {
@@ -54,6 +78,8 @@ export interface Sweep {
   readonly reads: readonly string[];
   /** Begins at the end of training. Consumes the outer adjoint. */
   begin(outer: Outer): Promise<SweepRun>;
+  /** Goes on where another path's sweep of the same rollout has come to, and takes it over. */
+  resume(run: SweepRun): SweepRun;
 }
 
 /** A sweep on its way back. */
@@ -61,9 +87,11 @@ export interface SweepRun {
   /**
    * Takes the adjoint back over the steps of a range, last first; ranges follow one another backwards.
    * @param tensors the path's tensors for these steps
+   * @param limit growth beyond which the steps are not taken back after all: the adjoint stays what it was
+   * @returns whether they were taken back
    * @throws DrmadError non-finite, unsupported, cancelled
    */
-  back(range: Range, tensors: Buffers): Promise<void>;
+  back(range: Range, tensors: Buffers, limit?: number): Promise<boolean>;
   /**
    * The hypergradient.
    * @param reachesStart whether the sweep came to the first step, so that the adjoint flows on into the initial state
@@ -71,6 +99,8 @@ export interface SweepRun {
   finish(reachesStart: boolean): Promise<Swept>;
   /** Frees what is held, instead of finishing. */
   abandon(): void;
+  /** What another sweep needs to go on. */
+  readonly state: object;
 }
 
 /**
@@ -97,6 +127,8 @@ export interface Rollout {
    * @throws DrmadError non-finite where a weight stops being a finite number
    */
   train(from: Buffers, options?: TrainOptions): Promise<Trained>;
+  /** A training state's weights as a snapshot. */
+  snapshot(state: Buffers, time: number, packed?: Packed): Promise<Snapshot>;
   /** @throws DrmadError non-finite */
   outer(final: Buffers): Promise<Outer>;
   evaluate(final: Buffers, split: SplitName): Promise<Readonly<Record<string, number>>>;

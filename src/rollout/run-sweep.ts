@@ -5,7 +5,7 @@ import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
 import type { Path } from "./path.ts";
 import { finishProgram } from "./programs.ts";
-import type { Buffers, Point, Sweep } from "./rollout.ts";
+import { GROWTH_LIMIT, type Buffers, type Outer, type Point, type Sweep, type SweepRun } from "./rollout.ts";
 import { allFinite, once, readAll, type Shared, type SweepParts } from "./shared.ts";
 import { adjointName, DIVISOR, GROWTH, sweepProgram, type Entry, type SweepProgram } from "./sweep.ts";
 import { stateLeaves } from "./symbols.ts";
@@ -34,12 +34,7 @@ function storeReversed(table: Float64Array, rows: ArrayLike<number>, { from, to 
   }
 }
 
-function checkNumbers(
-  traced: SweepProgram,
-  numbers: Readonly<Record<string, Float64Array>>,
-  range: Range,
-  path: Path,
-): void {
+function checkDivisor(traced: SweepProgram, numbers: Numbers, range: Range, path: Path): void {
   const divisor = numbers[DIVISOR];
   if (traced.recovers && divisor !== undefined && divisor.some((d) => d === 0)) {
     throw new DrmadError(
@@ -50,16 +45,30 @@ function checkNumbers(
       },
     );
   }
-  const squared = numbers[GROWTH]!;
-  if (squared.some((x) => !Number.isFinite(x))) {
-    throw new DrmadError(
-      "non-finite",
-      `the adjoint is not finite between steps ${range.from} and ${range.to} of the sweep (${path.name})`,
-      {
-        hint: "The hypergradient does not exist as a number here: try an exact method, fewer steps or a smaller learning rate.",
-      },
-    );
-  }
+}
+
+const notFinite = ({ from, to }: Range, path: Path): DrmadError =>
+  new DrmadError(
+    "non-finite",
+    `the adjoint is not finite between steps ${from} and ${to} of the sweep (${path.name})`,
+    {
+      hint: "The hypergradient does not exist as a number here: try an exact method, fewer steps or a smaller learning rate.",
+    },
+  );
+
+type Numbers = Readonly<Record<string, Float64Array>>;
+
+/** How far a sweep has come; sweeps along other paths can go on from it. */
+interface SweepState {
+  readonly outer: Outer;
+  /** The adjoint, and what entries have gathered over all steps. */
+  carry: Buffers;
+  /** What per-step entries have gathered. */
+  readonly perStep: Map<string, Float64Array>;
+  /** Largest squared norm of the adjoint. */
+  largest: number;
+  passedAt: number | undefined;
+  done: number;
 }
 
 /** Compiles the sweep along a path, at one point of hyperparameters. */
@@ -89,51 +98,90 @@ export async function createSweep(
   return {
     reads: traced.reads,
     async begin(outer) {
-      const constant = { ...(await hyper()), ...(await shared.data("train")) };
-      let carry: Buffers = { ...outer.adjoint, ...(await zeros(carried.filter((name) => !(name in outer.adjoint)))) };
-      const perStep = tables(traced.entries, problem.steps);
-      let largest = outer.squaredNorm;
-      let done = 0;
-      const runChunk = async (chunk: Range, tensors: Buffers): Promise<void> => {
-        const rows = await shared.rowTable(chunk);
-        const result = await step.executable.run({ ...constant, ...carry, ...tensors, ...rows }, chunk);
-        free(rows, carry);
-        carry = Object.fromEntries(carried.map((name) => [name, result[name]!]));
-        const scans = step.program.loop!.scan;
-        const numbers = await readAll(engine, result, scans);
-        free(Object.fromEntries(scans.map((name) => [name, result[name]!])));
-        checkNumbers(traced, numbers, chunk, path);
-        for (const [name, table] of perStep) storeReversed(table, numbers[`next/${name}`]!, chunk);
-        for (const squared of numbers[GROWTH]!) largest = Math.max(largest, squared);
-        done += chunk.to - chunk.from;
-        shared.progress("backward", done, path.length);
-      };
-      return {
-        async back(range, tensors) {
-          await step.verify(
-            problem.batch ?? rowsOf(problem.data.train),
-            (n) => sweepProgram(problem, path, n).program,
-            { ...carry, ...tensors },
-            point,
-          );
-          // A table belongs to its whole run of steps.
-          const most = traced.reads.length > 0 ? range.to - range.from : Infinity;
-          const pace = most === Infinity ? shared.pace.backward : { stepsPerSecond: Infinity };
-          await inChunks(range, "backward", pace, most, (chunk) => runChunk(chunk, tensors));
-        },
-        async finish(reachesStart) {
-          if (!reachesStart) {
-            const cut = await zeros(leaves.map(adjointName));
-            free(Object.fromEntries(Object.keys(cut).map((name) => [name, carry[name]!])));
-            carry = { ...carry, ...cut };
-          }
-          const gradient = await finishSweep(carry, perStep, outer.direct);
-          return { gradient, growth: outer.squaredNorm === 0 ? 1 : Math.sqrt(largest / outer.squaredNorm) };
-        },
-        abandon: () => free(carry),
-      };
+      const missing = carried.filter((name) => !(name in outer.adjoint));
+      return runOf({
+        outer,
+        carry: { ...outer.adjoint, ...(await zeros(missing)) },
+        perStep: tables(traced.entries, problem.steps),
+        largest: outer.squaredNorm,
+        passedAt: undefined,
+        done: 0,
+      });
+    },
+    resume(run) {
+      const state = run.state as SweepState;
+      const missing = carried.find((name) => !(name in state.carry));
+      if (missing !== undefined) throw new Error(`${path.name} cannot go on without ${missing}`);
+      return runOf(state);
     },
   };
+
+  function runOf(state: SweepState): SweepRun {
+    const { outer } = state;
+    const limitSquared = GROWTH_LIMIT ** 2 * outer.squaredNorm;
+
+    return {
+      state,
+      async back(range, tensors, limit = Infinity) {
+        await step.verify(
+          problem.batch ?? rowsOf(problem.data.train),
+          (n) => sweepProgram(problem, path, n).program,
+          { ...state.carry, ...tensors },
+          point,
+        );
+        const before = { ...state };
+        const constant = { ...(await hyper()), ...(await shared.data("train")) };
+        let within = true;
+        const runChunk = async (chunk: Range): Promise<void> => {
+          if (!within) return;
+          const rows = await shared.rowTable(chunk);
+          const result = await step.executable.run({ ...constant, ...state.carry, ...tensors, ...rows }, chunk);
+          free(rows);
+          // With a limit, the adjoint that the range began with is what there is to go back to.
+          if (limit === Infinity || state.carry !== before.carry) free(state.carry);
+          state.carry = Object.fromEntries(carried.map((name) => [name, result[name]!]));
+          const scans = step.program.loop!.scan;
+          const numbers = await readAll(engine, result, scans);
+          free(Object.fromEntries(scans.map((name) => [name, result[name]!])));
+          checkDivisor(traced, numbers, chunk, path);
+          const squared = numbers[GROWTH]!;
+          within = limit === Infinity || squared.every((x) => x <= limit ** 2 * outer.squaredNorm);
+          if (!within && limit < Infinity) return;
+          if (!allFinite(squared)) throw notFinite(chunk, path);
+          for (const [name, table] of state.perStep) storeReversed(table, numbers[`next/${name}`]!, chunk);
+          squared.forEach((x, i) => {
+            state.largest = Math.max(state.largest, x);
+            if (x > limitSquared) state.passedAt ??= chunk.to - 1 - i;
+          });
+          state.done += chunk.to - chunk.from;
+          shared.progress("backward", state.done, path.length);
+        };
+        // A table belongs to its whole run of steps.
+        const whole = traced.reads.length > 0 || path.blocks !== undefined;
+        const most = whole ? range.to - range.from : Infinity;
+        const pace = whole ? { stepsPerSecond: Infinity } : shared.pace.backward;
+        await inChunks(range, "backward", pace, most, runChunk);
+        if (within || limit === Infinity) {
+          if (limit < Infinity && state.carry !== before.carry) free(before.carry);
+          return true;
+        }
+        free(state.carry);
+        Object.assign(state, before);
+        return false;
+      },
+      async finish(reachesStart) {
+        if (!reachesStart) {
+          const cut = await zeros(leaves.map(adjointName));
+          free(Object.fromEntries(Object.keys(cut).map((name) => [name, state.carry[name]!])));
+          state.carry = { ...state.carry, ...cut };
+        }
+        const gradient = await finishSweep(state.carry, state.perStep, outer.direct);
+        const growth = outer.squaredNorm === 0 ? 1 : Math.sqrt(state.largest / outer.squaredNorm);
+        return { gradient, growth, growthPassedAt: state.passedAt };
+      },
+      abandon: () => free(state.carry),
+    };
+  }
 
   /** Through the entries and the initial weights to the hyperparameters, direct part added. */
   async function finishSweep(carry: Buffers, perStep: Map<string, Float64Array>, direct: Point): Promise<Point> {

@@ -78,7 +78,7 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
   async function feed(input: GraphInput, rows: number, buffers: Buffers, point: Point): Promise<HeldArray> {
     const { name } = input;
     if (name === "t") return integers(Int32Array.of(Math.floor(problem.steps / 2)));
-    if (name === "k") return integers(Int32Array.of(0));
+    if (name === "k" || name === "b") return integers(Int32Array.of(0));
     if (name === ROWS)
       return integers(
         Int32Array.from({ length: rows }, (_, i) => i),
@@ -96,7 +96,8 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
     const buffer = buffers[name];
     if (buffer === undefined) return { data: new Float64Array(sizeOf(input.shape)), shape: input.shape };
     const value = await engine.read(buffer);
-    return input.rows ? takeRows(value, [0]) : value;
+    // A path in blocks reads rows next to one another.
+    return input.rows ? takeRows(value, [0, 1, 2].slice(0, value.shape[0])) : value;
   }
 
   return {

@@ -11,6 +11,7 @@ import { substitute } from "../tensor/substitute.ts";
 import { topological, type Tensor } from "../tensor/tensor.ts";
 import { storedName, type Path, type PathContext } from "./path.ts";
 import {
+  BLOCK,
   hypersAt,
   hyperSymbols,
   PLACE,
@@ -120,6 +121,7 @@ export function sweepProgram(problem: Problem, path: Path, length?: number): Swe
   const context: PathContext = {
     t: STEP,
     k: PLACE,
+    b: BLOCK,
     input: (name, shape, { dtype = "float", rows = false } = {}) => input(name, shape, dtype, { rows }),
   };
   const recovered = new Set<string>();
@@ -195,10 +197,11 @@ export function sweepProgram(problem: Problem, path: Path, length?: number): Swe
   }
   const values = substitute(Object.values(outputs), known);
   const graph = toGraph(Object.fromEntries(Object.keys(outputs).map((name, i) => [name, values[i]!])));
+  const blocks = path.blocks === undefined ? {} : { blocks: { length: path.blocks, restart: {} } };
   const used = new Set(inputsOf(graph).map((i) => i.name));
   const keepable = [...leaves.map((leaf) => leaf.name), ...products.keys()];
   return {
-    program: { name: `${path.name} sweep`, graph, loop: { carry, scan, direction: "backward" } },
+    program: { name: `${path.name} sweep`, graph, loop: { carry, scan, direction: "backward", ...blocks } },
     reads: keepable.filter((name) => used.has(storedName(name))),
     recovers,
     entries,

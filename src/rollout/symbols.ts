@@ -119,6 +119,7 @@ function batchOf(problem: Problem, k: Tensor, length: number | undefined): Recor
 
 export const STEP: Tensor = input("t", [], "int");
 export const PLACE: Tensor = input("k", [], "int");
+export const BLOCK: Tensor = input("b", [], "int");
 
 /**
  * Traces a step at the given state.

@@ -30,7 +30,7 @@ const FLOP_FOR_THREADS = 4e7;
 
 /** One thread for small steps, all of `available` for large ones. */
 export const threadsFor = (problem: Problem, available: number): number =>
-  flopOf(trainProgram(problem, []).graph) < FLOP_FOR_THREADS ? 1 : Math.max(1, available);
+  flopOf(trainProgram(problem).graph) < FLOP_FOR_THREADS ? 1 : Math.max(1, available);
 
 export function requireExperiment(experiment: unknown): asserts experiment is Experiment {
   if (!isExperiment(experiment)) {

@@ -50,13 +50,14 @@ export function interpret(
     if (blocks?.end === undefined || (i + 1) % steps !== 0) continue;
     for (const [name, value] of Object.entries(evaluate(blocks.end, state))) ends.get(name)!.push(value);
   }
-  const stacked = (from: Graph, rows: ReadonlyMap<string, readonly Values[]>): Record<string, Values> =>
-    Object.fromEntries(
-      [...rows].map(([name, each]) => [name, stackRows(each, from.nodes[from.outputs[name]!]!.shape)]),
-    );
   const results = Object.fromEntries(Object.keys(loop.carry).map((name) => [name, state[name]!]));
   return { ...results, ...stacked(graph, kept), ...(blocks?.end === undefined ? {} : stacked(blocks.end, ends)) };
 }
+
+const stacked = (graph: Graph, rows: ReadonlyMap<string, readonly Values[]>): Record<string, Values> =>
+  Object.fromEntries(
+    [...rows].map(([name, each]) => [name, stackRows(each, graph.nodes[graph.outputs[name]!]!.shape)]),
+  );
 
 function stackRows(rows: readonly Values[], each: Shape): Values {
   const data = new Float64Array(rows.length * sizeOf(each));

@@ -1,0 +1,142 @@
+import { DrmadError } from "../errors.ts";
+import type { Buffers, Outer, Rollout, Snapshot, Swept } from "../rollout/rollout.ts";
+import type { Packed } from "../tensor/tensor.ts";
+import { byArcLength } from "./arc-length.ts";
+import { knotPath, runsBack } from "./knots.ts";
+import type { Method } from "./method.ts";
+import { storedPath } from "./reverse.ts";
+
+export interface SnapshotOptions {
+  /** Windows k of training, one snapshot each. */
+  readonly snapshots: number;
+  /** The weights at the end of each window, or their mean over it. */
+  readonly of?: "points" | "means";
+  /** Windows of equal time, or of equal length of the path. */
+  readonly place?: "time" | "arc-length";
+  /** How snapshots are kept; in the engine's own precision unless told. */
+  readonly storage?: Packed;
+  /** Growth of the adjoint from which steps are swept along their exact states instead, computed again. */
+  readonly growthLimit?: number;
+}
+
+/** Windows looked at for each one kept, where they are placed by the length of the path. */
+const CANDIDATES = 8;
+/** Whole states kept to replay from, at most. */
+const STRETCHES = 16;
+
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
+  /** The state before it. */
+  readonly state: Buffers;
+  /** The weights at `from`, at the end of every window in it, and at `to`. */
+  readonly knots: readonly Snapshot[];
+}
+
+/** Drmad along a piecewise straight line through snapshots of the weights; see `drmad`. */
+export function alongSnapshots(options: SnapshotOptions): Method {
+  const { snapshots: k, of = "points", place = "time", storage, growthLimit } = options;
+  requireSense(options);
+  const name = `drmad ${k} ${of}${place === "time" ? "" : ` by ${place}`}${storage === undefined ? "" : ` ${storage}`}`;
+  return {
+    name,
+    exact: false,
+    async run(rollout) {
+      const { steps } = rollout;
+      const windows = Math.min(steps, place === "time" ? k : CANDIDATES * k);
+      const every = Math.ceil(steps / windows);
+      const blocks = place === "time" ? every : steps;
+      const sweep = await rollout.sweep(knotPath(steps, blocks, storage));
+      const stored = growthLimit === undefined ? undefined : await rollout.sweep(storedPath(steps));
+      const length = stored === undefined ? steps : every * Math.ceil(steps / every / STRETCHES);
+      const { stretches, final } = await train(rollout, length, { every, of, packed: storage });
+      try {
+        const outer = await rollout.outer(final);
+        const swept = await sweepBack(outer);
+        return { value: outer.value, direct: outer.direct, final, ...swept };
+      } catch (error) {
+        rollout.free(final);
+        throw error;
+      } finally {
+        rollout.free(...stretches.map(({ state }) => state));
+      }
+
+      async function sweepBack(outer: Outer): Promise<Swept & { readonly replayedSteps: number }> {
+        let run = await sweep.begin(outer);
+        let replayedSteps = 0;
+        try {
+          for (const stretch of stretches.toReversed()) {
+            let at = stretch.to;
+            const knots = place === "time" ? stretch.knots : byArcLength(stretch.knots, k);
+            for await (const { range, tensors } of runsBack(rollout, knots, blocks)) {
+              if (!(await run.back(range, tensors, growthLimit))) break;
+              at = range.from;
+            }
+            if (at === stretch.from || stored === undefined) continue;
+            // The adjoint grew too fast: the rest of the stretch along its exact states.
+            const range = { from: stretch.from, to: at };
+            const { final: end, kept } = await rollout.train(stretch.state, { range, keep: stored.reads });
+            rollout.free(end);
+            try {
+              const exact = stored.resume(run);
+              run = exact;
+              for (const each of kept.toReversed()) await exact.back(each.range, each.tensors);
+            } finally {
+              rollout.free(...kept.map(({ tensors }) => tensors));
+            }
+            replayedSteps += at - stretch.from;
+            run = sweep.resume(run);
+          }
+          return { ...(await run.finish(true)), replayedSteps };
+        } catch (error) {
+          run.abandon();
+          throw error;
+        }
+      }
+    },
+  };
+}
+
+/** Trains stretch by stretch; the states before them stay. */
+async function train(
+  rollout: Rollout,
+  length: number,
+  snapshots: { readonly every: number; readonly of: "points" | "means"; readonly packed: Packed | undefined },
+): Promise<{ readonly stretches: readonly Stretch[]; readonly final: Buffers }> {
+  const { steps } = rollout;
+  const { packed } = snapshots;
+  const stretches: Stretch[] = [];
+  let state = await rollout.start();
+  try {
+    for (let from = 0; from < steps; from += length) {
+      const to = Math.min(from + length, steps);
+      const first = await rollout.snapshot(state, from, packed);
+      const trained = await rollout.train(state, { range: { from, to }, snapshots });
+      // Points end with the window; means do not reach the ends of training.
+      const last = snapshots.of === "points" ? [] : [await rollout.snapshot(trained.final, to, packed)];
+      stretches.push({ from, to, state, knots: [first, ...trained.snapshots, ...last] });
+      state = trained.final;
+    }
+    return { stretches, final: state };
+  } catch (error) {
+    rollout.free(state, ...stretches.map((stretch) => stretch.state));
+    throw error;
+  }
+}
+
+function refuse(what: string, hint: string): never {
+  throw new DrmadError("invalid-argument", `drmad ${what}`, { hint });
+}
+
+function requireSense({ snapshots: k, of = "points", place = "time", storage, growthLimit }: SnapshotOptions): void {
+  if (!Number.isInteger(k) || k < 1) refuse(`with ${k} snapshots`, "Give a whole number, at least 1.");
+  if (growthLimit !== undefined && !(growthLimit > 0)) {
+    refuse(`with a growth limit of ${growthLimit}`, "Give a number above 0, such as 20.");
+  }
+  if (growthLimit !== undefined && (of !== "points" || place !== "time")) {
+    refuse("with a growth limit replays from points at equal times", 'Leave of: "points" and place: "time".');
+  }
+  if (place === "arc-length" && storage === "float16") {
+    refuse("places windows by the path's length in numbers, not in halves", 'Use storage: "int8", or none.');
+  }
+}
