@@ -5,7 +5,7 @@ import * as ort from "onnxruntime-node";
 import type { Program } from "../../src/engine/engine.ts";
 import { toModel } from "../../src/engine/onnx/model.ts";
 import { COUNTERS } from "../../src/engine/onnx/values.ts";
-import { publishedChord } from "../../src/hypergradient/drmad.ts";
+import { publishedChord } from "../../src/hypergradient/line.ts";
 import { storedPath } from "../../src/hypergradient/reverse.ts";
 import { resolveProblem, type Problem } from "../../src/problem/problem.ts";
 import { trainProgram } from "../../src/rollout/programs.ts";

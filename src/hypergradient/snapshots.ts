@@ -1,23 +1,10 @@
-import { DrmadError } from "../errors.ts";
 import type { Buffers, Outer, Rollout, Snapshot, Swept } from "../rollout/rollout.ts";
 import type { Packed } from "../tensor/tensor.ts";
 import { byArcLength } from "./arc-length.ts";
 import { knotPath, runsBack } from "./knots.ts";
 import type { Method } from "./method.ts";
 import { storedPath } from "./reverse.ts";
-
-export interface SnapshotOptions {
-  /** Windows k of training, one snapshot each. */
-  readonly snapshots: number;
-  /** The weights at the end of each window, or their mean over it. */
-  readonly of?: "points" | "means";
-  /** Windows of equal time, or of equal length of the path. */
-  readonly place?: "time" | "arc-length";
-  /** How snapshots are kept; in the engine's own precision unless told. */
-  readonly storage?: Packed;
-  /** Growth of the adjoint from which steps are swept along their exact states instead, computed again. */
-  readonly growthLimit?: number;
-}
+import { requireSense, type SnapshotOptions } from "./snapshot-options.ts";
 
 /** Windows looked at for each one kept, where they are placed by the length of the path. */
 const CANDIDATES = 8;
@@ -121,22 +108,5 @@ async function train(
   } catch (error) {
     rollout.free(state, ...stretches.map((stretch) => stretch.state));
     throw error;
-  }
-}
-
-function refuse(what: string, hint: string): never {
-  throw new DrmadError("invalid-argument", `drmad ${what}`, { hint });
-}
-
-function requireSense({ snapshots: k, of = "points", place = "time", storage, growthLimit }: SnapshotOptions): void {
-  if (!Number.isInteger(k) || k < 1) refuse(`with ${k} snapshots`, "Give a whole number, at least 1.");
-  if (growthLimit !== undefined && !(growthLimit > 0)) {
-    refuse(`with a growth limit of ${growthLimit}`, "Give a number above 0, such as 20.");
-  }
-  if (growthLimit !== undefined && (of !== "points" || place !== "time")) {
-    refuse("with a growth limit replays from points at equal times", 'Leave of: "points" and place: "time".');
-  }
-  if (place === "arc-length" && storage === "float16") {
-    refuse("places windows by the path's length in numbers, not in halves", 'Use storage: "int8", or none.');
   }
 }

@@ -30,7 +30,7 @@ export async function inChunks(
     const wanted = pace.stepsPerSecond === undefined ? FIRST_CHUNK : powerOfTwo(pace.stepsPerSecond * SECONDS_A_CHUNK);
     const left = total - done;
     // Whole units, and what is left over by itself.
-    const whole = (n: number): number => Math.max(unit, n - (n % unit));
+    const whole = (n: number): number => (Number.isFinite(n) ? Math.max(unit, n - (n % unit)) : n);
     const length = left < unit ? left : Math.min(whole(Math.min(wanted, most)), left - (left % unit));
     const chunk =
       direction === "forward"
