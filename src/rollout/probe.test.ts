@@ -64,8 +64,22 @@ describe("a comparison on few rows", () => {
     expect(await probe(100, knows(1e6))).toEqual({ compared: false, with: [] });
   });
 
-  test("passes on any other fault of the loss", async () => {
-    await expect(probe(100, () => raise("invalid-loss"))).rejects.toMatchObject(failure("invalid-loss"));
+  test("takes all where the loss refuses few in its own words", async () => {
+    const picky = (least: number) => (rows: number) => {
+      if (rows < least) throw new RangeError("too few examples to rank");
+      return product(rows);
+    };
+    expect(await probe(100, picky(20))).toEqual({ compared: true, with: [100] });
+    const large = (rows: number): Program => {
+      picky(5)(rows);
+      return product(rows, 6e6);
+    };
+    expect(await probe(100, large)).toEqual({ compared: false, with: [] });
+  });
+
+  test.each([3, 100])("passes on a fault of the loss on all of %d rows", async (rows) => {
+    await expect(probe(rows, () => raise("invalid-loss"))).rejects.toMatchObject(failure("invalid-loss"));
+    await expect(probe(rows, () => JSON.parse("{") as Program)).rejects.toThrow(SyntaxError);
   });
 
   test("arithmetic: twice m·n·k for a product, one for each element of the rest, none for constants and views", () => {
