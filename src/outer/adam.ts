@@ -44,5 +44,6 @@ export function adam({ rate, first = 0.9, second = 0.999, epsilon = 1e-8 }: Adam
       });
       return { change, state: { step, mean, square } };
     },
+    withRate: (other) => adam({ rate: other, first, second, epsilon }),
   };
 }

@@ -14,6 +14,8 @@ export interface OuterOptimizer<S = unknown> {
   readonly name: string;
   init(point: Coordinates): S;
   update(gradient: Coordinates, state: S): Update<S>;
+  /** The same optimiser with another rate, all its other settings kept; absent where it has none to change. */
+  withRate?(rate: number): OuterOptimizer<S>;
 }
 
 export const mapCoordinates = (

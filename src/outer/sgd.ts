@@ -7,5 +7,6 @@ export const sgd = ({ rate }: { readonly rate: number }): OuterOptimizer<null> =
     name: `sgd(${rate})`,
     init: () => null,
     update: (gradient, state) => ({ change: mapCoordinates(gradient, (g) => -rate * g), state }),
+    withRate: (other) => sgd({ rate: other }),
   };
 };

@@ -12,5 +12,6 @@ export const sign = ({ rate }: { readonly rate: number }): OuterOptimizer<null> 
     name: `sign(${rate})`,
     init: () => null,
     update: (gradient, state) => ({ change: mapCoordinates(gradient, (g) => -rate * Math.sign(g)), state }),
+    withRate: (other) => sign({ rate: other }),
   };
 };
