@@ -3,7 +3,15 @@ import { DrmadError } from "../errors.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
-import { checkEveryHyperIsUsed, evaluateProgram, outerProgram, startProgram, trainProgram } from "./programs.ts";
+import { requireFiniteWeights } from "./divergence.ts";
+import {
+  checkEveryHyperIsUsed,
+  evaluateProgram,
+  SPLITS,
+  outerProgram,
+  startProgram,
+  trainProgram,
+} from "./programs.ts";
 import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
 import { allFinite, readAll, share, type Shared } from "./shared.ts";
@@ -19,6 +27,8 @@ const KEPT_BYTES_A_CHUNK = 16e6;
  */
 export function createRollout(problem: Problem, engine: Engine, options: RolloutOptions = {}): Rollout {
   checkEveryHyperIsUsed(problem, [trainProgram(problem, []), startProgram(problem), outerProgram(problem)]);
+  // A mistake in a metric should not wait for the end of training.
+  for (const split of SPLITS) if (problem.data[split] !== undefined) evaluateProgram(problem, split);
   const start = Object.fromEntries(problem.hypers.tensors.map((t) => [t.name, t.start]));
   return bind(share(problem, engine, options), start);
 }
@@ -28,7 +38,6 @@ function bind(shared: Shared, point: Point): Rollout {
   const leaves = stateLeaves(problem);
   const hyper = (): Promise<Buffers> => shared.hyper(point);
   const free = (...groups: readonly Buffers[]): void => engine.free(groups.flatMap((group) => Object.values(group)));
-  const smallest = problem.weights.reduce((a, b) => (sizeOf(b.shape) < sizeOf(a.shape) ? b : a));
 
   const numberBytes = engine.description.precision === "float64" ? 8 : 4;
   const bytesKept = ({ graph }: Program, keep: readonly string[]): number =>
@@ -88,16 +97,7 @@ function bind(shared: Shared, point: Point): Rollout {
         // A sweep needs the runs of steps even where it reads nothing of them.
         const tensors = Object.fromEntries(keep.map((name) => [storedName(name), result[`kept/${name}`]!]));
         kept.push({ range: chunk, tensors });
-        const watched = await engine.read(state[`weights/${smallest.path}`]!);
-        if (!allFinite(watched.data)) {
-          throw new DrmadError(
-            "non-finite",
-            `training diverged: weights ${smallest.path} are not finite after step ${chunk.to}`,
-            {
-              hint: "Start from a smaller learning rate or a smaller initial scale.",
-            },
-          );
-        }
+        await requireFiniteWeights(shared, state, chunk.to);
         shared.progress("train", chunk.to, problem.steps);
       };
       try {

@@ -48,6 +48,14 @@ const knows =
     return product(rows, size);
   };
 
+/** A loss that refuses few rows by itself. */
+const picky =
+  (least: number, size: number) =>
+  (rows: number): Program => {
+    if (rows < least) throw new RangeError("too few examples to rank");
+    return product(rows, size);
+  };
+
 describe("a comparison on few rows", () => {
   test("takes eight rows, or as many as there are", async () => {
     expect(await probe(100, product)).toEqual({ compared: true, with: [8] });
@@ -65,16 +73,8 @@ describe("a comparison on few rows", () => {
   });
 
   test("takes all where the loss refuses few in its own words", async () => {
-    const picky = (least: number) => (rows: number) => {
-      if (rows < least) throw new RangeError("too few examples to rank");
-      return product(rows);
-    };
-    expect(await probe(100, picky(20))).toEqual({ compared: true, with: [100] });
-    const large = (rows: number): Program => {
-      picky(5)(rows);
-      return product(rows, 6e6);
-    };
-    expect(await probe(100, large)).toEqual({ compared: false, with: [] });
+    expect(await probe(100, picky(20, 4))).toEqual({ compared: true, with: [100] });
+    expect(await probe(100, picky(5, 6e6))).toEqual({ compared: false, with: [] });
   });
 
   test.each([3, 100])("passes on a fault of the loss on all of %d rows", async (rows) => {

@@ -19,7 +19,9 @@ import {
 } from "./symbols.ts";
 import { adjointName, type SweepProgram } from "./sweep.ts";
 
-export type SplitName = "train" | "valid" | "test";
+export const SPLITS = ["train", "valid", "test"] as const;
+
+export type SplitName = (typeof SPLITS)[number];
 
 const named = (names: readonly string[], values: readonly Tensor[]): Record<string, Tensor> =>
   Object.fromEntries(names.map((name, i) => [name, values[i]!]));
