@@ -51,6 +51,18 @@ describe.each(OPTIONS)("%s", (_, options) => {
     engine.free([real, whole, bytes]);
   });
 
+  test("keeps what it was given, whatever becomes of the caller's array", async () => {
+    const given = [
+      { data: Float64Array.of(1, 2), shape: [2] },
+      { data: Float32Array.of(1, 2), shape: [2] },
+      { data: Int32Array.of(1, 2), shape: [2] },
+    ];
+    const loaded = await Promise.all(given.map((array) => engine.load(array)));
+    for (const { data } of given) data.fill(9);
+    for (const buffer of loaded) expect([...(await engine.read(buffer)).data]).toEqual([1, 2]);
+    engine.free(loaded);
+  });
+
   test("gives results by name: reals, integers, truth values as 0 and 1", async () => {
     const got = await once(
       { r: ops.mul(x, 2), i: ops.argMax(x), b: ops.less(x, 1.5), s: ops.sum(x) },

@@ -9,6 +9,8 @@ import { LOOP_INPUTS, resultName, toModel } from "./model.ts";
 export interface NativeOptions {
   readonly precision: Precision;
   readonly threads: number;
+  /** Loaded arrays are no one else's (they came from another thread, say), and need no copy. */
+  readonly ownsArrays?: boolean;
 }
 
 const VERSION: string = (createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string })
@@ -26,7 +28,7 @@ const sessionOptions = (threads: number): ort.InferenceSession.SessionOptions =>
 });
 
 /** ONNX Runtime on the CPU, in this thread. A run blocks the thread until it ends; see the worker host. */
-export function nativeEngine({ precision, threads }: NativeOptions): Engine {
+export function nativeEngine({ precision, threads, ownsArrays = false }: NativeOptions): Engine {
   const held = new Map<number, ort.Tensor>();
   let nextId = 0;
   const hold = (tensor: ort.Tensor): Buffer => {
@@ -82,7 +84,11 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
         },
       };
     },
-    load: (array) => Promise.resolve(hold(toOrt(array, precision))),
+    load(array) {
+      const tensor = toOrt(array, precision);
+      const shared = !ownsArrays && tensor.data === array.data;
+      return Promise.resolve(hold(shared ? toOrt({ ...array, data: array.data.slice() }, precision) : tensor));
+    },
     read(buffer) {
       const tensor = held.get(buffer.id);
       if (tensor === undefined) throw new Error(`buffer ${buffer.id} was freed`);

@@ -80,7 +80,11 @@ export function referenceEngine(): Engine {
         },
       });
     },
-    load: (array) => Promise.resolve(hold(toValues(array), array.data instanceof Int32Array ? "int" : "float")),
+    load({ data, shape }) {
+      return Promise.resolve(
+        hold({ data: Float64Array.from(data), shape }, data instanceof Int32Array ? "int" : "float"),
+      );
+    },
     read(buffer) {
       const { data, shape } = held.get(buffer.id)!;
       return Promise.resolve({ data: buffer.dtype === "float" ? data.slice() : Int32Array.from(data), shape });
