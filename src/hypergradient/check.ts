@@ -35,6 +35,8 @@ export interface GradientCheck {
   readonly growth: number;
   readonly gradientNorm: number;
   readonly directions: readonly DirectionCheck[];
+  /** Programs that were too large to be compared with the reference interpreter. */
+  readonly unverified: readonly string[];
   readonly passed: boolean;
 }
 
@@ -153,6 +155,7 @@ export async function checkHypergradient(
     growth,
     gradientNorm,
     directions: checks,
+    unverified: rollout.unverified,
     passed: deterministic && checks.every((c) => c.passed),
   };
 }

@@ -36,23 +36,31 @@ const tree =
   (value: number, options: TreeOptions = {}): Hyper<"tree"> => ({ hyper: "tree", sharing, value, options });
 
 /**
- * Hyperparameters by what shares one value. `value` is the natural value they start from.
- * A weight matrix has shape [inputs, units]; a bias vector [units] has one (constant) input.
+ * Hyperparameters by what shares one value. `value` is the natural value they start from, strictly inside the interval of
+ * the transform: above 0 for `log` and `softplus`, between 0 and 1 for `logit`, between the two for `bounds`. What a use asks
+ * for is chosen here: `log` for rates and penalties (above 0), `logit` for decays (from 0, below 1).
+ *
+ * A weight matrix has shape [inputs, units]; a bias vector [units] has one (constant) input. Each tensor of a tree broadcasts
+ * to the weights at its path. With `perStep` the training loss and the dynamics see the value of the step, of the shape said
+ * below; every other loss sees a leading axis of steps.
+ *
+ * Errors, as the experiment is opened: invalid-argument for a value outside its interval, or an array that does not fill its
+ * shape; unused-hyperparameter for any tensor that nothing depends on.
  */
 export const hyper: {
   /** One number: a tensor of shape []. */
   scalar(value: number, options?: HyperOptions): Hyper<"tensor">;
-  /** A free array: example weights, training inputs, sharing matrices. */
+  /** A free array of any shape, as given: example weights, training inputs, sharing matrices. */
   array(value: NdArray, options?: HyperOptions): Hyper<"tensor">;
-  /** One number for all weights, laid out like them; unlike a scalar it can leave the biases out. */
+  /** One number for all weights, laid out like them, each of shape []; unlike a scalar it can leave the biases out. */
   perNetwork(value: number, options?: TreeOptions): Hyper<"tree">;
-  /** One number for all the weights that stand beside each other in the parameter tree. */
+  /** One number, of shape [], for all the weights that stand beside each other in the parameter tree. */
   perLayer(value: number, options?: TreeOptions): Hyper<"tree">;
   /** One number for the weights into each unit: [1, units], and [units] for biases. */
   perUnit(value: number, options?: TreeOptions): Hyper<"tree">;
   /** One number for the weights out of each input of a layer: [inputs, 1], and [1] for biases. */
   perInput(value: number, options?: TreeOptions): Hyper<"tree">;
-  /** One number for each weight. */
+  /** One number for each weight, of the weights' own shape. */
   perWeight(value: number, options?: TreeOptions): Hyper<"tree">;
 } = {
   scalar: (value, options = {}) => ({ hyper: "tensor", sharing: "scalar", value, options }),

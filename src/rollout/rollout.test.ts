@@ -12,7 +12,7 @@ import { reverse } from "../hypergradient/reverse.ts";
 import { truncated } from "../hypergradient/truncated.ts";
 import * as nn from "../nn/nn.ts";
 import type { Experiment } from "../problem/experiment.ts";
-import { hyper } from "../problem/hyper.ts";
+import { hyper, type TreeOptions } from "../problem/hyper.ts";
 import { defineExperiment } from "../study/define.ts";
 import * as ops from "../tensor/ops.ts";
 
@@ -216,6 +216,26 @@ describe("weights are watched while training goes on", () => {
   });
 });
 
+/** A penalty on every weight, or on those that are no biases. */
+const penalised = (options: TreeOptions, biases: boolean): Experiment =>
+  defineExperiment({
+    data,
+    params: nn.mlp([3, 4, 2]),
+    hyper: { l2: hyper.perInput(0.1, options) },
+    train: {
+      loss: (w, { l2 }) =>
+        biases
+          ? nn.l2(w, l2)
+          : nn.l2(
+              w.map(({ W }) => W),
+              l2.map(({ W }) => W),
+            ),
+      dynamics: sgd({ rate: 0.1 }),
+      steps: 2,
+    },
+    valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
+  });
+
 /** A metric that asks a batch of five rows for more. */
 const twelve = (w: { w: ops.Tensor }, _: unknown, { x }: { x: ops.Tensor }): ops.Tensor =>
   ops.mul(ops.sum(w.w), ops.sum(ops.reshape(x, [x.shape[0] === 5 ? 12 : x.shape[0]!, 3])));
@@ -239,6 +259,14 @@ describe("an experiment that does not fit together", () => {
   test("an unused hyperparameter is named", async () => {
     const experiment = made({ hyper: { rate: hyper.scalar(0.1), idle: hyper.perWeight(1) } });
     await expect(rolloutOf(experiment, engine)).rejects.toMatchObject(failure("unused-hyperparameter", "idle.w"));
+  });
+
+  test("of a tree of which only a part is used, the idle tensors are named", async () => {
+    const idle = await rolloutOf(penalised({}, false), engine).catch((error: unknown) => error);
+    expect(idle).toMatchObject(failure("unused-hyperparameter", "tensors of hyperparameter l2: l2.0.b, l2.1.b"));
+    expect(idle).toMatchObject({ hint: expect.stringContaining("biases") as string });
+    await expect(rolloutOf(penalised({}, true), engine)).resolves.toBeDefined();
+    await expect(rolloutOf(penalised({ biases: 0 }, false), engine)).resolves.toBeDefined();
   });
 
   test.each([

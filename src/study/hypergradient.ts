@@ -16,6 +16,11 @@ export type HypergradientResult =
       readonly direct: Readonly<Record<string, Float64Array>>;
       /** max over t of ‖dw_t‖ / ‖dw_T‖. */
       readonly growth: number;
+      /**
+       * Programs that were too large to be compared with the reference interpreter; nothing was compared, and nothing is
+       * listed, with `trustEngine` or on that interpreter itself.
+       */
+      readonly unverified: readonly string[];
       readonly seconds: number;
     }
   | { readonly outcome: "non-finite"; readonly message: string };
@@ -35,7 +40,8 @@ export async function hypergradient(
     const begin = performance.now();
     const { final, ...result } = await checked.run(session.rollout);
     session.rollout.free(final);
-    return { outcome: "ok", ...result, seconds: (performance.now() - begin) / 1000 };
+    const { unverified } = session.rollout;
+    return { outcome: "ok", ...result, unverified, seconds: (performance.now() - begin) / 1000 };
   } catch (error) {
     if (error instanceof DrmadError && error.code === "non-finite")
       return { outcome: "non-finite", message: error.message };

@@ -56,6 +56,10 @@ export async function openSession(experiment: Experiment, options: SessionOption
   }
 }
 
+/** What to tell where programs were too large to be compared with the reference interpreter. */
+export const uncompared = (programs: readonly string[]): string =>
+  `not compared with the reference interpreter, because too large for it: ${programs.join(", ")}`;
+
 /** Natural values of all hyperparameters at a point. */
 export const naturalValues = (problem: Problem, point: Point): Readonly<Record<string, NdArray>> =>
   Object.fromEntries(

@@ -15,6 +15,7 @@ import {
   naturalValues,
   openSession,
   requireExperiment,
+  uncompared,
   weightCount,
   type SessionOptions,
 } from "./session.ts";
@@ -164,8 +165,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
       const { unverified } = rollout;
       if (warned || unverified.length === 0) return;
       warned = true;
-      const message = `not compared with the reference interpreter, because too large for it: ${unverified.join(", ")}`;
-      emit({ type: "warning", message });
+      emit({ type: "warning", message: uncompared(unverified) });
     };
 
     for (; outerStep <= settings.outerSteps; outerStep++) {
