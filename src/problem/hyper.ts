@@ -72,6 +72,9 @@ export const hyper: {
   perWeight: tree("weight"),
 };
 
+/** What the type of an experiment's hyperparameters must be. */
+export type HypersLike<H> = { readonly [K in keyof H]: Hyper };
+
 /** What a loss sees of each hyperparameter. */
 export type HypersOf<H, P> = { readonly [K in keyof H]: H[K] extends Hyper<"tree"> ? TensorsOf<P> : Tensor };
 
