@@ -245,6 +245,9 @@ describe("ties and cancellation are no faults", () => {
   });
 });
 
+/** A first difference that is off. */
+const off = (by: number): Runner => wrongIn("sub", (data) => (data[0]! += by));
+
 describe("cancellation that a later operation magnifies", () => {
   // Differences of about 1 between numbers of 10⁶, then multiplied: the last operation's own operands tell nothing of it.
   const feeds = {
@@ -254,7 +257,6 @@ describe("cancellation that a later operation magnifies", () => {
   };
   const [b, c] = [input("b", [2, 3]), input("c", [2, 3])];
   const magnified = program({ y: ops.mul(ops.sub(ops.mul(x, 1.1), ops.mul(b, 1.1)), c) });
-  const off = (by: number): Runner => wrongIn("sub", (data) => (data[0]! += by));
 
   test("is allowed the rounding that it is measured to magnify, and not much more", async () => {
     // One rounding of 10⁶ in float32 is 0.06.

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { failure } from "../../test/oracle/measure.ts";
 import { floats, integers, runProgram } from "../../test/run.ts";
 import type { NdArray } from "../data/dataset.ts";
 import { toGraph } from "../tensor/graph.ts";
@@ -180,7 +181,7 @@ describe.each(OPTIONS)("%s", (_, options) => {
     for (const at of [3, -4]) {
       await expect(
         once({ y: ops.gather(x, input("at", [1], "int")) }, { x: table, at: integers([1], [at]) }),
-      ).rejects.toThrow();
+      ).rejects.toMatchObject(failure("invalid-experiment", `reads row ${at} of a table of 3 rows`));
     }
   });
 

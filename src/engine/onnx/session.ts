@@ -1,6 +1,7 @@
 import * as ort from "onnxruntime-node";
 import { createRequire } from "node:module";
 import type { NdArray } from "../../data/dataset.ts";
+import { DrmadError } from "../../errors.ts";
 import type { DType } from "../../tensor/tensor.ts";
 import { compareWithReference } from "../compare.ts";
 import type { Buffer, Engine, Executable, Loop, Precision, Program } from "../engine.ts";
@@ -22,7 +23,8 @@ const sessionOptions = (threads: number): ort.InferenceSession.SessionOptions =>
   interOpNumThreads: 1,
   executionMode: "sequential",
   graphOptimizationLevel: "all",
-  logSeverityLevel: 3,
+  // What goes wrong is thrown as well; printing it is for whoever catches it.
+  logSeverityLevel: 4,
   // Spinning threads starve each other on a shared machine, and subnormal numbers are slow on many processors.
   extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: "0" } } },
 });
@@ -56,7 +58,9 @@ export function nativeEngine({ precision, threads, ownsArrays = false }: NativeO
         const steps = range === undefined ? 0 : range.to - range.from;
         if (loop !== undefined && steps === 0) return nothingRun(program, loop, feeds, precision);
         for (const name of counters) feeds[name] = numbers(name === LOOP_INPUTS.t ? range!.from : 0, steps);
-        const results = await session.run(feeds);
+        const results = await session.run(feeds).catch((error: unknown) => {
+          throw outOfTable(error) ?? error;
+        });
         return Object.fromEntries(names.map((name) => [name, results[resultName(name)]!]));
       },
       async release() {
@@ -116,6 +120,16 @@ export function nativeEngine({ precision, threads, ownsArrays = false }: NativeO
     },
   };
   return engine;
+}
+
+/** The runtime's complaint of an index, which comes of the experiment's data, in words that tell so. */
+function outOfTable(error: unknown): DrmadError | undefined {
+  const found = /out of data bounds, idx=(-?\d+) must be within the inclusive range \[-(\d+)/.exec(String(error));
+  if (found === null) return undefined;
+  return new DrmadError("invalid-experiment", `a loss reads row ${found[1]} of a table of ${found[2]} rows`, {
+    hint: "Indices count rows from 0: look at the integers that ops.gather is given.",
+    cause: error,
+  });
 }
 
 const dtypeOf = (tensor: ort.Tensor): DType =>
