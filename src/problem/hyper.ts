@@ -72,6 +72,21 @@ export const hyper: {
   perWeight: tree("weight"),
 };
 
+/** Files of experiments run without a type checker: a misspelt option would be left out in silence. */
+const OPTIONS: Record<Hyper["hyper"], readonly string[]> = {
+  tensor: ["transform", "bounds", "perStep"],
+  tree: ["transform", "bounds", "perStep", "biases"],
+};
+const FUNCTIONS: Record<Sharing, keyof typeof hyper> = {
+  scalar: "scalar",
+  array: "array",
+  network: "perNetwork",
+  layer: "perLayer",
+  unit: "perUnit",
+  input: "perInput",
+  weight: "perWeight",
+};
+
 /** What the type of an experiment's hyperparameters must be. */
 export type HypersLike<H> = { readonly [K in keyof H]: Hyper };
 
@@ -149,6 +164,12 @@ export function layoutHypers(hypers: Readonly<Record<string, Hyper>>, params: un
     if (name.includes(".")) {
       throw new DrmadError("invalid-experiment", `hyperparameter "${name}" has a dot in its name`, {
         hint: "Dots join a hyperparameter's name and the path of the weights it belongs to: choose another name.",
+      });
+    }
+    const unknown = Object.keys(spec.options).find((key) => !OPTIONS[spec.hyper].includes(key));
+    if (unknown !== undefined) {
+      throw new DrmadError("invalid-argument", `hyper.${name} has the option ${unknown}, which does not exist here`, {
+        hint: `Options of hyper.${FUNCTIONS[spec.sharing]} are ${OPTIONS[spec.hyper].join(", ")}.`,
       });
     }
     if (typeof spec.value !== "number" && spec.value.data.length !== sizeOf(spec.value.shape)) {

@@ -293,6 +293,8 @@ describe("an experiment that does not fit together", () => {
     ["a vector", ({ w }: { w: ops.Tensor }) => w, "shape [2]"],
     ["nothing", () => undefined, "nothing"],
     ["a number", () => 3, "number"],
+    ["a sum by +", ({ w }: { w: ops.Tensor }) => `${String(w)}1`, "string"],
+    ["a promise", () => Promise.resolve(), "a promise"],
   ])("a loss that is %s is refused, wherever it stands", async (_, loss, part) => {
     const train = { loss, steps: 3, dynamics: (h: { rate: ops.Tensor }) => sgd({ rate: h.rate }) };
     await expect(rolloutOf(made({ train }), engine)).rejects.toMatchObject(failure("invalid-loss", `train.loss`));

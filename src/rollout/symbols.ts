@@ -3,7 +3,7 @@ import { settingsAt, type LeafState } from "../dynamics/dynamics.ts";
 import { DrmadError } from "../errors.ts";
 import type { Split } from "../data/dataset.ts";
 import type { Problem } from "../problem/problem.ts";
-import { cast } from "../tensor/elementwise.ts";
+import { cast, OPERATORS } from "../tensor/elementwise.ts";
 import { alias, gather, input } from "../tensor/layout.ts";
 import { sameShape, showShape, sizeOf, type Shape } from "../tensor/shape.ts";
 import { isTensor, topological, type Tensor } from "../tensor/tensor.ts";
@@ -76,13 +76,13 @@ export const splitInputs = (name: string, split: Split, rows: boolean, length?: 
 
 export function expectScalar(loss: unknown, which: string): Tensor {
   if (!isTensor(loss)) {
-    throw new DrmadError(
-      "invalid-loss",
-      `${which} returned ${loss === undefined ? "nothing" : typeof loss}, not a tensor`,
-      {
-        hint: "Return a scalar tensor made with ops, for example ops.crossEntropy(logits, labels).",
-      },
-    );
+    const what = loss === undefined ? "nothing" : loss instanceof Promise ? "a promise" : typeof loss;
+    throw new DrmadError("invalid-loss", `${which} returned ${what}, not a tensor`, {
+      hint:
+        typeof loss === "string" || Number.isNaN(loss)
+          ? OPERATORS
+          : "Return a scalar tensor made with ops, for example ops.crossEntropy(logits, labels).",
+    });
   }
   if (loss.shape.length !== 0) {
     throw new DrmadError("invalid-loss", `${which} has shape ${showShape(loss.shape)}, but a loss is one number`, {

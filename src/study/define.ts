@@ -17,11 +17,9 @@ export type DefinedExperiment = Experiment<TuneDefaults>;
  * States an experiment: data, weights, hyperparameters, the inner loss and how it is trained on, the outer loss, metrics.
  * Losses are traced, not run: pure functions of tensors, written with `ops` and `nn`.
  */
-export function defineExperiment<
-  const P extends ParametersOf<P>,
-  const H extends HypersLike<H>,
-  S extends SplitOf<S>,
->(spec: ExperimentSpec<P, H, S> & TuneDefaults): DefinedExperiment {
+export function defineExperiment<const P extends ParametersOf<P>, const H extends HypersLike<H>, S extends SplitOf<S>>(
+  spec: ExperimentSpec<P, H, S> & TuneDefaults,
+): DefinedExperiment {
   const { outer, method } = spec;
   return makeExperiment(spec as unknown as AnySpec, {
     ...(outer === undefined ? {} : { outer }),
