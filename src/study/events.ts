@@ -20,7 +20,10 @@ export interface StepRecord {
   readonly seconds: number;
 }
 
-/** `non-finite`: a run diverged. `invalid-experiment`: no loss, but a metric was not finite. */
+/**
+ * `budget`: all outer steps are done, or the seconds are over. `plateau`: too many steps without a better validation loss.
+ * `non-finite`: a run diverged. `invalid-experiment`: no loss, but a metric was not finite. `cancelled`: the caller's signal.
+ */
 export type StopReason = "budget" | "plateau" | "non-finite" | "invalid-experiment" | "cancelled";
 
 export type Phase = "compile" | "train" | "backward" | "evaluate";
