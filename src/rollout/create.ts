@@ -1,3 +1,4 @@
+import type { Point } from "../data/point.ts";
 import type { Engine, Program, Range } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
@@ -12,11 +13,11 @@ import {
   startProgram,
   trainProgram,
 } from "./programs.ts";
-import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions } from "./rollout.ts";
+import type { Buffers, Kept, Outer, Rollout, RolloutOptions } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
 import { allFinite, readAll, share, type Shared } from "./shared.ts";
 import { storedName } from "./sweep.ts";
-import { stateLeaves } from "./symbols.ts";
+import { stateLeaves } from "./state.ts";
 
 /** Kept tensors of one chunk lie in one piece, so their bytes bound a chunk. */
 const KEPT_BYTES_A_CHUNK = 16e6;

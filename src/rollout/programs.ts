@@ -7,16 +7,12 @@ import { dependents, toGraph } from "../tensor/graph.ts";
 import { input } from "../tensor/layout.ts";
 import { sum } from "../tensor/reduce.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import {
-  expectScalar,
-  hyperInputName,
-  hyperSymbols,
-  initialSymbols,
-  productsOf,
-  splitInputs,
-  stateLeaves,
-  stepSymbols,
-} from "./symbols.ts";
+import { expectScalar, splitInputs } from "./loss.ts";
+import { hyperInputName, hyperSymbols } from "./hypers.ts";
+import { initialSymbols } from "./initial.ts";
+import { productsOf } from "./products.ts";
+import { stateLeaves } from "./state.ts";
+import { stepSymbols } from "./step.ts";
 import { adjointName, type SweepProgram } from "./sweep.ts";
 
 export const SPLITS = ["train", "valid", "test"] as const;

@@ -33,13 +33,3 @@ export function mapTree<L, M>(tree: unknown, isLeaf: IsLeaf<L>, f: (value: L, pa
   }
   throw new TypeError(`a tree holds ${String(tree)} at "${path}", which is no leaf`);
 }
-
-/** The subtree or leaf at a path, or undefined. */
-export function atPath(tree: unknown, path: string): unknown {
-  let at = tree;
-  for (const key of path === "" ? [] : path.split(".")) {
-    if (typeof at !== "object" || at === null) return undefined;
-    at = (at as Record<string, unknown>)[key];
-  }
-  return at;
-}
