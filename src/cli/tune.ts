@@ -59,7 +59,9 @@ export function addTune(program: Command, finish: (exit: number) => void): void 
         optimizerRule,
       ),
     )
-    .addOption(checked("--outer-rate <rate>", "its rate", positiveNumber))
+    .addOption(
+      checked("--outer-rate <rate>", "its rate; alone, it leaves the experiment's other settings", positiveNumber),
+    )
     .addOption(checked("--precision <name>", "float32 or float64 (default: float32)", oneOf(["float32", "float64"])))
     .addOption(
       checked("--patience <n>", "stop after that many outer steps without a better one (default: 10)", wholeNumber(1)),

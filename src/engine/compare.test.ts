@@ -245,6 +245,37 @@ describe("ties and cancellation are no faults", () => {
   });
 });
 
+/** A first difference that is off. */
+const off = (by: number): Runner => wrongIn("sub", (data) => (data[0]! += by));
+
+describe("cancellation that a later operation magnifies", () => {
+  // Differences of about 1 between numbers of 10⁶, then multiplied: the last operation's own operands tell nothing of it.
+  const feeds = {
+    x: floats([2, 3], [1e6, 2e6, 3e6, 4e6, 5e6, 6e6]),
+    b: floats([2, 3], [1e6 + 1, 2e6 + 1, 3e6 - 1, 4e6 + 1, 5e6 - 1, 6e6 + 1]),
+    c: floats([2, 3], [3, -2, 5, 7, -11, 13]),
+  };
+  const [b, c] = [input("b", [2, 3]), input("c", [2, 3])];
+  const magnified = program({ y: ops.mul(ops.sub(ops.mul(x, 1.1), ops.mul(b, 1.1)), c) });
+
+  test("is allowed the rounding that it is measured to magnify, and not much more", async () => {
+    // One rounding of 10⁶ in float32 is 0.06.
+    for (const by of [0.06, 0.3]) expect(await verdict(magnified, feeds, off(by), "float32")).toBeUndefined();
+    expect(await verdict(magnified, feeds, off(100), "float32")).toBeDefined();
+  });
+
+  test("is allowed less where numbers are rounded less", async () => {
+    expect(await verdict(magnified, feeds, off(1e-10), "float64")).toBeUndefined();
+    expect(await verdict(magnified, feeds, off(1e-6), "float64")).toBeDefined();
+  });
+
+  test("lets nothing else through: the same error where nothing cancels", async () => {
+    const far = { ...feeds, b: floats([2, 3], [1, 2, -3, 4, -5, 6]) };
+    const plain = program({ y: ops.mul(ops.mul(0.1, ops.sub(ops.mul(x, 1e-6), ops.mul(b, 1e-6))), c) });
+    expect(await verdict(plain, far, off(0.3), "float32")).toBeDefined();
+  });
+});
+
 describe("what is compared", () => {
   test("both sides get inputs rounded to the engine's precision", async () => {
     const seen: HeldArray[] = [];

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { failure } from "../../test/oracle/measure.ts";
 import { floats, integers, runProgram } from "../../test/run.ts";
 import { toGraph } from "../tensor/graph.ts";
 import { input, scatterAdd } from "../tensor/layout.ts";
@@ -48,6 +49,18 @@ describe.each(OPTIONS)("%s", (_, options) => {
     const bytes = await engine.load({ data: Uint8Array.of(0, 255), shape: [2] });
     expect([...(await engine.read(bytes)).data]).toEqual([0, 255]);
     engine.free([real, whole, bytes]);
+  });
+
+  test("keeps what it was given, whatever becomes of the caller's array", async () => {
+    const given = [
+      { data: Float64Array.of(1, 2), shape: [2] },
+      { data: Float32Array.of(1, 2), shape: [2] },
+      { data: Int32Array.of(1, 2), shape: [2] },
+    ];
+    const loaded = await Promise.all(given.map((array) => engine.load(array)));
+    for (const { data } of given) data.fill(9);
+    for (const buffer of loaded) expect([...(await engine.read(buffer)).data]).toEqual([1, 2]);
+    engine.free(loaded);
   });
 
   test("gives results by name: reals, integers, truth values as 0 and 1", async () => {
@@ -167,7 +180,7 @@ describe.each(OPTIONS)("%s", (_, options) => {
     for (const at of [3, -4]) {
       await expect(
         once({ y: ops.gather(x, input("at", [1], "int")) }, { x: table, at: integers([1], [at]) }),
-      ).rejects.toThrow();
+      ).rejects.toMatchObject(failure("invalid-experiment", `reads row ${at} of a table of 3 rows`));
     }
   });
 

@@ -87,7 +87,7 @@ export interface EngineDescription {
 export interface Engine {
   readonly description: EngineDescription;
   compile(program: Program): Promise<Executable>;
-  /** Real numbers are rounded to the engine's precision. */
+  /** Real numbers are rounded to the engine's precision. The array stays the caller's: later changes do not reach the tensor. */
   load(array: HeldArray): Promise<Buffer>;
   /** Real tensors come back as Float32Array or Float64Array, integers and truth values as Int32Array. */
   read(buffer: Buffer): Promise<HeldArray>;

@@ -1,4 +1,5 @@
-import type { Buffers, Point, Rollout } from "../rollout/rollout.ts";
+import type { Point } from "../data/point.ts";
+import type { Buffers, Rollout } from "../rollout/rollout.ts";
 
 /** A hypergradient at one point. Gradients are with respect to unconstrained coordinates. */
 export interface Hypergradient {

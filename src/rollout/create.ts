@@ -1,15 +1,24 @@
+import type { Point } from "../data/point.ts";
 import type { Engine, Program, Range } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
-import { checkEveryHyperIsUsed, evaluateProgram, outerProgram, startProgram, trainProgram } from "./programs.ts";
-import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions, Snapshot } from "./rollout.ts";
+import { requireFiniteWeights } from "./divergence.ts";
+import { keptName, storedName } from "./path.ts";
+import {
+  checkEveryHyperIsUsed,
+  evaluateProgram,
+  SPLITS,
+  outerProgram,
+  startProgram,
+  trainProgram,
+} from "./programs.ts";
+import type { Buffers, Kept, Outer, Rollout, RolloutOptions, Snapshot } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
 import { allFinite, readAll, share, type Shared } from "./shared.ts";
-import { keptName, storedName } from "./path.ts";
 import { readAsRows, readSnapshots, weightsOf, windowEnd } from "./snapshots.ts";
-import { stateLeaves } from "./symbols.ts";
+import { stateLeaves } from "./state.ts";
 
 /** Kept tensors of one chunk lie in one piece, so their bytes bound a chunk. */
 const KEPT_BYTES_A_CHUNK = 16e6;
@@ -20,6 +29,8 @@ const KEPT_BYTES_A_CHUNK = 16e6;
  */
 export function createRollout(problem: Problem, engine: Engine, options: RolloutOptions = {}): Rollout {
   checkEveryHyperIsUsed(problem, [trainProgram(problem), startProgram(problem), outerProgram(problem)]);
+  // A mistake in a metric should not wait for the end of training.
+  for (const split of SPLITS) if (problem.data[split] !== undefined) evaluateProgram(problem, split);
   const start = Object.fromEntries(problem.hypers.tensors.map((t) => [t.name, t.start]));
   return bind(share(problem, engine, options), start);
 }
@@ -29,7 +40,6 @@ function bind(shared: Shared, point: Point): Rollout {
   const leaves = stateLeaves(problem);
   const hyper = (): Promise<Buffers> => shared.hyper(point);
   const free = (...groups: readonly Buffers[]): void => engine.free(groups.flatMap((group) => Object.values(group)));
-  const smallest = problem.weights.reduce((a, b) => (sizeOf(b.shape) < sizeOf(a.shape) ? b : a));
 
   const numberBytes = engine.description.precision === "float64" ? 8 : 4;
   const bytesKept = ({ graph, loop }: Program): number =>
@@ -96,16 +106,7 @@ function bind(shared: Shared, point: Point): Rollout {
           snapshots.push(...(await readSnapshots(engine, problem, result, end, chunk, options.snapshots)));
           free(Object.fromEntries(Object.keys(end.outputs).map((name) => [name, result[name]!])));
         }
-        const watched = await engine.read(state[`weights/${smallest.path}`]!);
-        if (!allFinite(watched.data)) {
-          throw new DrmadError(
-            "non-finite",
-            `training diverged: weights ${smallest.path} are not finite after step ${chunk.to}`,
-            {
-              hint: "Start from a smaller learning rate or a smaller initial scale.",
-            },
-          );
-        }
+        await requireFiniteWeights(shared, state, chunk.to);
         shared.progress("train", chunk.to, problem.steps);
       };
       try {

@@ -1,5 +1,5 @@
 import type { DType, Tensor } from "../tensor/tensor.ts";
-import type { StateLeaf } from "./symbols.ts";
+import type { StateLeaf } from "./state.ts";
 
 /** What a path may use to say where training was: the step t, its place k in this run's tables, and tensors of its own. */
 export interface PathContext {

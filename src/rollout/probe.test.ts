@@ -48,6 +48,14 @@ const knows =
     return product(rows, size);
   };
 
+/** A loss that refuses few rows by itself. */
+const picky =
+  (least: number, size: number) =>
+  (rows: number): Program => {
+    if (rows < least) throw new RangeError("too few examples to rank");
+    return product(rows, size);
+  };
+
 describe("a comparison on few rows", () => {
   test("takes eight rows, or as many as there are", async () => {
     expect(await probe(100, product)).toEqual({ compared: true, with: [8] });
@@ -64,8 +72,14 @@ describe("a comparison on few rows", () => {
     expect(await probe(100, knows(1e6))).toEqual({ compared: false, with: [] });
   });
 
-  test("passes on any other fault of the loss", async () => {
-    await expect(probe(100, () => raise("invalid-loss"))).rejects.toMatchObject(failure("invalid-loss"));
+  test("takes all where the loss refuses few in its own words", async () => {
+    expect(await probe(100, picky(20, 4))).toEqual({ compared: true, with: [100] });
+    expect(await probe(100, picky(5, 6e6))).toEqual({ compared: false, with: [] });
+  });
+
+  test.each([3, 100])("passes on a fault of the loss on all of %d rows", async (rows) => {
+    await expect(probe(rows, () => raise("invalid-loss"))).rejects.toMatchObject(failure("invalid-loss"));
+    await expect(probe(rows, () => JSON.parse("{") as Program)).rejects.toThrow(SyntaxError);
   });
 
   test("arithmetic: twice m·n·k for a product, one for each element of the rest, none for constants and views", () => {

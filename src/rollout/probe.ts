@@ -1,4 +1,3 @@
-import { DrmadError } from "../errors.ts";
 import type { Engine, HeldArray, Program } from "../engine/engine.ts";
 import { inputsOf, type Graph, type GraphInput } from "../tensor/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";
@@ -25,14 +24,15 @@ export function takeRows(array: HeldArray, rows: ArrayLike<number>): HeldArray {
   return { data, shape: [rows.length, ...array.shape.slice(1)] };
 }
 
-/** A loss may hold something as long as its batch, a weight for each example say: it cannot be traced on fewer rows. */
-function tracesOnFewer(rows: number, at: (rows: number) => Program): boolean {
+/**
+ * A program traced on fewer rows than it is of, or undefined where its loss cannot be: it may hold something as long as its
+ * batch, a weight for each example say, or refuse so few in words of its own.
+ */
+function onFewer(rows: number, at: (rows: number) => Program): Program | undefined {
   try {
-    at(Math.min(MOST_ROWS, rows));
-    return true;
-  } catch (error) {
-    if (error instanceof DrmadError && error.code === "shape-mismatch" && rows > MOST_ROWS) return false;
-    throw error;
+    return at(rows);
+  } catch {
+    return undefined;
   }
 }
 
@@ -48,14 +48,19 @@ export async function verifyOnFewRows(
   at: (rows: number) => Program,
   feed: (input: GraphInput, rows: number) => Promise<HeldArray>,
 ): Promise<boolean> {
-  const few = tracesOnFewer(rows, at);
-  for (let n = few ? Math.min(MOST_ROWS, rows) : rows; n >= 1; n = few ? Math.floor(n / 2) : 0) {
-    const program = at(n);
-    if (flopOf(program.graph) > MOST_FLOP) continue;
-    const inputs = inputsOf(program.graph);
-    const values = await Promise.all(inputs.map((input) => feed(input, n)));
-    await engine.verify(program, Object.fromEntries(inputs.map((input, i) => [input.name, values[i]!])));
-    return true;
+  const most = Math.min(MOST_ROWS, rows);
+  const few = onFewer(most, at);
+  // A fault of the loss itself shows on all rows as well, and is thrown here.
+  let program = few ?? at(rows);
+  let n = few === undefined ? rows : most;
+  while (flopOf(program.graph) > MOST_FLOP) {
+    n = Math.floor(n / 2);
+    const smaller = few === undefined || n < 1 ? undefined : onFewer(n, at);
+    if (smaller === undefined) return false;
+    program = smaller;
   }
-  return false;
+  const inputs = inputsOf(program.graph);
+  const values = await Promise.all(inputs.map((input) => feed(input, n)));
+  await engine.verify(program, Object.fromEntries(inputs.map((input, i) => [input.name, values[i]!])));
+  return true;
 }

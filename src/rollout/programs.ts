@@ -11,19 +11,17 @@ import type { Packed, Tensor } from "../tensor/tensor.ts";
 import { keptName, scaleName } from "./path.ts";
 import type { TrainOptions } from "./rollout.ts";
 import { windowEnd, windowSums } from "./snapshots.ts";
-import {
-  expectScalar,
-  hyperInputName,
-  hyperSymbols,
-  initialSymbols,
-  productsOf,
-  splitInputs,
-  stateLeaves,
-  stepSymbols,
-} from "./symbols.ts";
+import { expectScalar, splitInputs } from "./loss.ts";
+import { hyperInputName, hyperSymbols } from "./hypers.ts";
+import { initialSymbols } from "./initial.ts";
+import { productsOf } from "./products.ts";
+import { stateLeaves } from "./state.ts";
+import { stepSymbols } from "./step.ts";
 import { adjointName, type SweepProgram } from "./sweep.ts";
 
-export type SplitName = "train" | "valid" | "test";
+export const SPLITS = ["train", "valid", "test"] as const;
+
+export type SplitName = (typeof SPLITS)[number];
 
 const named = (names: readonly string[], values: readonly Tensor[]): Record<string, Tensor> =>
   Object.fromEntries(names.map((name, i) => [name, values[i]!]));
@@ -158,18 +156,33 @@ export function finishProgram(problem: Problem, { entries, symbols }: SweepProgr
   return { name: "hypergradient", graph: toGraph(outputs) };
 }
 
-/** @throws DrmadError unused-hyperparameter for one that neither training, nor the start, nor the outer loss depends on */
+/**
+ * @throws DrmadError unused-hyperparameter for one that neither training, nor the start, nor the outer loss depends on, also
+ * where only some of its tensors are idle: they would come back as they were, as if tuned
+ */
 export function checkEveryHyperIsUsed(problem: Problem, programs: readonly Program[]): void {
-  for (const { name } of problem.hypers.tensors) {
+  const isUsed = (name: string): boolean => {
     const names = new Set([hyperInputName(name)]);
-    const used = programs.some(({ graph }) => {
+    return programs.some(({ graph }) => {
       const reached = dependents(graph, names);
       return Object.values(graph.outputs).some((at) => reached[at]);
     });
-    if (!used) {
-      throw new DrmadError("unused-hyperparameter", `nothing in the experiment depends on hyperparameter ${name}`, {
-        hint: "Use it in train.loss, the dynamics, initial or valid.loss, or take it out of hyper.",
-      });
-    }
+  };
+  for (const hyper of Object.keys(problem.spec.hyper)) {
+    const tensors = problem.hypers.tensors.filter(({ name }) => name === hyper || name.startsWith(`${hyper}.`));
+    const idle = tensors.filter(({ name }) => !isUsed(name)).map(({ name }) => name);
+    if (idle.length === 0) continue;
+    const part = idle.length < tensors.length;
+    throw new DrmadError(
+      "unused-hyperparameter",
+      part
+        ? `nothing in the experiment depends on these tensors of hyperparameter ${hyper}: ${idle.join(", ")}`
+        : `nothing in the experiment depends on hyperparameter ${tensors.length === 1 ? tensors[0]!.name : hyper}`,
+      {
+        hint: part
+          ? "Use them as the others are; the option biases leaves vectors out, and hyper.array or hyper.scalar belong to no weights."
+          : "Use it in train.loss, the dynamics, initial or valid.loss, or take it out of hyper.",
+      },
+    );
   }
 }

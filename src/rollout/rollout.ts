@@ -1,15 +1,13 @@
+import type { Point } from "../data/point.ts";
 import type { Buffer, EngineDescription, HeldArray, Range } from "../engine/engine.ts";
 import type { HyperTensor } from "../problem/hyper.ts";
 import type { Path } from "./path.ts";
 import type { SplitName } from "./programs.ts";
 import type { Packed } from "../tensor/tensor.ts";
-import type { StateLeaf } from "./symbols.ts";
+import type { StateLeaf } from "./state.ts";
 
 /** Tensors held by the engine, by name. */
 export type Buffers = Readonly<Record<string, Buffer>>;
-
-/** Unconstrained coordinates of all hyperparameters, by tensor name. */
-export type Point = Readonly<Record<string, Float64Array>>;
 
 /** State leaves before each step of a range, stacked. */
 export interface Kept {
@@ -139,10 +137,10 @@ export interface Rollout {
   free(...groups: readonly Buffers[]): void;
 }
 
-export type RolloutPhase = "compile" | "train" | "backward" | "evaluate";
+export type Phase = "compile" | "train" | "backward";
 
 export interface RolloutOptions {
-  readonly onProgress?: (phase: RolloutPhase, done: number, total: number) => void;
+  readonly onProgress?: (phase: Phase, done: number, total: number) => void;
   /** Heeded between chunks of steps: what runs then throws DrmadError cancelled. */
   readonly signal?: AbortSignal;
   /** Skips the comparison of newly compiled steps with the reference interpreter. */

@@ -1,3 +1,4 @@
+import type { Point } from "../data/point.ts";
 import type { Range } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import { rowsOf } from "../problem/problem.ts";
@@ -5,10 +6,10 @@ import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
 import type { Path } from "./path.ts";
 import { finishProgram } from "./programs.ts";
-import { GROWTH_LIMIT, type Buffers, type Outer, type Point, type Sweep, type SweepRun } from "./rollout.ts";
+import { GROWTH_LIMIT, type Buffers, type Outer, type Sweep, type SweepRun } from "./rollout.ts";
 import { allFinite, once, readAll, type Shared, type SweepParts } from "./shared.ts";
 import { adjointName, DIVISOR, GROWTH, sweepProgram, type Entry, type SweepProgram } from "./sweep.ts";
-import { stateLeaves } from "./symbols.ts";
+import { stateLeaves } from "./state.ts";
 
 async function compileSweep(shared: Shared, path: Path): Promise<SweepParts> {
   const traced = sweepProgram(shared.problem, path);

@@ -1,3 +1,4 @@
+import type { Point } from "../data/point.ts";
 import type { NdArray, Split } from "../data/dataset.ts";
 import type { Engine, Executable, HeldArray, Program, Range } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
@@ -7,9 +8,10 @@ import { sizeOf } from "../tensor/shape.ts";
 import type { Pace } from "./chunks.ts";
 import { takeRows, verifyOnFewRows } from "./probe.ts";
 import type { SplitName } from "./programs.ts";
-import type { Buffers, Point, RolloutOptions } from "./rollout.ts";
+import type { Buffers, Phase, RolloutOptions } from "./rollout.ts";
 import type { SweepProgram } from "./sweep.ts";
-import { hyperInputName, ROWS } from "./symbols.ts";
+import { hyperInputName } from "./hypers.ts";
+import { ROWS } from "./step.ts";
 
 /** A compiled program, with the means to compare it once with the reference interpreter. */
 export interface Compiled {
@@ -40,7 +42,7 @@ export interface Shared {
   hyper(point: Point): Promise<Buffers>;
   /** The minibatch rows of a run of steps, where there are minibatches. */
   rowTable(range: Range): Promise<Buffers>;
-  progress(phase: "train" | "backward" | "evaluate", done: number, total: number): void;
+  progress(phase: Exclude<Phase, "compile">, done: number, total: number): void;
 }
 
 export const once = <V>(map: Map<string, Promise<V>>, key: string, make: () => Promise<V>): Promise<V> => {

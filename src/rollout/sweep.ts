@@ -10,19 +10,10 @@ import { min, sum } from "../tensor/reduce.ts";
 import { substitute } from "../tensor/substitute.ts";
 import { topological, type Tensor } from "../tensor/tensor.ts";
 import { storedName, type Path, type PathContext } from "./path.ts";
-import {
-  BLOCK,
-  hypersAt,
-  hyperSymbols,
-  PLACE,
-  productsOf,
-  STEP,
-  stateLeaves,
-  stepSymbols,
-  type HyperSymbols,
-  type StateLeaf,
-  type StepSymbols,
-} from "./symbols.ts";
+import { hypersAt, hyperSymbols, type HyperSymbols } from "./hypers.ts";
+import { BLOCK, PLACE, STEP, stepSymbols, type StepSymbols } from "./step.ts";
+import { productsOf } from "./products.ts";
+import { stateLeaves, type StateLeaf } from "./state.ts";
 
 /** A node through which hyperparameters enter training, and where its cotangents gather. */
 export interface Entry {

@@ -16,6 +16,18 @@ export type HypergradientResult =
       readonly direct: Readonly<Record<string, Float64Array>>;
       /** max over t of ‖dw_t‖ / ‖dw_T‖. */
       readonly growth: number;
+      /**
+       * The training step at which the adjoint, going back, first passed a thousand times its size at the end: from there on
+       * training was chaotic, and the gradient is not to be trusted. Undefined where it did not.
+       */
+      readonly growthPassedAt?: number | undefined;
+      /** Steps that a method with a growth limit swept exactly after all. */
+      readonly replayedSteps?: number;
+      /**
+       * Programs that were too large to be compared with the reference interpreter; nothing was compared, and nothing is
+       * listed, with `trustEngine` or on that interpreter itself.
+       */
+      readonly unverified: readonly string[];
       readonly seconds: number;
     }
   | { readonly outcome: "non-finite"; readonly message: string };
@@ -35,7 +47,8 @@ export async function hypergradient(
     const begin = performance.now();
     const { final, ...result } = await checked.run(session.rollout);
     session.rollout.free(final);
-    return { outcome: "ok", ...result, seconds: (performance.now() - begin) / 1000 };
+    const { unverified } = session.rollout;
+    return { outcome: "ok", ...result, unverified, seconds: (performance.now() - begin) / 1000 };
   } catch (error) {
     if (error instanceof DrmadError && error.code === "non-finite")
       return { outcome: "non-finite", message: error.message };

@@ -1,12 +1,13 @@
+import { addPoints, normOf, type Point } from "../data/point.ts";
 import { DrmadError } from "../errors.ts";
 import type { Method } from "../hypergradient/method.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import { adam } from "../outer/adam.ts";
-import { addCoordinates, normOf, type OuterOptimizer } from "../outer/optimizer.ts";
+import { type OuterOptimizer } from "../outer/optimizer.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
 import type { SplitName } from "../rollout/programs.ts";
-import type { Buffers, Point, Rollout } from "../rollout/rollout.ts";
+import type { Buffers, Rollout } from "../rollout/rollout.ts";
 import { checkedMethod, requireOptimizer } from "./checked.ts";
 import type { TuneDefaults } from "./define.ts";
 import type { Metrics, StartInfo, StepRecord, StopReason, TuneEvent, TuneResult } from "./events.ts";
@@ -15,6 +16,7 @@ import {
   naturalValues,
   openSession,
   requireExperiment,
+  uncompared,
   weightCount,
   type SessionOptions,
 } from "./session.ts";
@@ -164,8 +166,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
       const { unverified } = rollout;
       if (warned || unverified.length === 0) return;
       warned = true;
-      const message = `not compared with the reference interpreter, because too large for it: ${unverified.join(", ")}`;
-      emit({ type: "warning", message });
+      emit({ type: "warning", message: uncompared(unverified) });
     };
 
     for (; outerStep <= settings.outerSteps; outerStep++) {
@@ -227,7 +228,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
         stop = { reason: "budget", detail: `${options.seconds} seconds are over` };
         break;
       }
-      rollout = rollout.at(addCoordinates(rollout.point, change));
+      rollout = rollout.at(addPoints(rollout.point, change));
     }
 
     const tested: { start?: Metrics | undefined; tuned?: Metrics | undefined } = {};

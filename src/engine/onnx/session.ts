@@ -1,5 +1,6 @@
 import * as ort from "onnxruntime-node";
 import { createRequire } from "node:module";
+import { DrmadError } from "../../errors.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { DType } from "../../tensor/tensor.ts";
 import { compareWithReference } from "../compare.ts";
@@ -19,6 +20,8 @@ import { COUNTERS, resultName } from "./values.ts";
 export interface NativeOptions {
   readonly precision: Precision;
   readonly threads: number;
+  /** Loaded arrays are no one else's (they came from another thread, say), and need no copy. */
+  readonly ownsArrays?: boolean;
 }
 
 const VERSION: string = (createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string })
@@ -30,13 +33,14 @@ const sessionOptions = (threads: number): ort.InferenceSession.SessionOptions =>
   interOpNumThreads: 1,
   executionMode: "sequential",
   graphOptimizationLevel: "all",
-  logSeverityLevel: 3,
+  // What goes wrong is thrown as well; printing it is for whoever catches it.
+  logSeverityLevel: 4,
   // Spinning threads starve each other on a shared machine, and subnormal numbers are slow on many processors.
   extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: "0" } } },
 });
 
 /** ONNX Runtime on the CPU, in this thread. A run blocks the thread until it ends; see the worker host. */
-export function nativeEngine({ precision, threads }: NativeOptions): Engine {
+export function nativeEngine({ precision, threads, ownsArrays = false }: NativeOptions): Engine {
   const held = new Map<number, ort.Tensor>();
   let nextId = 0;
   const hold = (tensor: ort.Tensor): Buffer => {
@@ -74,7 +78,9 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
           const numbers = counting(name === "t" ? range!.from : 0, name === "b" ? blocks!.count : total);
           feeds[COUNTERS[name]] = name === "b" ? numbers : folded(numbers);
         }
-        const results = await session.run(feeds);
+        const results = await session.run(feeds).catch((error: unknown) => {
+          throw outOfTable(error) ?? error;
+        });
         const unfolded = (name: string, tensor: ort.Tensor): ort.Tensor =>
           blocks === undefined || loop?.scan.includes(name) !== true
             ? tensor
@@ -106,7 +112,11 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
         },
       };
     },
-    load: (array) => Promise.resolve(hold(toOrt(array, precision))),
+    load(array) {
+      const tensor = toOrt(array, precision);
+      const shared = !ownsArrays && tensor.data === array.data;
+      return Promise.resolve(hold(shared ? toOrt({ ...array, data: array.data.slice() }, precision) : tensor));
+    },
     read(buffer) {
       const tensor = held.get(buffer.id);
       if (tensor === undefined) throw new Error(`buffer ${buffer.id} was freed`);
@@ -144,6 +154,16 @@ const DTYPES: Readonly<Record<string, DType>> = {
   bool: "bool",
 };
 const dtypeOf = (tensor: ort.Tensor): DType => DTYPES[tensor.type] ?? "int";
+
+/** The runtime's complaint of an index, which comes of the experiment's data, in words that tell so. */
+function outOfTable(error: unknown): DrmadError | undefined {
+  const found = /out of data bounds, idx=(-?\d+) must be within the inclusive range \[-(\d+)/.exec(String(error));
+  if (found === null) return undefined;
+  return new DrmadError("invalid-experiment", `a loss reads row ${found[1]} of a table of ${found[2]} rows`, {
+    hint: "Indices count rows from 0: look at the integers that ops.gather is given.",
+    cause: error,
+  });
+}
 
 const redimensioned = (tensor: ort.Tensor, dims: readonly number[]): ort.Tensor =>
   new ort.Tensor(tensor.type, tensor.data as Float32Array, dims);

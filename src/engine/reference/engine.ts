@@ -127,7 +127,11 @@ export function referenceEngine(): Engine {
         },
       });
     },
-    load: (array) => Promise.resolve(hold(toValues(array), dtypeOf(array))),
+    // A copy: what the caller does to the array afterwards must not reach the tensor.
+    load(array) {
+      const { data, shape } = toValues(array);
+      return Promise.resolve(hold({ data: data === array.data ? data.slice() : data, shape }, dtypeOf(array)));
+    },
     read: (buffer) => Promise.resolve(toArray(held.get(buffer.id)!, buffer.dtype)),
     free(buffers) {
       for (const buffer of buffers) held.delete(buffer.id);

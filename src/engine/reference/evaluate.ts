@@ -1,3 +1,4 @@
+import { DrmadError } from "../../errors.ts";
 import { sizeOf, type Shape } from "../../tensor/shape.ts";
 import type { Graph, GraphNode } from "../../tensor/graph.ts";
 import type { Op } from "../../tensor/tensor.ts";
@@ -107,7 +108,11 @@ const block = (shape: Shape): number => sizeOf(shape.slice(1));
 
 /** A row of a table of `rows`; as in ONNX a negative one counts from the end, and one outside is an error. */
 function rowOf(index: number, rows: number): number {
-  if (!(index >= -rows && index < rows)) throw new Error(`row ${index} is outside a table of ${rows} rows`);
+  if (!(index >= -rows && index < rows)) {
+    throw new DrmadError("invalid-experiment", `a loss reads row ${index} of a table of ${rows} rows`, {
+      hint: "Indices count rows from 0: look at the integers that ops.gather is given.",
+    });
+  }
   return index < 0 ? index + rows : index;
 }
 

@@ -15,7 +15,7 @@ type Value = Extract<Reply, { value: unknown }>["value"];
 
 async function answer(request: Request): Promise<Value> {
   if (request.call === "open") {
-    engine = nativeEngine(request.options);
+    engine = nativeEngine({ ...request.options, ownsArrays: true });
     reclaim = reclaimer(request.options.precision);
     return engine.description;
   }
