@@ -3,6 +3,7 @@ import { DrmadError } from "../errors.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
+import { createMerger } from "./merge.ts";
 import { checkEveryHyperIsUsed, evaluateProgram, outerProgram, startProgram, trainProgram } from "./programs.ts";
 import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
@@ -150,6 +151,7 @@ function bind(shared: Shared, point: Point): Rollout {
       return Object.fromEntries(Object.entries(numbers).map(([name, data]) => [name, data[0]!]));
     },
 
+    merger: (options) => createMerger(shared, point, hyper, options),
     sweep: (path) => createSweep(shared, path, point, hyper, free),
     load: (array) => engine.load(array),
     read: (buffer) => engine.read(buffer),

@@ -40,21 +40,21 @@ function tracesOnFewer(rows: number, at: (rows: number) => Program): boolean {
 /**
  * Compares a program with the reference interpreter on as many rows of its data, up to eight, as can be interpreted soon.
  * @param at the program traced for a number of rows
- * @param feed the value of an input for that number of rows
+ * @param feed the value of an input of such a program
  * @returns false where even one row is too much arithmetic, and nothing was compared
  */
 export async function verifyOnFewRows(
   engine: Engine,
   rows: number,
   at: (rows: number) => Program,
-  feed: (input: GraphInput, rows: number) => Promise<NdArray>,
+  feed: (input: GraphInput) => Promise<NdArray>,
 ): Promise<boolean> {
   const few = tracesOnFewer(rows, at);
   for (let n = few ? Math.min(MOST_ROWS, rows) : rows; n >= 1; n = few ? Math.floor(n / 2) : 0) {
     const program = at(n);
     if (flopOf(program.graph) > MOST_FLOP) continue;
     const inputs = inputsOf(program.graph);
-    const values = await Promise.all(inputs.map((input) => feed(input, n)));
+    const values = await Promise.all(inputs.map(feed));
     await engine.verify(program, Object.fromEntries(inputs.map((input, i) => [input.name, values[i]!])));
     return true;
   }

@@ -3,7 +3,7 @@ import type { Program } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
 import { add, square } from "../tensor/elementwise.ts";
-import { dependents, toGraph } from "../tensor/graph.ts";
+import { dependents, toGraph, type Graph } from "../tensor/graph.ts";
 import { input } from "../tensor/layout.ts";
 import { sum } from "../tensor/reduce.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -127,15 +127,16 @@ export function finishProgram(problem: Problem, { entries, symbols }: SweepProgr
   return { name: "hypergradient", graph: toGraph(outputs) };
 }
 
+/** Whether anything that a graph gives depends on a hyperparameter tensor. */
+export function reaches(graph: Graph, name: string): boolean {
+  const reached = dependents(graph, new Set([hyperInputName(name)]));
+  return Object.values(graph.outputs).some((at) => reached[at]);
+}
+
 /** @throws DrmadError unused-hyperparameter for one that neither training, nor the start, nor the outer loss depends on */
 export function checkEveryHyperIsUsed(problem: Problem, programs: readonly Program[]): void {
   for (const { name } of problem.hypers.tensors) {
-    const names = new Set([hyperInputName(name)]);
-    const used = programs.some(({ graph }) => {
-      const reached = dependents(graph, names);
-      return Object.values(graph.outputs).some((at) => reached[at]);
-    });
-    if (!used) {
+    if (!programs.some(({ graph }) => reaches(graph, name))) {
       throw new DrmadError("unused-hyperparameter", `nothing in the experiment depends on hyperparameter ${name}`, {
         hint: "Use it in train.loss, the dynamics, initial or valid.loss, or take it out of hyper.",
       });

@@ -71,6 +71,27 @@ export interface SweepRun {
   abandon(): void;
 }
 
+/** Copies of the weights, merged by how well they do in training. */
+export interface Merged {
+  /** The outer loss of the merged weights. */
+  readonly value: number;
+  /** Training losses of the copies. */
+  readonly losses: readonly number[];
+  /** Its derivative through the merging alone, in unconstrained coordinates. */
+  readonly gradient: Point;
+}
+
+/**
+ * Merges copies of the weights w of a state on the minibatch of a step.
+ * @param offsets for each copy, how far it is from w, by the path of the weights
+ * @throws DrmadError non-finite
+ */
+export type Merger = (
+  state: Buffers,
+  step: number,
+  offsets: readonly Readonly<Record<string, Float64Array>>[],
+) => Promise<Merged>;
+
 /**
  * A problem on an engine: it trains, differentiates the end of training, and sweeps back along a path. Methods are control
  * flow over this, and know nothing else.
@@ -100,6 +121,11 @@ export interface Rollout {
   evaluate(final: Buffers, split: SplitName): Promise<Readonly<Record<string, number>>>;
   /** @throws DrmadError unsupported where the path cannot give what the sweep needs */
   sweep(path: Path): Promise<Sweep>;
+  /**
+   * A compiled f(Σ p_k (w + ε_k), λ) with p = softmax(−l / temperature), l_k the training loss of copy k.
+   * @throws DrmadError unsupported where a hyperparameter is in training but not in its loss
+   */
+  merger(options: { readonly copies: number; readonly temperature: number }): Promise<Merger>;
   load(array: NdArray): Promise<Buffer>;
   read(buffer: Buffer): Promise<NdArray>;
   free(...groups: readonly Buffers[]): void;

@@ -14,6 +14,8 @@ export type HypergradientResult =
       readonly gradient: Readonly<Record<string, Float64Array>>;
       /** ∂f/∂u at fixed weights. */
       readonly direct: Readonly<Record<string, Float64Array>>;
+      /** Standard errors of the gradient's numbers, from methods that average random draws. */
+      readonly standardError?: Readonly<Record<string, Float64Array>>;
       /** max over t of ‖dw_t‖ / ‖dw_T‖. */
       readonly growth: number;
       readonly seconds: number;
