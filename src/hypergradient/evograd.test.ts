@@ -108,12 +108,13 @@ describe("the demonstration of the paper", () => {
   });
 });
 
-/** A regression in four weights with a penalty each, one weight for each example, and a direct part. */
+const split = (seed: number, n: number) => ({
+  x: { data: formula(seed, 4 * n), shape: [n, 4] },
+  y: { data: formula(seed + 1, n), shape: [n] },
+});
+
+/** A regression in four weights with a penalty, a shift of the targets, and a direct part. */
 const regression = (perStep: boolean): Experiment => {
-  const split = (seed: number, n: number) => ({
-    x: { data: formula(seed, 4 * n), shape: [n, 4] },
-    y: { data: formula(seed + 1, n), shape: [n] },
-  });
   return defineExperiment({
     data: { train: split(1, 12), valid: split(5, 9) },
     params: { w: nn.given([4], formula(3, 4)) },
@@ -220,11 +221,12 @@ describe("a regression with minibatches", () => {
   });
 });
 
+const bend = (w: ops.Tensor, factor: ops.Tensor): ops.Tensor => ops.mul(factor, ops.sum(ops.square(w)));
+
 describe("refuses", () => {
   const a = hyper.scalar(0.1);
   const valid = { loss: ({ w }: { w: ops.Tensor }, h: { a: ops.Tensor; b: ops.Tensor }) => ops.add(ops.sum(w), ops.mul(h.a, h.b)) }; // prettier-ignore
   const parts = { data: { train: nothing, valid: nothing }, params: { w: nn.given([1], [1]) }, hyper: { a, b: a }, valid }; // prettier-ignore
-  const bend = (w: ops.Tensor, factor: ops.Tensor): ops.Tensor => ops.mul(factor, ops.sum(ops.square(w)));
   const experiments = {
     dynamics: defineExperiment({
       ...parts,

@@ -16,6 +16,9 @@ export interface EvogradOptions {
   readonly seed?: Seed;
 }
 
+const refuse = (what: string, hint: string): DrmadError =>
+  new DrmadError("invalid-argument", `evograd has ${what}`, { hint });
+
 function checked({ copies = 2, sigma = 0.001, temperature = 0.05, every, seed = 0 }: EvogradOptions): {
   readonly copies: number;
   readonly sigma: number;
@@ -23,8 +26,6 @@ function checked({ copies = 2, sigma = 0.001, temperature = 0.05, every, seed = 
   readonly every: number;
   readonly seed: Seed;
 } {
-  const refuse = (what: string, hint: string): DrmadError =>
-    new DrmadError("invalid-argument", `evograd has ${what}`, { hint });
   if (!Number.isInteger(copies) || copies < 2)
     throw refuse(`${copies} copies`, "Give a whole number, at least 2: one copy has nothing to be compared with.");
   if (every !== undefined && (!Number.isInteger(every) || every < 1))

@@ -17,6 +17,9 @@ export interface PersistentEvolutionOptions {
   readonly seed?: Seed;
 }
 
+const refuse = (what: string, hint: string): DrmadError =>
+  new DrmadError("invalid-argument", `persistentEvolution has ${what}`, { hint });
+
 /**
  * Persistent evolution strategies for a loss at the end of training: the slope of the loss smoothed over perturbed runs,
  * for regimes so chaotic that the exact hypergradient, though right, is useless. Nothing is differentiated.
@@ -37,8 +40,6 @@ export interface PersistentEvolutionOptions {
  */
 export function persistentEvolution(options: PersistentEvolutionOptions): Method {
   const { pairs, sigma = 0.1, segments = 1, seed = 0 } = options;
-  const refuse = (what: string, hint: string): DrmadError =>
-    new DrmadError("invalid-argument", `persistentEvolution has ${what}`, { hint });
   for (const [name, n] of Object.entries({ pairs, segments }))
     if (!Number.isInteger(n) || n < 1) throw refuse(`${n} ${name}`, "Give a whole number, at least 1.");
   if (!(sigma > 0 && Number.isFinite(sigma))) throw refuse(`sigma ${sigma}`, "Give a finite number above 0.");

@@ -3,7 +3,9 @@ import { DrmadError } from "../errors.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
+import { huntNonFinite } from "./hunt-non-finite.ts";
 import { createMerger } from "./merge.ts";
+import { SMALLER } from "./non-finite.ts";
 import { checkEveryHyperIsUsed, evaluateProgram, outerProgram, startProgram, trainProgram } from "./programs.ts";
 import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
@@ -30,6 +32,15 @@ function bind(shared: Shared, point: Point): Rollout {
   const hyper = (): Promise<Buffers> => shared.hyper(point);
   const free = (...groups: readonly Buffers[]): void => engine.free(groups.flatMap((group) => Object.values(group)));
   const smallest = problem.weights.reduce((a, b) => (sizeOf(b.shape) < sizeOf(a.shape) ? b : a));
+
+  const diverged = (message: string): DrmadError => {
+    const error = new DrmadError("non-finite", message, { hint: SMALLER });
+    shared.diverged.set(error, point);
+    return error;
+  };
+  /** The point of the run that an error tells of, or of the one that caused it. */
+  const pointOf = (error: unknown): Point =>
+    error instanceof Error ? (shared.diverged.get(error) ?? pointOf(error.cause)) : point;
 
   const numberBytes = engine.description.precision === "float64" ? 8 : 4;
   const bytesKept = ({ graph }: Program, keep: readonly string[]): number =>
@@ -91,13 +102,7 @@ function bind(shared: Shared, point: Point): Rollout {
         kept.push({ range: chunk, tensors });
         const watched = await engine.read(state[`weights/${smallest.path}`]!);
         if (!allFinite(watched.data)) {
-          throw new DrmadError(
-            "non-finite",
-            `training diverged: weights ${smallest.path} are not finite after step ${chunk.to}`,
-            {
-              hint: "Start from a smaller learning rate or a smaller initial scale.",
-            },
-          );
+          throw diverged(`training diverged: weights ${smallest.path} are not finite after step ${chunk.to}`);
         }
         shared.progress("train", chunk.to, problem.steps);
       };
@@ -124,12 +129,10 @@ function bind(shared: Shared, point: Point): Rollout {
       const squaredNorm = numbers["squaredNorm"]![0]!;
       if (!Object.values(numbers).every(allFinite)) {
         free(result);
-        throw new DrmadError(
-          "non-finite",
+        throw diverged(
           Number.isFinite(value)
             ? `the gradient of the validation loss is not finite, though the loss is ${value}`
             : `training diverged: the validation loss is ${value}`,
-          { hint: "Start from a smaller learning rate or a smaller initial scale." },
         );
       }
       const adjoint = Object.fromEntries(
@@ -153,6 +156,10 @@ function bind(shared: Shared, point: Point): Rollout {
 
     merger: (options) => createMerger(shared, point, hyper, options),
     sweep: (path) => createSweep(shared, path, point, hyper, free),
+    async huntNonFinite({ after, ...limits } = {}) {
+      const there = pointOf(after);
+      return huntNonFinite(shared, there, await rollout.at(there).start(), limits);
+    },
     load: (array) => engine.load(array),
     read: (buffer) => engine.read(buffer),
     free,

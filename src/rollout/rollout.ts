@@ -1,6 +1,8 @@
 import type { NdArray } from "../data/dataset.ts";
 import type { Buffer, EngineDescription, Range } from "../engine/engine.ts";
 import type { HyperTensor } from "../problem/hyper.ts";
+import type { HuntOptions } from "./hunt-non-finite.ts";
+import type { NonFinite } from "./non-finite.ts";
 import type { Path } from "./path.ts";
 import type { SplitName } from "./programs.ts";
 import type { StateLeaf } from "./symbols.ts";
@@ -126,6 +128,12 @@ export interface Rollout {
    * @throws DrmadError unsupported where a hyperparameter is in training but not in its loss
    */
   merger(options: { readonly copies: number; readonly temperature: number }): Promise<Merger>;
+  /**
+   * Replays a run that stopped being finite, and finds the step and the operation where that began: the run that the error
+   * `after` tells of, else the one at this point. Cost: at most a training run, and one interpreted step of `mostFlop`.
+   * @returns undefined where the replayed run is finite
+   */
+  huntNonFinite(options?: HuntOptions & { readonly after?: unknown }): Promise<NonFinite | undefined>;
   load(array: NdArray): Promise<Buffer>;
   read(buffer: Buffer): Promise<NdArray>;
   free(...groups: readonly Buffers[]): void;

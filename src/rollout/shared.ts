@@ -34,6 +34,8 @@ export interface Shared {
   readonly pace: { readonly train: Pace; readonly backward: Pace };
   readonly sweeps: Map<string, Promise<SweepParts>>;
   readonly unverified: Set<string>;
+  /** At which point a run was when an error told that it is not finite. */
+  readonly diverged: WeakMap<Error, Point>;
   compile(key: string, make: () => Program): Promise<Compiled>;
   data(split: SplitName): Promise<Buffers>;
   /** Hyperparameters at a point. One point is held at a time; another one takes its place. */
@@ -107,6 +109,7 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
     pace: { train: { stepsPerSecond: undefined }, backward: { stepsPerSecond: undefined } },
     sweeps: new Map(),
     unverified,
+    diverged: new WeakMap(),
     compile: (key, make) =>
       once(compiled, key, async () => {
         options.onProgress?.("compile", 0, 1);

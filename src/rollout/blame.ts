@@ -1,0 +1,83 @@
+import type { NdArray } from "../data/dataset.ts";
+import type { Precision } from "../engine/engine.ts";
+import { firstNonFinite } from "../engine/first-non-finite.ts";
+import { dependents, inputsOf, type Graph } from "../tensor/graph.ts";
+import { sizeOf } from "../tensor/shape.ts";
+import { describeCulprit, reasonOf, SMALLER, type Growth, type NonFinite, type Place } from "./non-finite.ts";
+import { flopOf } from "./probe.ts";
+import { hyperInputName } from "./symbols.ts";
+
+/** Values that the interpreter holds at once: 400 MB. */
+const MOST_NUMBERS = 5e7;
+
+/** Which part of a run an output belongs to, the earliest first: what serves several is in the first of them. */
+const PARTS: readonly (readonly [output: RegExp, place: Place])[] = [
+  [/^weights\//, "initial"],
+  [/^loss$/, "train.loss"],
+  [/^gradient\//, "the gradient of train.loss"],
+  [/^next\//, "the update of the weights"],
+  [/^value$/, "valid.loss"],
+  [/./, "the gradient of valid.loss"],
+];
+
+const isHyper = (name: string): boolean => name.startsWith(hyperInputName(""));
+
+function placeOf(graph: Graph, node: number): Place {
+  // Which step it is says nothing about the place: a value of one step is a hyperparameter all the same.
+  const inputs = inputsOf(graph).flatMap(({ name }) => (name === "t" || name === "k" ? [] : [name]));
+  const dependsOn = (names: readonly string[]): boolean => dependents(graph, new Set(names))[node]!;
+  if (dependsOn(inputs.filter(isHyper)) && !dependsOn(inputs.filter((name) => !isHyper(name))))
+    return "the hyperparameters";
+  const serves = (output: RegExp): boolean => {
+    const seen = new Set(Object.entries(graph.outputs).flatMap(([name, at]) => (output.test(name) ? [at] : [])));
+    for (let i = graph.nodes.length - 1; i > node; i--) {
+      if (seen.has(i)) for (const x of graph.nodes[i]!.inputs) seen.add(x);
+    }
+    return seen.has(node);
+  };
+  return PARTS.find(([output]) => serves(output))![1];
+}
+
+/** A calculation that gave what is not finite, and what it was given. */
+export interface Scene {
+  /** "step 3 of 40" */
+  readonly where: string;
+  /** What is not finite: "the loss NaN" */
+  readonly found: string;
+  readonly graph: Graph;
+  readonly feeds: Readonly<Record<string, NdArray>>;
+  readonly growth?: Growth;
+}
+
+/** Interprets a calculation, where that is not too much arithmetic, and tells which operation is to blame. */
+export function blame(
+  { where, found, graph, feeds, growth }: Scene,
+  precision: Precision,
+  mostFlop: number,
+): NonFinite {
+  const flop = flopOf(graph);
+  const numbers = graph.nodes.reduce((n, { shape }) => n + sizeOf(shape), 0);
+  const large = flop > mostFlop || numbers > MOST_NUMBERS;
+  const culprit = large ? undefined : firstNonFinite(graph, feeds, precision);
+  if (culprit === undefined) {
+    const why = large
+      ? `was not looked into: ${(flop / 1e9).toPrecision(2)} GFLOP are too many to interpret here`
+      : "is finite in the reference interpreter";
+    return { message: `it began in ${where}, with ${found}; that calculation ${why}`, hint: SMALLER };
+  }
+  const { op, shape } = graph.nodes[culprit.node]!;
+  const place = placeOf(graph, culprit.node);
+  const { why, hint } = reasonOf(graph, culprit, place, precision, growth);
+  const shapeOf = (node: number): readonly number[] => graph.nodes[node]!.shape;
+  return {
+    culprit: {
+      op,
+      shape,
+      place,
+      gave: culprit.gave,
+      operands: culprit.operands.map(({ node, least, greatest }) => ({ shape: shapeOf(node), least, greatest })),
+    },
+    message: `it began in ${where}, where ${describeCulprit(graph, culprit, place, why)}`,
+    hint,
+  };
+}
