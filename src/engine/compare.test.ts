@@ -307,3 +307,23 @@ describe("what is compared", () => {
     }
   });
 });
+
+describe("a number that only float64 can hold", () => {
+  // e⁻¹²⁰ is 0 in float32, and its logarithm not a number of any loss.
+  const vanishing = program({ lost: ops.log(ops.exp(ops.mul(-60, x))), kept: ops.exp(x) });
+
+  test("is no fault of an engine that cannot", async () => {
+    const engine = nativeEngine({ precision: "float32", threads: 1 });
+    await expect(engine.verify(vanishing, FEEDS)).resolves.toBeUndefined();
+    await engine.close();
+    expect(await verdict(vanishing, FEEDS, sound)).toBeUndefined();
+  });
+
+  test.each([
+    ["elsewhere in the same result", "log", 1],
+    ["in another result", "exp", 0],
+  ] as const)("excuses nothing %s", async (_, op, at) => {
+    const error = await verdict(vanishing, FEEDS, wrongIn(op, (data) => (data[at] = NaN)), "float32"); // prettier-ignore
+    expect(error?.message).toMatch(`${op} of shape [2, 3] gave NaN natively`);
+  });
+});

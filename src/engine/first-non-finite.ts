@@ -24,7 +24,8 @@ export interface NonFiniteNode {
 /** Subnormal numbers are 0 in the native runtime, so they are here. */
 const SMALLEST: Record<Precision, number> = { float32: 2 ** -126, float64: 2 ** -1022 };
 
-const rounding =
+/** A value as an engine of this precision holds it. */
+export const rounding =
   (precision: Precision) =>
   (data: Float64Array): Float64Array =>
     data.map((v) => {
