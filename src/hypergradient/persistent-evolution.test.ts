@@ -116,6 +116,25 @@ describe("the formula", () => {
     expect(relativeError(gradient["c"]!, expected)).toBeLessThan(1e-12);
   });
 
+  test("the outer loss sees the last segment's hyperparameters, the initial weights the first one's", async () => {
+    const experiment = defineExperiment({
+      data: { train: nothing, valid: nothing },
+      params: { w: nn.given([1], [1]) },
+      hyper: { c: hyper.scalar(0.5) },
+      initial: ({ w }, h) => ({ w: ops.mul(w, h.c) }),
+      train: { loss: ({ w }) => ops.sum(ops.mul(0, w)), dynamics: sgd({ rate: 0.1 }), steps: 2 },
+      valid: { loss: ({ w }, h) => ops.mul(ops.sum(w), ops.mul(h.c, h.c)) },
+    });
+    const result = await numbersOf(
+      await rolloutOf(experiment, engine),
+      persistentEvolution({ pairs: 1, sigma: 0.2, segments: 2, seed: 5 }),
+    );
+    const [a, b] = [0.2 * drawn(5, 0, 0)(), 0.2 * drawn(5, 0, 1)()];
+    const difference = (0.5 + a) * (0.5 + b) ** 2 - (0.5 - a) * (0.5 - b) ** 2;
+    expect(relativeError(result.gradient["c"]!, [((a + b) * difference) / (2 * 0.2 ** 2)])).toBeLessThan(1e-12);
+    expect(result.direct["c"]![0]).toBeCloseTo(0.5, 14);
+  });
+
   test("another draw at every call, the same series for the same seed", async () => {
     const rollout = await rolloutOf(pulled("linear"), engine);
     const series = async (seed: number): Promise<number[]> => {
