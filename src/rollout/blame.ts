@@ -9,6 +9,9 @@ import { hyperInputName } from "./symbols.ts";
 
 /** Values that the interpreter holds at once: 400 MB. */
 const MOST_NUMBERS = 5e7;
+/** What the interpreter takes for an operation of a product, and for a number (measured, on a shared machine). */
+const SECONDS_A_FLOP = 1.3e-9;
+const SECONDS_A_NUMBER = 1.3e-7;
 
 /** Which part of a run an output belongs to, the earliest first: what serves several is in the first of them. */
 const PARTS: readonly (readonly [output: RegExp, place: Place])[] = [
@@ -49,19 +52,19 @@ export interface Scene {
   readonly growth?: Growth;
 }
 
-/** Interprets a calculation, where that is not too much arithmetic, and tells which operation is to blame. */
+/** Interprets a calculation, where that does not take too long, and tells which operation is to blame. */
 export function blame(
   { where, found, graph, feeds, growth }: Scene,
   precision: Precision,
-  mostFlop: number,
+  mostSeconds: number,
 ): NonFinite {
-  const flop = flopOf(graph);
   const numbers = graph.nodes.reduce((n, { shape }) => n + sizeOf(shape), 0);
-  const large = flop > mostFlop || numbers > MOST_NUMBERS;
+  const seconds = SECONDS_A_FLOP * flopOf(graph) + SECONDS_A_NUMBER * numbers;
+  const large = seconds > mostSeconds || numbers > MOST_NUMBERS;
   const culprit = large ? undefined : firstNonFinite(graph, feeds, precision);
   if (culprit === undefined) {
     const why = large
-      ? `was not looked into: ${(flop / 1e9).toPrecision(2)} GFLOP are too many to interpret here`
+      ? `was not looked into, since interpreting its ${numbers.toExponential(0)} numbers takes about ${Math.ceil(seconds)} s`
       : "is finite in the reference interpreter";
     return { message: `it began in ${where}, with ${found}; that calculation ${why}`, hint: SMALLER };
   }

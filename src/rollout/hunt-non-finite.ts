@@ -86,21 +86,21 @@ interface Replay {
 }
 
 export interface HuntOptions {
-  /** Floating-point operations that the interpreter may take. */
-  readonly mostFlop?: number;
+  /** How long the interpreter may take for the calculation that broke, as estimated from its size; by default 2. */
+  readonly seconds?: number;
 }
 
 /**
  * Replays a run at a point to where a number stops being finite: before, in, or after training. The native engine finds the
  * step; the interpreter goes through it operation by operation, in the engine's precision.
- * Cost: at most a training run, and one interpreted step of `mostFlop` (by default 2e8: about a second).
+ * Cost: up to the step, about two plain training runs; and one interpreted step.
  * @returns undefined where the initial weights, every step, and the validation loss with its gradient are finite
  */
 export async function huntNonFinite(
   shared: Shared,
   point: Point,
   start: Buffers,
-  { mostFlop = 2e8 }: HuntOptions,
+  { seconds = 2 }: HuntOptions,
 ): Promise<NonFinite | undefined> {
   const { problem, engine } = shared;
   const { precision } = engine.description;
@@ -114,7 +114,7 @@ export async function huntNonFinite(
     problem.hypers.tensors.map(({ name, shape }) => [hyperInputName(name), { data: point[name]!, shape }]),
   );
   const told = ({ feeds, ...scene }: Scene): NonFinite =>
-    blame({ ...scene, feeds: { ...feeds, ...hypers } }, precision, mostFlop);
+    blame({ ...scene, feeds: { ...feeds, ...hypers } }, precision, seconds);
 
   const replay: Replay = { state: start, brokenStep: undefined };
   try {

@@ -130,7 +130,7 @@ export interface Rollout {
   merger(options: { readonly copies: number; readonly temperature: number }): Promise<Merger>;
   /**
    * Replays a run that stopped being finite, and finds the step and the operation where that began: the run that the error
-   * `after` tells of, else the one at this point. Cost: at most a training run, and one interpreted step of `mostFlop`.
+   * `after` tells of, else the one at this point. Cost: at most about two training runs, and interpreting one step.
    * @returns undefined where the replayed run is finite
    */
   huntNonFinite(options?: HuntOptions & { readonly after?: unknown }): Promise<NonFinite | undefined>;

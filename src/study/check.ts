@@ -7,8 +7,8 @@ import type { TuneDefaults } from "./define.ts";
 import { explained } from "./explained.ts";
 import { openSession, requireExperiment, type SessionOptions } from "./session.ts";
 
-/** Whoever checks an experiment waits for what is wrong with it: about half a minute of interpreting. */
-const MOST_FLOP = 5e9;
+/** Whoever checks an experiment waits for what is wrong with it. */
+const INTERPRETING_SECONDS = 30;
 
 /**
  * Checks an experiment's hypergradient against central differences in float64; see `checkHypergradient`.
@@ -24,7 +24,7 @@ export async function checkExperiment(
   try {
     return await checkHypergradient(session.rollout, method, options);
   } catch (error) {
-    throw await explained(error, session.rollout, MOST_FLOP);
+    throw await explained(error, session.rollout, INTERPRETING_SECONDS);
   } finally {
     await session.close();
   }
