@@ -1,8 +1,10 @@
 import * as v from "valibot";
 import { checkpointed } from "../hypergradient/checkpointed.ts";
 import { drmad } from "../hypergradient/drmad.ts";
+import { evograd } from "../hypergradient/evograd.ts";
 import { finiteDifference } from "../hypergradient/finite-difference.ts";
 import type { Method } from "../hypergradient/method.ts";
+import { persistentEvolution } from "../hypergradient/persistent-evolution.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import { truncated } from "../hypergradient/truncated.ts";
 import { listed } from "./format.ts";
@@ -21,6 +23,8 @@ const SPELLINGS: readonly Spelling[] = [
   { shown: "checkpointed:NMB", make: (n) => checkpointed({ megabytes: n }) },
   { shown: "drmad", make: () => drmad() },
   { shown: "drmad:T/10", make: () => drmad({ samples: "T/10" }) },
+  { shown: "evograd", make: () => evograd() },
+  { shown: "persistentEvolution:N", make: (n) => persistentEvolution({ pairs: n }) },
   { shown: "truncated:N", make: (n) => truncated({ steps: n }) },
   { shown: "finiteDifference", make: () => finiteDifference() },
 ];

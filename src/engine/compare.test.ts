@@ -1,82 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { floats, integers, runProgram } from "../../test/run.ts";
-
-import { DrmadError } from "../errors.ts";
-import { toGraph } from "../tensor/graph.ts";
 import { input } from "../tensor/layout.ts";
 import * as ops from "../tensor/ops.ts";
-import type { Op, Tensor } from "../tensor/tensor.ts";
 import { compareWithReference, type Runner } from "./compare.ts";
-import type { HeldArray, Precision, Program } from "./engine.ts";
+import type { HeldArray, Program } from "./engine.ts";
 import { nativeEngine } from "./onnx/session.ts";
-import { evaluateAll, type Values } from "./reference/evaluate.ts";
-
-const x = input("x", [2, 3]);
-const w = input("w", [3, 2]);
-const FEEDS = {
-  x: floats([2, 3], [0.5, -1.25, 2, 0.75, 1.5, -0.3]),
-  w: floats([3, 2], [1.1, -0.4, 0.2, 0.9, -1.7, 0.6]),
-};
-const LOSS = ops.sum(ops.tanh(ops.matmul(ops.exp(x), w)));
-
-const program = (outputs: Readonly<Record<string, Tensor>>): Program => ({ name: "step", graph: toGraph(outputs) });
-
-/** An engine whose one operation is wrong: the interpreter, with what `spoil` says put in the place of its result. */
-function wrongIn(op: Op | undefined, spoil: (data: Float64Array) => void): Runner {
-  return (probe, feeds) => {
-    const nodes = probe.graph.nodes;
-    const values: Values[] = [];
-    nodes.forEach((n, i) => {
-      const known = n.inputs.map((k) => ({ op: "input" as const, inputs: [], attributes: { name: `n${k}`, rows: false }, shape: nodes[k]!.shape, dtype: nodes[k]!.dtype })); // prettier-ignore
-      const graph = { nodes: [...known, { ...n, inputs: n.inputs.map((_, k) => k) }], outputs: {} };
-      const inner = Object.fromEntries(n.inputs.map((k) => [`n${k}`, values[k]!]));
-      const outer = Object.fromEntries(Object.entries(feeds).map(([name, a]) => [name, asValues(a)]));
-      const result = evaluateAll(graph, { ...outer, ...inner }).at(-1)!;
-      const data = result.data.slice();
-      if (n.op === op) spoil(data);
-      values[i] = { data, shape: result.shape };
-    });
-    return Promise.resolve(
-      Object.fromEntries(Object.entries(probe.graph.outputs).map(([name, at]) => [name, values[at]!])),
-    );
-  };
-}
-const asValues = (a: HeldArray): Values => ({ data: Float64Array.from(a.data), shape: a.shape });
-
-const sound = wrongIn(undefined, () => undefined);
-
-const fused: Runner = async (probe, feeds) => {
-  const results = await sound(probe, feeds);
-  if (!("loss" in results)) return results;
-  return { loss: floats([], [Number(results["loss"]!.data[0]) * 1.01]) };
-};
-
-/** Breaks ties the other way: a maximum's derivative goes to the last of equal elements. */
-const lastWins: Runner = async (probe, feeds) => {
-  const results = await sound(probe, feeds);
-  const { data } = feeds["x"]!;
-  const tie = data[0] === data[1];
-  return tie
-    ? Object.fromEntries(
-        Object.entries(results).map(([n, a]) => [n, n === "hit" ? floats([2, 3], [0, 1, 0, 0, 0, 0]) : a]),
-      )
-    : results;
-};
-
-async function verdict(
-  p: Program,
-  feeds: Readonly<Record<string, HeldArray>>,
-  run: Runner,
-  precision: Precision = "float64",
-): Promise<DrmadError | undefined> {
-  try {
-    await compareWithReference(p, feeds, precision, run);
-    return undefined;
-  } catch (error) {
-    if (error instanceof DrmadError && error.code === "engine-disagrees") return error;
-    throw error;
-  }
-}
+import { x, FEEDS, LOSS, program, wrongIn, sound, fused, lastWins, verdict } from "../../test/faulty-engine.ts";
 
 describe("an engine that is wrong in one operation", () => {
   test("a sound one passes", async () => {
@@ -144,61 +73,6 @@ describe("an engine that is wrong in one operation", () => {
   test("one wrong only where results are combined is named by its output", async () => {
     // Exposing every value hides the fault, as it does when an engine fuses two operations wrongly.
     expect((await verdict(program({ loss: LOSS }), FEEDS, fused))?.message).toContain("of shape [] gave");
-  });
-});
-
-describe("NaN and infinities", () => {
-  test.each([0, 1, 3])("NaN planted by the engine at element %i is caught, and shown", async (at) => {
-    const error = await verdict(
-      program({ y: ops.tanh(ops.matmul(x, w)) }),
-      FEEDS,
-      wrongIn("tanh", (data) => (data[at] = Number.NaN)),
-    );
-    expect(error?.message).toContain("tanh of shape [2, 2] gave NaN natively and ");
-    expect(error?.message).not.toContain("and NaN in");
-  });
-
-  test("infinity planted by the engine is caught", async () => {
-    const error = await verdict(
-      program({ y: ops.tanh(x) }),
-      FEEDS,
-      wrongIn("tanh", (data) => (data[4] = -Infinity)),
-    );
-    expect(error?.message).toContain("gave -Infinity natively");
-  });
-
-  test("a number where the truth is NaN or infinite is caught", async () => {
-    const feeds = { x: floats([2, 3], [-1, 0, 2, 3, 4, 5]), w: FEEDS.w };
-    for (const at of [0, 1]) {
-      expect(
-        await verdict(
-          program({ y: ops.log(x) }),
-          feeds,
-          wrongIn("log", (data) => (data[at] = 7)),
-        ),
-      ).toBeDefined();
-    }
-  });
-
-  test("both NaN or both infinite is agreement, and does not hide another element", async () => {
-    const feeds = { x: floats([2, 3], [-1, 0, 2, 3, 4, 5]), w: FEEDS.w };
-    expect(await verdict(program({ y: ops.log(x) }), feeds, sound)).toBeUndefined();
-    expect(await verdict(program({ y: ops.exp(ops.log(x)) }), feeds, sound)).toBeUndefined();
-    const error = await verdict(
-      program({ y: ops.log(x) }),
-      feeds,
-      wrongIn("log", (data) => (data[5] = 1)),
-    );
-    expect(error?.message).toContain(
-      `gave 1 natively and ${Math.log(5 * (1 + 1e-3 * Math.sin(12.9898 * 6)) + 1e-6 * Math.sin(78.233 * 6))}`,
-    );
-  });
-
-  test("an overflow of float32 is a property of the run", async () => {
-    const feeds = { x: floats([2, 3], [100, 1, 2, 3, 4, 5]), w: FEEDS.w };
-    const overflows = wrongIn("exp", (data) => data.forEach((v, i) => v > 3.5e38 && (data[i] = Infinity)));
-    expect(await verdict(program({ y: ops.exp(x) }), feeds, overflows, "float32")).toBeUndefined();
-    expect(await verdict(program({ y: ops.exp(x) }), feeds, overflows, "float64")).toBeDefined();
   });
 });
 

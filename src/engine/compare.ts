@@ -2,6 +2,7 @@ import { DrmadError } from "../errors.ts";
 import type { Graph, GraphNode } from "../tensor/graph.ts";
 import { showShape } from "../tensor/shape.ts";
 import type { HeldArray, Precision, Program } from "./engine.ts";
+import { rounding } from "./first-non-finite.ts";
 import { evaluateAll, type Values } from "./reference/evaluate.ts";
 import { toValues } from "./reference/engine.ts";
 
@@ -80,17 +81,29 @@ function differenceAt(
   return { node, relative: size / scale, native: given[worst]!, reference: want.data[worst]! };
 }
 
+/** Values of the interpreter, but for numbers that overflow or vanish on their way in this precision: no engine could do better. */
+function withinReach(values: readonly Values[], rounded: readonly Values[]): readonly Values[] {
+  return values.map(({ data, shape }, i) => {
+    const limited = rounded[i]!.data;
+    return { data: data.map((v, j) => (Number.isFinite(limited[j]!) ? v : limited[j]!)), shape };
+  });
+}
+
 async function firstDifference(
   program: Program,
   feeds: Readonly<Record<string, HeldArray>>,
   precision: Precision,
   run: Runner,
 ): Promise<Difference | undefined> {
-  const values = evaluateAll(program.graph, mapValues(feeds, toValues));
+  let values = evaluateAll(program.graph, mapValues(feeds, toValues));
   const got = await run(program, feeds);
-  const suspects = Object.entries(program.graph.outputs).filter(
-    ([name, at]) => differenceAt(program.graph.nodes[at]!, got[name]!, values[at]!, values, precision) !== undefined,
-  );
+  const suspicious = (): [string, number][] =>
+    Object.entries(program.graph.outputs).filter(
+      ([name, at]) => differenceAt(program.graph.nodes[at]!, got[name]!, values[at]!, values, precision) !== undefined,
+    );
+  if (suspicious().length === 0) return undefined;
+  values = withinReach(values, evaluateAll(program.graph, mapValues(feeds, toValues), rounding(precision)));
+  const suspects = suspicious();
   if (suspects.length === 0) return undefined;
   // Cancellation anywhere magnifies rounding; how much is measured, so that no engine is blamed for it.
   const disturbed = evaluateAll(program.graph, mapValues(feeds, toValues), disturbance(TOLERANCE[precision].roundoff));

@@ -9,6 +9,8 @@ export interface Hypergradient {
   readonly gradient: Point;
   /** ∂f/∂λ at fixed weights: the part that needs no differentiation through training. */
   readonly direct: Point;
+  /** Of every number of the gradient, where that is a mean of independent draws, two at least: its standard error. */
+  readonly standardError?: Point;
   /** max over t of ‖dw_t‖ / ‖dw_T‖; 1 where no adjoint was swept. Large values mean an exploding, useless gradient. */
   readonly growth: number;
   /**

@@ -5,11 +5,14 @@ import { rowsOf, type Problem } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
 import { requireFiniteWeights } from "./divergence.ts";
+import { huntNonFinite } from "./hunt-non-finite.ts";
+import { createMerger } from "./merge.ts";
+import { SMALLER } from "./non-finite.ts";
 import { keptName, storedName } from "./path.ts";
 import {
   checkEveryHyperIsUsed,
+  checkMetrics,
   evaluateProgram,
-  SPLITS,
   outerProgram,
   startProgram,
   trainProgram,
@@ -29,8 +32,7 @@ const KEPT_BYTES_A_CHUNK = 16e6;
  */
 export function createRollout(problem: Problem, engine: Engine, options: RolloutOptions = {}): Rollout {
   checkEveryHyperIsUsed(problem, [trainProgram(problem), startProgram(problem), outerProgram(problem)]);
-  // A mistake in a metric should not wait for the end of training.
-  for (const split of SPLITS) if (problem.data[split] !== undefined) evaluateProgram(problem, split);
+  checkMetrics(problem);
   const start = Object.fromEntries(problem.hypers.tensors.map((t) => [t.name, t.start]));
   return bind(share(problem, engine, options), start);
 }
@@ -40,6 +42,15 @@ function bind(shared: Shared, point: Point): Rollout {
   const leaves = stateLeaves(problem);
   const hyper = (): Promise<Buffers> => shared.hyper(point);
   const free = (...groups: readonly Buffers[]): void => engine.free(groups.flatMap((group) => Object.values(group)));
+
+  const diverged = (message: string): DrmadError => {
+    const error = new DrmadError("non-finite", message, { hint: SMALLER });
+    shared.diverged.set(error, point);
+    return error;
+  };
+  /** The point of the run that an error tells of, or of the one that caused it. */
+  const pointOf = (error: unknown): Point =>
+    error instanceof Error ? (shared.diverged.get(error) ?? pointOf(error.cause)) : point;
 
   const numberBytes = engine.description.precision === "float64" ? 8 : 4;
   const bytesKept = ({ graph, loop }: Program): number =>
@@ -106,7 +117,7 @@ function bind(shared: Shared, point: Point): Rollout {
           snapshots.push(...(await readSnapshots(engine, problem, result, end, chunk, options.snapshots)));
           free(Object.fromEntries(Object.keys(end.outputs).map((name) => [name, result[name]!])));
         }
-        await requireFiniteWeights(shared, state, chunk.to);
+        await requireFiniteWeights(shared, state, chunk.to, diverged);
         shared.progress("train", chunk.to, problem.steps);
       };
       try {
@@ -144,12 +155,10 @@ function bind(shared: Shared, point: Point): Rollout {
       const squaredNorm = numbers["squaredNorm"]![0]!;
       if (!Object.values(numbers).every(allFinite)) {
         free(result);
-        throw new DrmadError(
-          "non-finite",
+        throw diverged(
           Number.isFinite(value)
             ? `the gradient of the validation loss is not finite, though the loss is ${value}`
             : `training diverged: the validation loss is ${value}`,
-          { hint: "Start from a smaller learning rate or a smaller initial scale." },
         );
       }
       const adjoint = Object.fromEntries(
@@ -171,7 +180,12 @@ function bind(shared: Shared, point: Point): Rollout {
       return Object.fromEntries(Object.entries(numbers).map(([name, data]) => [name, data[0]!]));
     },
 
+    merger: (options) => createMerger(shared, point, hyper, options),
     sweep: (path) => createSweep(shared, path, point, hyper, free),
+    async huntNonFinite({ after, ...limits } = {}) {
+      const there = pointOf(after);
+      return huntNonFinite(shared, there, await rollout.at(there).start(), limits);
+    },
     load: (array) => engine.load(array),
     read: (buffer) => engine.read(buffer),
     free,

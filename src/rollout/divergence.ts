@@ -1,5 +1,5 @@
 import type { Program } from "../engine/engine.ts";
-import { DrmadError } from "../errors.ts";
+import type { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
 import { toGraph } from "../tensor/graph.ts";
 import { input, stack } from "../tensor/layout.ts";
@@ -21,6 +21,7 @@ export async function requireFiniteWeights(
   { problem, engine, compile }: Shared,
   state: Buffers,
   step: number,
+  diverged: (message: string) => DrmadError,
 ): Promise<void> {
   const { executable } = await compile("sums of weights", () => sumsProgram(problem));
   const result = await executable.run(state);
@@ -29,8 +30,6 @@ export async function requireFiniteWeights(
   for (const [i, { path }] of problem.weights.entries()) {
     // A sum of huge weights can overflow where none of them does.
     if (Number.isFinite(data[i]) || allFinite((await engine.read(state[`weights/${path}`]!)).data)) continue;
-    throw new DrmadError("non-finite", `training diverged: weights ${path} are not finite after step ${step}`, {
-      hint: "Start from a smaller learning rate or a smaller initial scale.",
-    });
+    throw diverged(`training diverged: weights ${path} are not finite after step ${step}`);
   }
 }

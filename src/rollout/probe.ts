@@ -39,14 +39,14 @@ function onFewer(rows: number, at: (rows: number) => Program): Program | undefin
 /**
  * Compares a program with the reference interpreter on as many rows of its data, up to eight, as can be interpreted soon.
  * @param at the program traced for a number of rows
- * @param feed the value of an input for that number of rows
+ * @param feed the value of an input of such a program
  * @returns false where even one row is too much arithmetic, and nothing was compared
  */
 export async function verifyOnFewRows(
   engine: Engine,
   rows: number,
   at: (rows: number) => Program,
-  feed: (input: GraphInput, rows: number) => Promise<HeldArray>,
+  feed: (input: GraphInput) => Promise<HeldArray>,
 ): Promise<boolean> {
   const most = Math.min(MOST_ROWS, rows);
   const few = onFewer(most, at);
@@ -60,7 +60,7 @@ export async function verifyOnFewRows(
     program = smaller;
   }
   const inputs = inputsOf(program.graph);
-  const values = await Promise.all(inputs.map((input) => feed(input, n)));
+  const values = await Promise.all(inputs.map(feed));
   await engine.verify(program, Object.fromEntries(inputs.map((input, i) => [input.name, values[i]!])));
   return true;
 }

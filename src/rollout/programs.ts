@@ -3,7 +3,7 @@ import type { Program } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
 import { add, square } from "../tensor/elementwise.ts";
-import { dependents, toGraph } from "../tensor/graph.ts";
+import { dependents, toGraph, type Graph } from "../tensor/graph.ts";
 import { input } from "../tensor/layout.ts";
 import { sum } from "../tensor/reduce.ts";
 import { pack } from "../tensor/pack.ts";
@@ -19,9 +19,7 @@ import { stateLeaves } from "./state.ts";
 import { stepSymbols } from "./step.ts";
 import { adjointName, type SweepProgram } from "./sweep.ts";
 
-export const SPLITS = ["train", "valid", "test"] as const;
-
-export type SplitName = (typeof SPLITS)[number];
+export type SplitName = "train" | "valid" | "test";
 
 const named = (names: readonly string[], values: readonly Tensor[]): Record<string, Tensor> =>
   Object.fromEntries(names.map((name, i) => [name, values[i]!]));
@@ -117,20 +115,31 @@ export function outerProgram(problem: Problem, length?: number): Program {
   return { name: "validation loss", graph: toGraph(outputs) };
 }
 
-/** The outer loss and every metric on a split. */
-export function evaluateProgram(problem: Problem, split: SplitName): Program {
-  const symbols = hyperSymbols(problem);
-  const weights = weightInputs(problem);
+/** Every metric on a split. */
+function metricsOn(problem: Problem, split: SplitName): Record<string, Tensor> {
+  const { whole } = hyperSymbols(problem);
+  const { tree } = weightInputs(problem);
   const batch = splitInputs(split, problem.data[split]!, false);
-  const outputs: Record<string, Tensor> = {
-    loss: expectScalar(problem.spec.valid.loss(weights.tree, symbols.whole, batch), "valid.loss"),
-  };
-  for (const [name, metric] of Object.entries(problem.spec.metrics ?? {})) {
+  const metrics = Object.entries(problem.spec.metrics ?? {}).map(([name, metric]) => {
     if (name === "loss")
       throw new DrmadError("invalid-experiment", 'a metric cannot be called "loss"', { hint: "Choose another name." });
-    outputs[name] = expectScalar(metric(weights.tree, symbols.whole, batch), `metrics.${name}`);
-  }
+    return [name, expectScalar(metric(tree, whole, batch), `metrics.${name}`)] as const;
+  });
+  return Object.fromEntries(metrics);
+}
+
+/** The outer loss and every metric on a split. */
+export function evaluateProgram(problem: Problem, split: SplitName): Program {
+  const batch = splitInputs(split, problem.data[split]!, false);
+  const value = problem.spec.valid.loss(weightInputs(problem).tree, hyperSymbols(problem).whole, batch);
+  const outputs = { loss: expectScalar(value, "valid.loss"), ...metricsOn(problem, split) };
   return { name: `${split} metrics`, graph: toGraph(outputs) };
+}
+
+/** A mistake in a metric should not wait for the end of training. */
+export function checkMetrics(problem: Problem): void {
+  for (const split of ["train", "valid", "test"] as const)
+    if (problem.data[split] !== undefined) metricsOn(problem, split);
 }
 
 /**
@@ -156,18 +165,18 @@ export function finishProgram(problem: Problem, { entries, symbols }: SweepProgr
   return { name: "hypergradient", graph: toGraph(outputs) };
 }
 
+/** Whether anything that a graph gives depends on a hyperparameter tensor. */
+export function reaches(graph: Graph, name: string): boolean {
+  const reached = dependents(graph, new Set([hyperInputName(name)]));
+  return Object.values(graph.outputs).some((at) => reached[at]);
+}
+
 /**
  * @throws DrmadError unused-hyperparameter for one that neither training, nor the start, nor the outer loss depends on, also
  * where only some of its tensors are idle: they would come back as they were, as if tuned
  */
 export function checkEveryHyperIsUsed(problem: Problem, programs: readonly Program[]): void {
-  const isUsed = (name: string): boolean => {
-    const names = new Set([hyperInputName(name)]);
-    return programs.some(({ graph }) => {
-      const reached = dependents(graph, names);
-      return Object.values(graph.outputs).some((at) => reached[at]);
-    });
-  };
+  const isUsed = (name: string): boolean => programs.some(({ graph }) => reaches(graph, name));
   for (const hyper of Object.keys(problem.spec.hyper)) {
     const tensors = problem.hypers.tensors.filter(({ name }) => name === hyper || name.startsWith(`${hyper}.`));
     const idle = tensors.filter(({ name }) => !isUsed(name)).map(({ name }) => name);

@@ -1,6 +1,8 @@
 import type { Point } from "../data/point.ts";
 import type { Buffer, EngineDescription, HeldArray, Range } from "../engine/engine.ts";
 import type { HyperTensor } from "../problem/hyper.ts";
+import type { HuntOptions } from "./hunt-non-finite.ts";
+import type { NonFinite } from "./non-finite.ts";
 import type { Path } from "./path.ts";
 import type { SplitName } from "./programs.ts";
 import type { Packed } from "../tensor/tensor.ts";
@@ -101,6 +103,27 @@ export interface SweepRun {
   readonly state: object;
 }
 
+/** Copies of the weights, merged by how well they do in training. */
+export interface Merged {
+  /** The outer loss of the merged weights. */
+  readonly value: number;
+  /** Training losses of the copies. */
+  readonly losses: readonly number[];
+  /** Its derivative through the merging alone, in unconstrained coordinates. */
+  readonly gradient: Point;
+}
+
+/**
+ * Merges copies of the weights w of a state on the minibatch of a step.
+ * @param offsets for each copy, how far it is from w, by the path of the weights
+ * @throws DrmadError non-finite
+ */
+export type Merger = (
+  state: Buffers,
+  step: number,
+  offsets: readonly Readonly<Record<string, Float64Array>>[],
+) => Promise<Merged>;
+
 /**
  * A problem on an engine: it trains, differentiates the end of training, and sweeps back along a path. Methods are control
  * flow over this, and know nothing else.
@@ -132,6 +155,17 @@ export interface Rollout {
   evaluate(final: Buffers, split: SplitName): Promise<Readonly<Record<string, number>>>;
   /** @throws DrmadError unsupported where the path cannot give what the sweep needs */
   sweep(path: Path): Promise<Sweep>;
+  /**
+   * A compiled f(Σ p_k (w + ε_k), λ) with p = softmax(−l / temperature), l_k the training loss of copy k.
+   * @throws DrmadError unsupported where a hyperparameter is in training but not in its loss
+   */
+  merger(options: { readonly copies: number; readonly temperature: number }): Promise<Merger>;
+  /**
+   * Replays a run that stopped being finite, and finds the step and the operation where that began: the run that the error
+   * `after` tells of, else the one at this point. Cost: at most about two training runs, and interpreting one step.
+   * @returns undefined where the replayed run is finite
+   */
+  huntNonFinite(options?: HuntOptions & { readonly after?: unknown }): Promise<NonFinite | undefined>;
   load(array: HeldArray): Promise<Buffer>;
   read(buffer: Buffer): Promise<HeldArray>;
   free(...groups: readonly Buffers[]): void;

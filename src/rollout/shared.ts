@@ -36,6 +36,8 @@ export interface Shared {
   readonly pace: { readonly train: Pace; readonly backward: Pace };
   readonly sweeps: Map<string, Promise<SweepParts>>;
   readonly unverified: Set<string>;
+  /** At which point a run was when an error told that it is not finite. */
+  readonly diverged: WeakMap<Error, Point>;
   compile(key: string, make: () => Program): Promise<Compiled>;
   data(split: SplitName): Promise<Buffers>;
   /** Hyperparameters at a point. One point is held at a time; another one takes its place. */
@@ -76,24 +78,25 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
     return Object.fromEntries(await Promise.all(entries));
   }
 
-  /** The value of an input in a comparison on a few rows. */
-  async function feed(input: GraphInput, rows: number, buffers: Buffers, point: Point): Promise<HeldArray> {
-    const { name } = input;
+  /** The value of an input in a comparison on a few rows, which the input's shape tells. */
+  async function feed(input: GraphInput, buffers: Buffers, point: Point): Promise<HeldArray> {
+    const { name, shape } = input;
     if (name === "t") return integers(Int32Array.of(Math.floor(problem.steps / 2)));
     if (name === "k" || name === "b") return integers(Int32Array.of(0));
     if (name === ROWS)
       return integers(
-        Int32Array.from({ length: rows }, (_, i) => i),
-        [1, rows],
+        Int32Array.from({ length: shape[1]! }, (_, i) => i),
+        shape,
       );
     const hyper = problem.hypers.tensors.find((t) => hyperInputName(t.name) === name);
     if (hyper !== undefined) return { data: point[hyper.name]!, shape: hyper.shape };
     const [splitName, key] = name.split("/") as [SplitName, string];
     const split = splitName === "train" || splitName === "valid" ? problem.data[splitName] : undefined;
     if (split !== undefined && key in split) {
-      const chosen =
-        splitName === "train" ? problem.sampler(0).slice(0, rows) : Int32Array.from({ length: rows }, (_, i) => i);
-      return takeRows(split[key]!, chosen);
+      // A table has as many rows as a minibatch; the step picks some of them.
+      if (input.rows) return takeRows(split[key]!, problem.sampler(0));
+      const first = Int32Array.from({ length: shape[0]! }, (_, i) => i);
+      return takeRows(split[key]!, splitName === "train" ? problem.sampler(0).slice(0, shape[0]) : first);
     }
     const buffer = buffers[name];
     if (buffer === undefined) return { data: new Float64Array(sizeOf(input.shape)), shape: input.shape };
@@ -109,6 +112,7 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
     pace: { train: { stepsPerSecond: undefined }, backward: { stepsPerSecond: undefined } },
     sweeps: new Map(),
     unverified,
+    diverged: new WeakMap(),
     compile: (key, make) =>
       once(compiled, key, async () => {
         options.onProgress?.("compile", 0, 1);
@@ -121,7 +125,7 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
           async verify(rows, at, buffers, point) {
             if (!pending) return;
             pending = false;
-            const compared = await verifyOnFewRows(engine, rows, at, (input, n) => feed(input, n, buffers, point));
+            const compared = await verifyOnFewRows(engine, rows, at, (input) => feed(input, buffers, point));
             if (!compared) unverified.add(program.name);
           },
         };

@@ -36,6 +36,18 @@ export const STEP: Tensor = input("t", [], "int");
 export const PLACE: Tensor = input("k", [], "int");
 export const BLOCK: Tensor = input("b", [], "int");
 
+/** The inner loss at given weights, on the minibatch of the step. */
+export const trainLoss = (
+  problem: Problem,
+  hypers: StepHypers,
+  weightAt: (path: string) => Tensor,
+  length?: number,
+): Tensor =>
+  expectScalar(
+    problem.spec.train.loss(problem.weightTree(weightAt), hypers.tree, batchOf(problem, PLACE, length)),
+    "train.loss",
+  );
+
 /**
  * Traces a step at the given state.
  * @param length rows of the minibatch, where it is not the problem's own (to compare engines on few rows)
@@ -50,10 +62,8 @@ export function stepSymbols(
   const state = leaves.map((leaf) => alias(stateAt(leaf)));
   const at = new Map(leaves.map((leaf, i) => [leaf.name, state[i]!]));
   const hypers = hypersAt(problem, symbols, STEP);
-  const tree = problem.weightTree((path) => at.get(`weights/${path}`)!);
-  const { spec } = problem;
   const dynamics = problem.dynamics(hypers.tree);
-  const loss = expectScalar(spec.train.loss(tree, hypers.tree, batchOf(problem, PLACE, length)), "train.loss");
+  const loss = trainLoss(problem, hypers, (path) => at.get(`weights/${path}`)!, length);
   const weights = state.slice(0, problem.weights.length);
   const gradients = grad(loss, weights).map((g, i) => alias(dense(g, weights[i]!)));
   const after = new Map<string, Tensor>();

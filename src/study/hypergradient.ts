@@ -2,6 +2,7 @@ import { DrmadError } from "../errors.ts";
 import type { Method } from "../hypergradient/method.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { checkedMethod } from "./checked.ts";
+import { explained } from "./explained.ts";
 import { openSession, type SessionOptions } from "./session.ts";
 
 /** A hypergradient, or why there is none: a diverged run gives an outcome, never a NaN. */
@@ -14,6 +15,8 @@ export type HypergradientResult =
       readonly gradient: Readonly<Record<string, Float64Array>>;
       /** ∂f/∂u at fixed weights. */
       readonly direct: Readonly<Record<string, Float64Array>>;
+      /** Standard errors of the gradient's numbers, from methods that average random draws. */
+      readonly standardError?: Readonly<Record<string, Float64Array>>;
       /** max over t of ‖dw_t‖ / ‖dw_T‖. */
       readonly growth: number;
       /**
@@ -50,9 +53,10 @@ export async function hypergradient(
     const { unverified } = session.rollout;
     return { outcome: "ok", ...result, unverified, seconds: (performance.now() - begin) / 1000 };
   } catch (error) {
-    if (error instanceof DrmadError && error.code === "non-finite")
-      return { outcome: "non-finite", message: error.message };
-    throw error;
+    const told = await explained(error, session.rollout);
+    if (told instanceof DrmadError && told.code === "non-finite")
+      return { outcome: "non-finite", message: told.message };
+    throw told;
   } finally {
     await session.close();
   }

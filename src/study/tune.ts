@@ -11,6 +11,7 @@ import type { Buffers, Rollout } from "../rollout/rollout.ts";
 import { checkedMethod, requireOptimizer } from "./checked.ts";
 import type { TuneDefaults } from "./define.ts";
 import type { Metrics, StartInfo, StepRecord, StopReason, TuneEvent, TuneResult } from "./events.ts";
+import { explained } from "./explained.ts";
 import {
   hyperCounts,
   naturalValues,
@@ -209,9 +210,10 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
           change = update.change;
         }
       } catch (error) {
-        const reason = stopOf(error);
-        if (reason === undefined || steps.length === 0) throw error;
-        stop = { reason, detail: (error as Error).message };
+        const told = await explained(error, rollout);
+        const reason = stopOf(told);
+        if (reason === undefined || steps.length === 0) throw told;
+        stop = { reason, detail: (told as Error).message };
         break;
       }
       if (change === undefined) break;
