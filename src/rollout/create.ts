@@ -3,10 +3,12 @@ import { DrmadError } from "../errors.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
+import { createCurvature } from "./curvature.ts";
+import { createForward } from "./forward.ts";
 import { checkEveryHyperIsUsed, evaluateProgram, outerProgram, startProgram, trainProgram } from "./programs.ts";
 import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
-import { allFinite, readAll, share, type Shared } from "./shared.ts";
+import { allFinite, checkWeights, loadDrawn, readAll, share, zeros, type Shared } from "./shared.ts";
 import { storedName } from "./sweep.ts";
 import { stateLeaves } from "./symbols.ts";
 
@@ -28,7 +30,6 @@ function bind(shared: Shared, point: Point): Rollout {
   const leaves = stateLeaves(problem);
   const hyper = (): Promise<Buffers> => shared.hyper(point);
   const free = (...groups: readonly Buffers[]): void => engine.free(groups.flatMap((group) => Object.values(group)));
-  const smallest = problem.weights.reduce((a, b) => (sizeOf(b.shape) < sizeOf(a.shape) ? b : a));
 
   const numberBytes = engine.description.precision === "float64" ? 8 : 4;
   const bytesKept = ({ graph }: Program, keep: readonly string[]): number =>
@@ -47,20 +48,11 @@ function bind(shared: Shared, point: Point): Rollout {
 
     async start() {
       const { executable } = await shared.compile("start", () => startProgram(problem));
-      const drawn = Object.fromEntries(
-        await Promise.all(
-          problem.weights.map(
-            async ({ path, shape, drawn: data }) => [`drawn/${path}`, await engine.load({ data, shape })] as const,
-          ),
-        ),
-      );
+      const drawn = await loadDrawn(shared);
       const weights = await executable.run({ ...drawn, ...(await hyper()) });
       free(drawn);
       const slots = leaves.filter((leaf) => leaf.kind === "slot");
-      const zeros = slots.map(
-        async ({ name, shape }) => [name, await engine.load({ data: new Float32Array(sizeOf(shape)), shape })] as const,
-      );
-      return { ...weights, ...Object.fromEntries(await Promise.all(zeros)) };
+      return { ...weights, ...(await zeros(engine, slots)) };
     },
 
     stateBytes: leaves.reduce((n, leaf) => n + numberBytes * sizeOf(leaf.shape), 0),
@@ -88,16 +80,7 @@ function bind(shared: Shared, point: Point): Rollout {
         // A sweep needs the runs of steps even where it reads nothing of them.
         const tensors = Object.fromEntries(keep.map((name) => [storedName(name), result[`kept/${name}`]!]));
         kept.push({ range: chunk, tensors });
-        const watched = await engine.read(state[`weights/${smallest.path}`]!);
-        if (!allFinite(watched.data)) {
-          throw new DrmadError(
-            "non-finite",
-            `training diverged: weights ${smallest.path} are not finite after step ${chunk.to}`,
-            {
-              hint: "Start from a smaller learning rate or a smaller initial scale.",
-            },
-          );
-        }
+        await checkWeights(shared, state, chunk.to);
         shared.progress("train", chunk.to, problem.steps);
       };
       try {
@@ -151,6 +134,8 @@ function bind(shared: Shared, point: Point): Rollout {
     },
 
     sweep: (path) => createSweep(shared, path, point, hyper, free),
+    forward: (directions) => createForward(shared, directions, point, hyper, rollout.start),
+    curvature: () => createCurvature(shared, point, hyper),
     load: (array) => engine.load(array),
     read: (buffer) => engine.read(buffer),
     free,

@@ -8,6 +8,8 @@ import { checkpointed } from "../hypergradient/checkpointed.ts";
 import { directOnly } from "../hypergradient/controls.ts";
 import { drmad } from "../hypergradient/drmad.ts";
 import { finiteDifference } from "../hypergradient/finite-difference.ts";
+import { forward } from "../hypergradient/forward.ts";
+import { oneStep } from "../hypergradient/one-step.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import { truncated } from "../hypergradient/truncated.ts";
 import * as nn from "../nn/nn.ts";
@@ -51,6 +53,8 @@ const METHODS = [
   truncated({ steps: 15 }),
   directOnly(),
   finiteDifference(),
+  forward({ chunk: 2 }),
+  oneStep({ every: 15 }),
 ] as const;
 
 describe.each(METHODS)("$name", (method) => {
@@ -109,7 +113,7 @@ describe.each(METHODS)("$name", (method) => {
       expect(result).toMatchObject(failure("cancelled", "stopped after"));
       expect(engine.held(), `cancelled at event ${at}`).toBe(before);
     }
-    const trainsOnly = method.name === "finiteDifference" || method.name === "directOnly";
+    const trainsOnly = ["finiteDifference", "directOnly", "forward"].includes(method.name);
     expect([...phases]).toEqual(trainsOnly ? ["train"] : ["train", "backward"]);
     expect(at).toBeGreaterThanOrEqual(trainsOnly ? 1 : 2);
   });

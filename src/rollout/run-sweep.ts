@@ -6,7 +6,7 @@ import { inChunks } from "./chunks.ts";
 import type { Path } from "./path.ts";
 import { finishProgram } from "./programs.ts";
 import type { Buffers, Point, Sweep } from "./rollout.ts";
-import { allFinite, once, readAll, type Shared, type SweepParts } from "./shared.ts";
+import { allFinite, loadDrawn, once, readAll, zeros, type Shared, type SweepParts } from "./shared.ts";
 import { adjointName, DIVISOR, GROWTH, sweepProgram, type Entry, type SweepProgram } from "./sweep.ts";
 import { stateLeaves } from "./symbols.ts";
 
@@ -78,19 +78,20 @@ export async function createSweep(
   const carried = [...leaves.map(adjointName), ...summed];
   const shapeOf = (name: string): readonly number[] =>
     shapes.get(name) ?? leaves.find((leaf) => adjointName(leaf) === name)!.shape;
-  const zeros = async (names: readonly string[]): Promise<Buffers> => {
-    const made = names.map(async (name) => {
-      const shape = shapeOf(name);
-      return [name, await engine.load({ data: new Float32Array(sizeOf(shape)), shape })] as const;
-    });
-    return Object.fromEntries(await Promise.all(made));
-  };
+  const zerosFor = (names: readonly string[]): Promise<Buffers> =>
+    zeros(
+      engine,
+      names.map((name) => ({ name, shape: shapeOf(name) })),
+    );
 
   return {
     reads: traced.reads,
     async begin(outer) {
       const constant = { ...(await hyper()), ...(await shared.data("train")) };
-      let carry: Buffers = { ...outer.adjoint, ...(await zeros(carried.filter((name) => !(name in outer.adjoint)))) };
+      let carry: Buffers = {
+        ...outer.adjoint,
+        ...(await zerosFor(carried.filter((name) => !(name in outer.adjoint)))),
+      };
       const perStep = tables(traced.entries, problem.steps);
       let largest = outer.squaredNorm;
       let done = 0;
@@ -123,7 +124,7 @@ export async function createSweep(
         },
         async finish(reachesStart) {
           if (!reachesStart) {
-            const cut = await zeros(leaves.map(adjointName));
+            const cut = await zerosFor(leaves.map(adjointName));
             free(Object.fromEntries(Object.keys(cut).map((name) => [name, carry[name]!])));
             carry = { ...carry, ...cut };
           }
@@ -144,8 +145,7 @@ export async function createSweep(
     }
     for (const { name, shape } of problem.hypers.tensors)
       loaded[`direct/${name}`] = await engine.load({ data: direct[name]!, shape });
-    for (const { path: at, shape, drawn } of problem.weights)
-      loaded[`drawn/${at}`] = await engine.load({ data: drawn, shape });
+    Object.assign(loaded, await loadDrawn(shared));
     const result = await finish.executable.run({ ...(await hyper()), ...carry, ...loaded });
     free(carry, loaded);
     const numbers = await readAll(engine, result, Object.keys(finish.program.graph.outputs));

@@ -3,7 +3,7 @@ import type { Engine, Executable, Program, Range } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
 import type { GraphInput } from "../tensor/graph.ts";
-import { sizeOf } from "../tensor/shape.ts";
+import { sizeOf, type Shape } from "../tensor/shape.ts";
 import type { Pace } from "./chunks.ts";
 import { takeRows, verifyOnFewRows } from "./probe.ts";
 import type { SplitName } from "./programs.ts";
@@ -89,8 +89,11 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
     const [splitName, key] = name.split("/") as [SplitName, string];
     const split = splitName === "train" || splitName === "valid" ? problem.data[splitName] : undefined;
     if (split !== undefined && key in split) {
+      const drawn = splitName === "train" ? problem.sampler(0) : undefined;
       const chosen =
-        splitName === "train" ? problem.sampler(0).slice(0, rows) : Int32Array.from({ length: rows }, (_, i) => i);
+        drawn !== undefined && rows <= drawn.length
+          ? drawn.slice(0, rows)
+          : Int32Array.from({ length: rows }, (_, i) => i);
       return takeRows(split[key]!, chosen);
     }
     const buffer = buffers[name];
@@ -161,4 +164,32 @@ export async function readAll(
     async (name) => [name, Float64Array.from((await engine.read(buffers[name]!)).data)] as const,
   );
   return Object.fromEntries(await Promise.all(entries));
+}
+
+/** Tensors of zeros. */
+export async function zeros(
+  engine: Engine,
+  tensors: readonly { readonly name: string; readonly shape: Shape }[],
+): Promise<Buffers> {
+  const made = tensors.map(async ({ name, shape }) => {
+    return [name, await engine.load({ data: new Float32Array(sizeOf(shape)), shape })] as const;
+  });
+  return Object.fromEntries(await Promise.all(made));
+}
+
+/** The initial weights before hyperparameters act on them. */
+export async function loadDrawn({ problem, engine }: Shared): Promise<Buffers> {
+  const loaded = problem.weights.map(
+    async ({ path, shape, drawn: data }) => [`drawn/${path}`, await engine.load({ data, shape })] as const,
+  );
+  return Object.fromEntries(await Promise.all(loaded));
+}
+
+/** @throws DrmadError non-finite where training has diverged, seen at the smallest weight tensor */
+export async function checkWeights({ problem, engine }: Shared, state: Buffers, step: number): Promise<void> {
+  const { path } = problem.weights.reduce((a, b) => (sizeOf(b.shape) < sizeOf(a.shape) ? b : a));
+  if (allFinite((await engine.read(state[`weights/${path}`]!)).data)) return;
+  throw new DrmadError("non-finite", `training diverged: weights ${path} are not finite after step ${step}`, {
+    hint: "Start from a smaller learning rate or a smaller initial scale.",
+  });
 }

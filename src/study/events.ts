@@ -20,8 +20,12 @@ export interface StepRecord {
   readonly seconds: number;
 }
 
-/** `non-finite`: a run diverged. `invalid-experiment`: no loss, but a metric was not finite. */
-export type StopReason = "budget" | "plateau" | "non-finite" | "invalid-experiment" | "cancelled";
+/**
+ * `non-finite`: a run diverged. `not-stationary`, `not-converged`: an implicit method refused. `invalid-experiment`: no
+ * loss, but a metric was not finite.
+ */
+export type StopReason =
+  "budget" | "plateau" | "non-finite" | "not-stationary" | "not-converged" | "invalid-experiment" | "cancelled";
 
 export type Phase = "compile" | "train" | "backward" | "evaluate";
 

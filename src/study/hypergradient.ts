@@ -1,8 +1,13 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, type ErrorCode } from "../errors.ts";
 import type { Method } from "../hypergradient/method.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { checkedMethod } from "./checked.ts";
 import { openSession, type SessionOptions } from "./session.ts";
+
+/** Why a run has no hypergradient, where that is a finding and no mistake of the caller. */
+const FINDINGS = ["non-finite", "not-stationary", "not-converged"] as const;
+type Finding = (typeof FINDINGS)[number];
+const isFinding = (code: ErrorCode): code is Finding => (FINDINGS as readonly ErrorCode[]).includes(code);
 
 /** A hypergradient, or why there is none: a diverged run gives an outcome, never a NaN. */
 export type HypergradientResult =
@@ -18,11 +23,11 @@ export type HypergradientResult =
       readonly growth: number;
       readonly seconds: number;
     }
-  | { readonly outcome: "non-finite"; readonly message: string };
+  | { readonly outcome: Finding; readonly message: string };
 
 /**
  * The hypergradient of an experiment at its starting hyperparameters, by one method.
- * @throws DrmadError for everything but divergence
+ * @throws DrmadError for everything but divergence, and an implicit method's refusal
  */
 export async function hypergradient(
   experiment: Experiment,
@@ -37,8 +42,7 @@ export async function hypergradient(
     session.rollout.free(final);
     return { outcome: "ok", ...result, seconds: (performance.now() - begin) / 1000 };
   } catch (error) {
-    if (error instanceof DrmadError && error.code === "non-finite")
-      return { outcome: "non-finite", message: error.message };
+    if (error instanceof DrmadError && isFinding(error.code)) return { outcome: error.code, message: error.message };
     throw error;
   } finally {
     await session.close();
