@@ -4,6 +4,7 @@ import { TORCH_CASES } from "../../test/oracle/torch-cases/cases.ts";
 import { watch } from "../../test/oracle/watch.ts";
 import { sgd } from "../dynamics/sgd.ts";
 import { nativeEngine } from "../engine/onnx/session.ts";
+import { referenceEngine } from "../engine/reference/engine.ts";
 import { digitsL2 } from "../experiments/digits-l2.ts";
 import * as nn from "../nn/nn.ts";
 import { hyper } from "../problem/hyper.ts";
@@ -117,6 +118,15 @@ test("in float32 it is close", async () => {
   const want = Object.keys(point).flatMap((name) => [...found.gradient[name]!]);
   expect(relativeError(flat(gradient), want)).toBeLessThan(1e-5);
   await single.close();
+});
+
+test("in the reference interpreter it is what it is natively", async () => {
+  const other = referenceEngine();
+  const rollout = await rolloutOf(shrinking(0.25, 6), other);
+  const native = await numbersOf(await rolloutOf(shrinking(0.25, 6), engine), forward());
+  const { gradient } = await numbersOf(rollout, forward());
+  expect(relativeError(flat(gradient), flat(native.gradient))).toBeLessThan(1e-14);
+  await other.close();
 });
 
 test("zero directions carry nothing", async () => {

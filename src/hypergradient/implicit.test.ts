@@ -5,6 +5,7 @@ import { watch } from "../../test/oracle/watch.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { sgd } from "../dynamics/sgd.ts";
 import { nativeEngine } from "../engine/onnx/session.ts";
+import { referenceEngine } from "../engine/reference/engine.ts";
 import * as nn from "../nn/nn.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { hyper } from "../problem/hyper.ts";
@@ -53,13 +54,50 @@ describe("ridge regression at its minimum is the closed form", () => {
     expect(rollout.unverified).toEqual([]);
   }); // prettier-ignore
 
+  test.each([
+    ["float32", () => nativeEngine({ precision: "float32", threads: 1 }), 1e-4],
+    ["in the reference interpreter", referenceEngine, 1e-5],
+  ] as const)("%s", async (_, open, tolerance) => {
+    const other = open();
+    const rollout = (await rolloutOf(plain.ridge(60), other, { trustEngine: false })).at(plain.POINT);
+    for (const solver of SOLVERS)
+      expect(relativeError(await gradientOf(rollout, implicit({ solver })), wanted), solver).toBeLessThan(tolerance);
+    await other.close();
+  });
+
+  test("conjugate gradients need as many iterations as there are curvatures, the true residual included", async () => {
+    const rollout = await ridgeAt(500);
+    for (const solver of ["cg", "normal-cg"] as const) {
+      const method = implicit({ solver, tolerance: 1e-12, iterations: plain.FEATURES });
+      expect(relativeError(await gradientOf(rollout, method), wanted), solver).toBeLessThan(1e-10);
+    }
+  });
+
   test("with a rate given to the Neumann series, in as many terms as it takes", async () => {
     const rollout = await ridgeAt(500);
-    const method = (rate: number) => implicit({ solver: "neumann", tolerance: 1e-10, rate });
-    expect(relativeError(await gradientOf(rollout, method(0.5)), wanted)).toBeLessThan(1e-8);
-    await expect(method(100).run(rollout)).rejects.toMatchObject(failure("not-converged", "grows at rate 100"));
+    const series = { solver: "neumann", tolerance: 1e-10 } as const;
+    expect(relativeError(await gradientOf(rollout, implicit({ ...series, rate: 0.5 })), wanted)).toBeLessThan(1e-8);
+    await expect(implicit({ ...series, rate: 100 }).run(rollout)).rejects.toMatchObject(
+      failure("not-converged", "grows at rate 100"),
+    );
   });
 });
+
+/** Ridge regression with both losses multiplied, trained as before. */
+const scaled = (inner: number, outer: number, steps: number): Experiment => {
+  const { spec } = plain.ridge(steps);
+  return defineExperiment({
+    ...spec,
+    data: spec.data as never,
+    params: spec.params as never,
+    train: {
+      ...spec.train,
+      loss: (...given: [never, never, never]) => ops.mul(inner, spec.train.loss(...given)),
+      dynamics: sgd({ rate: 1 / inner }),
+    },
+    valid: { loss: (...given: [never, never, never]) => ops.mul(outer, spec.valid.loss(...given)) },
+  } as never);
+};
 
 describe("away from a minimum", () => {
   test("it refuses, and forced it is the formula at the weights reached", async () => {
@@ -89,20 +127,6 @@ describe("away from a minimum", () => {
   });
 
   test("its verdict does not depend on the scale of either loss", async () => {
-    const scaled = (inner: number, outer: number, steps: number): Experiment => {
-      const { spec } = plain.ridge(steps);
-      return defineExperiment({
-        ...spec,
-        data: spec.data as never,
-        params: spec.params as never,
-        train: {
-          ...spec.train,
-          loss: (...given: [never, never, never]) => ops.mul(inner, spec.train.loss(...given)),
-          dynamics: sgd({ rate: 1 / inner }),
-        },
-        valid: { loss: (...given: [never, never, never]) => ops.mul(outer, spec.valid.loss(...given)) },
-      } as never);
-    };
     for (const [inner, outer] of [[1, 1], [1e4, 1], [1, 1e4], [1e-3, 1e-4]] as const) {
       const at = async (steps: number): Promise<Rollout> => (await rolloutOf(scaled(inner, outer, steps), engine)).at(plain.POINT);
       await expect(implicit().run(await at(6))).rejects.toMatchObject(failure("not-stationary"));

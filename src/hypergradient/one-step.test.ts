@@ -50,6 +50,8 @@ describe.each(TORCH_CASES.map((it) => [it.found.name, it] as const))("%s", (_, {
   });
 });
 
+const through = (t: number): number => -3 * 0.5 ** t * 0.5 ** (t + 1);
+
 /** w ← (1 − α) w from 1; f = ½ h w². Through step t: −w_t · h w_{t+1}; the direct part ½ w_T². */
 test("by hand: a rate, and a hyperparameter of the outer loss alone", async () => {
   const one = { x: { data: Float64Array.of(1), shape: [1] } };
@@ -61,7 +63,6 @@ test("by hand: a rate, and a hyperparameter of the outer loss alone", async () =
     valid: { loss: ({ w }, h) => ops.mul(ops.mul(0.5, h.weight), ops.sum(ops.square(w))) },
   });
   const rollout = await rolloutOf(experiment, engine);
-  const through = (t: number): number => -3 * 0.5 ** t * 0.5 ** (t + 1);
   for (const [every, steps] of [
     [1, [0, 1, 2, 3, 4]],
     [2, [0, 2, 4]],
