@@ -45,6 +45,8 @@ describe.each(TORCH_CASES.map((it) => [it.found.name, it] as const))("%s", (_, {
       const { gradient, direct, value } = await numbersOf(rollout, oneStep({ every }));
       const mean = pick(direct).map((d, i) => d + parts.reduce((sum, part) => sum + part[i]!, 0) / parts.length);
       expect(relativeError(pick(gradient), mean), `every ${every}`).toBeLessThan(1e-12);
+      for (const { name } of rollout.hypers.filter((t) => t.name.startsWith("scale")))
+        expect(gradient[name], "no gradient through initial weights").toEqual(direct[name]);
       expect(value).toBe((await numbersOf(rollout, truncated({ steps: 1 }))).value);
     }
   });

@@ -63,6 +63,11 @@ export interface SweepRun {
    */
   back(range: Range, tensors: Buffers): Promise<void>;
   /**
+   * Goes on from another end of training: the adjoint begins anew there, and what has gathered stays. Consumes the outer
+   * adjoint; the direct part remains the first one's.
+   */
+  restart(outer: Outer): Promise<void>;
+  /**
    * The hypergradient.
    * @param reachesStart whether the sweep came to the first step, so that the adjoint flows on into the initial state
    */

@@ -93,7 +93,8 @@ export async function createSweep(
         ...(await zerosFor(carried.filter((name) => !(name in outer.adjoint)))),
       };
       const perStep = tables(traced.entries, problem.steps);
-      let largest = outer.squaredNorm;
+      let squaredNorm = outer.squaredNorm;
+      let largest = 1;
       let done = 0;
       const runChunk = async (chunk: Range, tensors: Buffers): Promise<void> => {
         const rows = await shared.rowTable(chunk);
@@ -105,9 +106,14 @@ export async function createSweep(
         free(Object.fromEntries(scans.map((name) => [name, result[name]!])));
         checkNumbers(traced, numbers, chunk, path);
         for (const [name, table] of perStep) storeReversed(table, numbers[`next/${name}`]!, chunk);
-        for (const squared of numbers[GROWTH]!) largest = Math.max(largest, squared);
+        if (squaredNorm !== 0)
+          for (const squared of numbers[GROWTH]!) largest = Math.max(largest, squared / squaredNorm);
         done += chunk.to - chunk.from;
         shared.progress("backward", done, path.length);
+      };
+      const replace = (fresh: Buffers): void => {
+        free(Object.fromEntries(Object.keys(fresh).map((name) => [name, carry[name]!])));
+        carry = { ...carry, ...fresh };
       };
       return {
         async back(range, tensors) {
@@ -122,14 +128,17 @@ export async function createSweep(
           const pace = most === Infinity ? shared.pace.backward : { stepsPerSecond: Infinity };
           await inChunks(range, "backward", pace, most, (chunk) => runChunk(chunk, tensors));
         },
+        async restart(next) {
+          replace({
+            ...next.adjoint,
+            ...(await zerosFor(leaves.map(adjointName).filter((name) => !(name in next.adjoint)))),
+          });
+          squaredNorm = next.squaredNorm;
+        },
         async finish(reachesStart) {
-          if (!reachesStart) {
-            const cut = await zerosFor(leaves.map(adjointName));
-            free(Object.fromEntries(Object.keys(cut).map((name) => [name, carry[name]!])));
-            carry = { ...carry, ...cut };
-          }
+          if (!reachesStart) replace(await zerosFor(leaves.map(adjointName)));
           const gradient = await finishSweep(carry, perStep, outer.direct);
-          return { gradient, growth: outer.squaredNorm === 0 ? 1 : Math.sqrt(largest / outer.squaredNorm) };
+          return { gradient, growth: Math.sqrt(largest) };
         },
         abandon: () => free(carry),
       };
