@@ -56,10 +56,10 @@ async function trained(rollout: Rollout, curvature: Curvature): Promise<Ending> 
  *     H x = ∇w f(w_T),   H = ∇²L(w_T),       df/dλ = ∂f/∂λ − ∂λ⟨∇w L, x⟩
  *
  * Right where training ends at an isolated minimum of L, whatever way it took there; for any number of hyperparameters
- * inside the loss. It refuses anything else unless forced: where |⟨x, ∇L⟩|, the change of f that is left for training to
- * make (one Newton step), is above a tenth of the implicit part's norm and 1e-4 |f|. That is as far as λ would move f if
- * each unit of λ counted; measured on convex problems it is one to ten times the relative error of the gradient. It does not
- * depend on the scale of L, f or w, but can be small by accident. Rates, decays and initial weights have no gradient here.
+ * inside the loss. It refuses anything else unless forced: where |⟨x, ∇L⟩|, the change of f that one Newton step to the
+ * minimum would still make, is above a tenth of the implicit part's norm (what a unit of λ moves f by) and above 1e-4 |f|.
+ * On convex problems it was 0.5 to 12 times the gradient's relative error, where that was below 0.2. It does not depend on
+ * the scale of L, f or w, but can be small by accident. Rates, decays and initial weights have no gradient here.
  *
  * "cg" needs H positive definite; "normal-cg" not, at twice the products and the square of its condition number; "neumann"
  * and "fixed-point" (the adjoint of the training step on the whole split, at the run's own rate and decay) are slower and
