@@ -3,9 +3,13 @@ import { checkpointed } from "../hypergradient/checkpointed.ts";
 import { drmad } from "../hypergradient/drmad.ts";
 import { evograd } from "../hypergradient/evograd.ts";
 import { finiteDifference } from "../hypergradient/finite-difference.ts";
+import { forward } from "../hypergradient/forward.ts";
+import { implicit } from "../hypergradient/implicit.ts";
 import type { Method } from "../hypergradient/method.ts";
 import { persistentEvolution } from "../hypergradient/persistent-evolution.ts";
+import { oneStep } from "../hypergradient/one-step.ts";
 import { reverse } from "../hypergradient/reverse.ts";
+import { SOLVERS } from "../hypergradient/solve.ts";
 import { truncated } from "../hypergradient/truncated.ts";
 import { listed } from "./format.ts";
 
@@ -26,6 +30,11 @@ const SPELLINGS: readonly Spelling[] = [
   { shown: "evograd", make: () => evograd() },
   { shown: "persistentEvolution:N", make: (n) => persistentEvolution({ pairs: n }) },
   { shown: "truncated:N", make: (n) => truncated({ steps: n }) },
+  { shown: "oneStep", make: () => oneStep() },
+  { shown: "oneStep:N", make: (n) => oneStep({ every: n }) },
+  { shown: "forward", make: () => forward() },
+  { shown: "forward:N", make: (n) => forward({ chunk: n }) },
+  ...SOLVERS.map((solver) => ({ shown: `implicit:${solver}`, make: () => implicit({ solver }) })),
   { shown: "finiteDifference", make: () => finiteDifference() },
 ];
 

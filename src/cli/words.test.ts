@@ -88,6 +88,8 @@ describe("terminal", () => {
 describe("failureOf", () => {
   test.each([
     ["non-finite", 1],
+    ["not-stationary", 1],
+    ["not-converged", 1],
     ["engine-disagrees", 1],
     ["engine-unavailable", 1],
     ["cancelled", 130],

@@ -4,10 +4,11 @@ import { DrmadError } from "../errors.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
-import { requireFiniteWeights } from "./divergence.ts";
+import { createCurvature } from "./curvature.ts";
+import { divergence, requireFiniteWeights } from "./divergence.ts";
+import { createForward } from "./forward.ts";
 import { huntNonFinite } from "./hunt-non-finite.ts";
 import { createMerger } from "./merge.ts";
-import { SMALLER } from "./non-finite.ts";
 import { keptName, storedName } from "./path.ts";
 import {
   checkEveryHyperIsUsed,
@@ -19,7 +20,7 @@ import {
 } from "./programs.ts";
 import type { Buffers, Kept, Outer, Rollout, RolloutOptions, Snapshot } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
-import { allFinite, readAll, share, type Shared } from "./shared.ts";
+import { allFinite, loadDrawn, readAll, share, zeros, type Shared } from "./shared.ts";
 import { readAsRows, readSnapshots, weightsOf, windowEnd } from "./snapshots.ts";
 import { stateLeaves } from "./state.ts";
 
@@ -42,12 +43,6 @@ function bind(shared: Shared, point: Point): Rollout {
   const leaves = stateLeaves(problem);
   const hyper = (): Promise<Buffers> => shared.hyper(point);
   const free = (...groups: readonly Buffers[]): void => engine.free(groups.flatMap((group) => Object.values(group)));
-
-  const diverged = (message: string): DrmadError => {
-    const error = new DrmadError("non-finite", message, { hint: SMALLER });
-    shared.diverged.set(error, point);
-    return error;
-  };
   /** The point of the run that an error tells of, or of the one that caused it. */
   const pointOf = (error: unknown): Point =>
     error instanceof Error ? (shared.diverged.get(error) ?? pointOf(error.cause)) : point;
@@ -72,20 +67,11 @@ function bind(shared: Shared, point: Point): Rollout {
 
     async start() {
       const { executable } = await shared.compile("start", () => startProgram(problem));
-      const drawn = Object.fromEntries(
-        await Promise.all(
-          problem.weights.map(
-            async ({ path, shape, drawn: data }) => [`drawn/${path}`, await engine.load({ data, shape })] as const,
-          ),
-        ),
-      );
+      const drawn = await loadDrawn(shared);
       const weights = await executable.run({ ...drawn, ...(await hyper()) });
       free(drawn);
       const slots = leaves.filter((leaf) => leaf.kind === "slot");
-      const zeros = slots.map(
-        async ({ name, shape }) => [name, await engine.load({ data: new Float32Array(sizeOf(shape)), shape })] as const,
-      );
-      return { ...weights, ...Object.fromEntries(await Promise.all(zeros)) };
+      return { ...weights, ...(await zeros(engine, slots)) };
     },
 
     stateBytes: leaves.reduce((n, leaf) => n + numberBytes * sizeOf(leaf.shape), 0),
@@ -117,7 +103,7 @@ function bind(shared: Shared, point: Point): Rollout {
           snapshots.push(...(await readSnapshots(engine, problem, result, end, chunk, options.snapshots)));
           free(Object.fromEntries(Object.keys(end.outputs).map((name) => [name, result[name]!])));
         }
-        await requireFiniteWeights(shared, state, chunk.to, diverged);
+        await requireFiniteWeights(shared, state, chunk.to, point);
         shared.progress("train", chunk.to, problem.steps);
       };
       try {
@@ -155,7 +141,9 @@ function bind(shared: Shared, point: Point): Rollout {
       const squaredNorm = numbers["squaredNorm"]![0]!;
       if (!Object.values(numbers).every(allFinite)) {
         free(result);
-        throw diverged(
+        throw divergence(
+          shared,
+          point,
           Number.isFinite(value)
             ? `the gradient of the validation loss is not finite, though the loss is ${value}`
             : `training diverged: the validation loss is ${value}`,
@@ -186,6 +174,8 @@ function bind(shared: Shared, point: Point): Rollout {
       const there = pointOf(after);
       return huntNonFinite(shared, there, await rollout.at(there).start(), limits);
     },
+    forward: (directions) => createForward(shared, directions, point, hyper, rollout.start),
+    curvature: () => createCurvature(shared, point, hyper),
     load: (array) => engine.load(array),
     read: (buffer) => engine.read(buffer),
     free,

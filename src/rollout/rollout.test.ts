@@ -9,6 +9,8 @@ import { directOnly } from "../hypergradient/controls.ts";
 import { drmad } from "../hypergradient/drmad.ts";
 import { finiteDifference } from "../hypergradient/finite-difference.ts";
 import { persistentEvolution } from "../hypergradient/persistent-evolution.ts";
+import { forward } from "../hypergradient/forward.ts";
+import { oneStep } from "../hypergradient/one-step.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import { truncated } from "../hypergradient/truncated.ts";
 import * as nn from "../nn/nn.ts";
@@ -53,6 +55,8 @@ const METHODS = [
   directOnly(),
   finiteDifference(),
   persistentEvolution({ pairs: 2, segments: 3 }),
+  forward({ chunk: 2 }),
+  oneStep({ every: 15 }),
 ] as const;
 
 describe.each(METHODS)("$name", (method) => {
@@ -111,7 +115,9 @@ describe.each(METHODS)("$name", (method) => {
       expect(result).toMatchObject(failure("cancelled", "stopped after"));
       expect(engine.held(), `cancelled at event ${at}`).toBe(before);
     }
-    const trainsOnly = ["finiteDifference", "directOnly", "persistentEvolution(2, 3 segments)"].includes(method.name);
+    const trainsOnly = ["finiteDifference", "directOnly", "forward", "persistentEvolution(2, 3 segments)"].includes(
+      method.name,
+    );
     expect([...phases]).toEqual(trainsOnly ? ["train"] : ["train", "backward"]);
     expect(at).toBeGreaterThanOrEqual(trainsOnly ? 1 : 2);
   });

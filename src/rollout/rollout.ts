@@ -93,6 +93,11 @@ export interface SweepRun {
    */
   back(range: Range, tensors: Buffers, limit?: number): Promise<boolean>;
   /**
+   * Goes on from another end of training: the adjoint begins anew there, and what has gathered stays. Consumes the outer
+   * adjoint; the direct part remains the first one's.
+   */
+  restart(outer: Outer): Promise<void>;
+  /**
    * The hypergradient.
    * @param reachesStart whether the sweep came to the first step, so that the adjoint flows on into the initial state
    */
@@ -123,6 +128,44 @@ export type Merger = (
   step: number,
   offsets: readonly Readonly<Record<string, Float64Array>>[],
 ) => Promise<Merged>;
+
+/** Training with tangents beside the state, compiled for a number of directions at once. */
+export interface Forward {
+  /**
+   * Trains from the start, and carries the derivative of the state along each direction of the hyperparameters, initial
+   * weights included. As many directions as it was compiled for.
+   * @returns the last state, and its derivative along each direction
+   * @throws DrmadError non-finite, cancelled, engine-disagrees
+   */
+  run(directions: readonly Point[]): Promise<{ readonly final: Buffers; readonly tangents: readonly Buffers[] }>;
+}
+
+/**
+ * Derivatives of the training loss L on the whole training split, at any state. Vectors run over all weights, tensor after
+ * tensor, in float64; products are computed in the engine's precision.
+ */
+export interface Curvature {
+  /**
+   * Tells how far a solver is.
+   * @throws DrmadError cancelled
+   */
+  progress(done: number, total: number): void;
+  /** The outer adjoint ∇w f as a vector. */
+  flat(adjoint: Buffers): Promise<Float64Array>;
+  /** H v, with H = ∇²L. */
+  product(state: Buffers, vector: Float64Array): Promise<Float64Array>;
+  /** ∇L, and ∂λ⟨∇L, v⟩ in unconstrained coordinates. */
+  cross(state: Buffers, vector: Float64Array): Promise<{ readonly gradient: Float64Array; readonly mixed: Point }>;
+  /**
+   * Solves H x = b by the fixed point of the adjoint of the training step on the whole split; see `fixedPointProgram`.
+   * It stops where ‖b − H x‖ ≤ tolerance ‖b‖, where it diverges, or after so many iterations.
+   */
+  fixedPoint(
+    state: Buffers,
+    right: Float64Array,
+    limits: { readonly tolerance: number; readonly iterations: number },
+  ): Promise<{ readonly x: Float64Array; readonly iterations: number }>;
+}
 
 /**
  * A problem on an engine: it trains, differentiates the end of training, and sweeps back along a path. Methods are control
@@ -166,6 +209,10 @@ export interface Rollout {
    * @returns undefined where the replayed run is finite
    */
   huntNonFinite(options?: HuntOptions & { readonly after?: unknown }): Promise<NonFinite | undefined>;
+  /** Compiles training with this many tangents. */
+  forward(directions: number): Promise<Forward>;
+  /** @throws DrmadError unsupported where a hyperparameter acts on training by other ways than its loss */
+  curvature(): Curvature;
   load(array: HeldArray): Promise<Buffer>;
   read(buffer: Buffer): Promise<HeldArray>;
   free(...groups: readonly Buffers[]): void;

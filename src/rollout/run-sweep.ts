@@ -7,7 +7,7 @@ import { inChunks } from "./chunks.ts";
 import type { Path } from "./path.ts";
 import { finishProgram } from "./programs.ts";
 import { GROWTH_LIMIT, type Buffers, type Outer, type Sweep, type SweepRun } from "./rollout.ts";
-import { allFinite, once, readAll, type Shared, type SweepParts } from "./shared.ts";
+import { allFinite, loadDrawn, once, readAll, zeros, type Shared, type SweepParts } from "./shared.ts";
 import { adjointName, DIVISOR, GROWTH, sweepProgram, type Entry, type SweepProgram } from "./sweep.ts";
 import { stateLeaves } from "./state.ts";
 
@@ -66,7 +66,9 @@ interface SweepState {
   carry: Buffers;
   /** What per-step entries have gathered. */
   readonly perStep: Map<string, Float64Array>;
-  /** Largest squared norm of the adjoint. */
+  /** Of the adjoint that the sweep began with, or began again with. */
+  squaredNorm: number;
+  /** Largest squared norm of the adjoint since, as a multiple of that. */
   largest: number;
   passedAt: number | undefined;
   done: number;
@@ -88,13 +90,11 @@ export async function createSweep(
   const carried = [...leaves.map(adjointName), ...summed];
   const shapeOf = (name: string): readonly number[] =>
     shapes.get(name) ?? leaves.find((leaf) => adjointName(leaf) === name)!.shape;
-  const zeros = async (names: readonly string[]): Promise<Buffers> => {
-    const made = names.map(async (name) => {
-      const shape = shapeOf(name);
-      return [name, await engine.load({ data: new Float32Array(sizeOf(shape)), shape })] as const;
-    });
-    return Object.fromEntries(await Promise.all(made));
-  };
+  const zerosFor = (names: readonly string[]): Promise<Buffers> =>
+    zeros(
+      engine,
+      names.map((name) => ({ name, shape: shapeOf(name) })),
+    );
 
   return {
     reads: traced.reads,
@@ -102,9 +102,10 @@ export async function createSweep(
       const missing = carried.filter((name) => !(name in outer.adjoint));
       return runOf({
         outer,
-        carry: { ...outer.adjoint, ...(await zeros(missing)) },
+        carry: { ...outer.adjoint, ...(await zerosFor(missing)) },
         perStep: tables(traced.entries, problem.steps),
-        largest: outer.squaredNorm,
+        squaredNorm: outer.squaredNorm,
+        largest: 1,
         passedAt: undefined,
         done: 0,
       });
@@ -119,7 +120,11 @@ export async function createSweep(
 
   function runOf(state: SweepState): SweepRun {
     const { outer } = state;
-    const limitSquared = GROWTH_LIMIT ** 2 * outer.squaredNorm;
+    const replace = (fresh: Buffers): void => {
+      free(Object.fromEntries(Object.keys(fresh).map((name) => [name, state.carry[name]!])));
+      state.carry = { ...state.carry, ...fresh };
+    };
+    const growthOf = (squared: number): number => (state.squaredNorm === 0 ? 1 : squared / state.squaredNorm);
 
     return {
       state,
@@ -146,13 +151,13 @@ export async function createSweep(
           free(Object.fromEntries(scans.map((name) => [name, result[name]!])));
           checkDivisor(traced, numbers, chunk, path);
           const squared = numbers[GROWTH]!;
-          within = limit === Infinity || squared.every((x) => x <= limit ** 2 * outer.squaredNorm);
+          within = limit === Infinity || squared.every((x) => growthOf(x) <= limit ** 2);
           if (!within && limit < Infinity) return;
           if (!allFinite(squared)) throw notFinite(chunk, path);
           for (const [name, table] of state.perStep) storeReversed(table, numbers[`next/${name}`]!, chunk);
           squared.forEach((x, i) => {
-            state.largest = Math.max(state.largest, x);
-            if (x > limitSquared) state.passedAt ??= chunk.to - 1 - i;
+            state.largest = Math.max(state.largest, growthOf(x));
+            if (growthOf(x) > GROWTH_LIMIT ** 2) state.passedAt ??= chunk.to - 1 - i;
           });
           state.done += chunk.to - chunk.from;
           shared.progress("backward", state.done, path.length);
@@ -170,15 +175,15 @@ export async function createSweep(
         Object.assign(state, before);
         return false;
       },
+      async restart(next) {
+        const missing = leaves.map(adjointName).filter((name) => !(name in next.adjoint));
+        replace({ ...next.adjoint, ...(await zerosFor(missing)) });
+        state.squaredNorm = next.squaredNorm;
+      },
       async finish(reachesStart) {
-        if (!reachesStart) {
-          const cut = await zeros(leaves.map(adjointName));
-          free(Object.fromEntries(Object.keys(cut).map((name) => [name, state.carry[name]!])));
-          state.carry = { ...state.carry, ...cut };
-        }
+        if (!reachesStart) replace(await zerosFor(leaves.map(adjointName)));
         const gradient = await finishSweep(state.carry, state.perStep, outer.direct);
-        const growth = outer.squaredNorm === 0 ? 1 : Math.sqrt(state.largest / outer.squaredNorm);
-        return { gradient, growth, growthPassedAt: state.passedAt };
+        return { gradient, growth: Math.sqrt(state.largest), growthPassedAt: state.passedAt };
       },
       abandon: () => free(state.carry),
     };
@@ -193,8 +198,7 @@ export async function createSweep(
     }
     for (const { name, shape } of problem.hypers.tensors)
       loaded[`direct/${name}`] = await engine.load({ data: direct[name]!, shape });
-    for (const { path: at, shape, drawn } of problem.weights)
-      loaded[`drawn/${at}`] = await engine.load({ data: drawn, shape });
+    Object.assign(loaded, await loadDrawn(shared));
     const result = await finish.executable.run({ ...(await hyper()), ...carry, ...loaded });
     free(carry, loaded);
     const numbers = await readAll(engine, result, Object.keys(finish.program.graph.outputs));

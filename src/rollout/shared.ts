@@ -4,7 +4,7 @@ import type { Engine, Executable, HeldArray, Program, Range } from "../engine/en
 import { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
 import type { GraphInput } from "../tensor/graph.ts";
-import { sizeOf } from "../tensor/shape.ts";
+import { sizeOf, type Shape } from "../tensor/shape.ts";
 import type { Pace } from "./chunks.ts";
 import { takeRows, verifyOnFewRows } from "./probe.ts";
 import type { SplitName } from "./programs.ts";
@@ -95,8 +95,12 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
     if (split !== undefined && key in split) {
       // A table has as many rows as a minibatch; the step picks some of them.
       if (input.rows) return takeRows(split[key]!, problem.sampler(0));
-      const first = Int32Array.from({ length: shape[0]! }, (_, i) => i);
-      return takeRows(split[key]!, splitName === "train" ? problem.sampler(0).slice(0, shape[0]) : first);
+      const drawn = splitName === "train" ? problem.sampler(0) : undefined;
+      const chosen =
+        drawn !== undefined && shape[0]! <= drawn.length
+          ? drawn.slice(0, shape[0])
+          : Int32Array.from({ length: shape[0]! }, (_, i) => i);
+      return takeRows(split[key]!, chosen);
     }
     const buffer = buffers[name];
     if (buffer === undefined) return { data: new Float64Array(sizeOf(input.shape)), shape: input.shape };
@@ -168,4 +172,23 @@ export async function readAll(
     async (name) => [name, Float64Array.from((await engine.read(buffers[name]!)).data)] as const,
   );
   return Object.fromEntries(await Promise.all(entries));
+}
+
+/** Tensors of zeros. */
+export async function zeros(
+  engine: Engine,
+  tensors: readonly { readonly name: string; readonly shape: Shape }[],
+): Promise<Buffers> {
+  const made = tensors.map(async ({ name, shape }) => {
+    return [name, await engine.load({ data: new Float32Array(sizeOf(shape)), shape })] as const;
+  });
+  return Object.fromEntries(await Promise.all(made));
+}
+
+/** The initial weights before hyperparameters act on them. */
+export async function loadDrawn({ problem, engine }: Shared): Promise<Buffers> {
+  const loaded = problem.weights.map(
+    async ({ path, shape, drawn: data }) => [`drawn/${path}`, await engine.load({ data, shape })] as const,
+  );
+  return Object.fromEntries(await Promise.all(loaded));
 }

@@ -23,9 +23,11 @@ export interface StepRecord {
 
 /**
  * `budget`: all outer steps are done, or the seconds are over. `plateau`: too many steps without a better validation loss.
- * `non-finite`: a run diverged. `invalid-experiment`: no loss, but a metric was not finite. `cancelled`: the caller's signal.
+ * `non-finite`: a run diverged. `not-stationary`, `not-converged`: an implicit method refused. `invalid-experiment`: no
+ * loss, but a metric was not finite. `cancelled`: the caller's signal.
  */
-export type StopReason = "budget" | "plateau" | "non-finite" | "invalid-experiment" | "cancelled";
+export type StopReason =
+  "budget" | "plateau" | "non-finite" | "not-stationary" | "not-converged" | "invalid-experiment" | "cancelled";
 
 export interface StartInfo {
   readonly experiment: string;

@@ -1,9 +1,14 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, type ErrorCode } from "../errors.ts";
 import type { Method } from "../hypergradient/method.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { checkedMethod } from "./checked.ts";
 import { explained } from "./explained.ts";
 import { openSession, type SessionOptions } from "./session.ts";
+
+/** Why a run has no hypergradient, where that is a finding and no mistake of the caller. */
+const FINDINGS = ["non-finite", "not-stationary", "not-converged"] as const;
+type Finding = (typeof FINDINGS)[number];
+const isFinding = (code: ErrorCode): code is Finding => (FINDINGS as readonly ErrorCode[]).includes(code);
 
 /** A hypergradient, or why there is none: a diverged run gives an outcome, never a NaN. */
 export type HypergradientResult =
@@ -33,11 +38,11 @@ export type HypergradientResult =
       readonly unverified: readonly string[];
       readonly seconds: number;
     }
-  | { readonly outcome: "non-finite"; readonly message: string };
+  | { readonly outcome: Finding; readonly message: string };
 
 /**
  * The hypergradient of an experiment at its starting hyperparameters, by one method.
- * @throws DrmadError for everything but divergence
+ * @throws DrmadError for everything but divergence, and an implicit method's refusal
  */
 export async function hypergradient(
   experiment: Experiment,
@@ -54,8 +59,7 @@ export async function hypergradient(
     return { outcome: "ok", ...result, unverified, seconds: (performance.now() - begin) / 1000 };
   } catch (error) {
     const told = await explained(error, session.rollout);
-    if (told instanceof DrmadError && told.code === "non-finite")
-      return { outcome: "non-finite", message: told.message };
+    if (told instanceof DrmadError && isFinding(told.code)) return { outcome: told.code, message: told.message };
     throw told;
   } finally {
     await session.close();

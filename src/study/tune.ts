@@ -102,7 +102,13 @@ const metrics = async (rollout: Rollout, final: Buffers, split: SplitName): Prom
 /** What ends a run early but keeps what it reached. */
 const stopOf = (error: unknown): StopReason | undefined =>
   error instanceof DrmadError && STOPS.includes(error.code as StopReason) ? (error.code as StopReason) : undefined;
-const STOPS: readonly StopReason[] = ["cancelled", "non-finite", "invalid-experiment"];
+const STOPS: readonly StopReason[] = [
+  "cancelled",
+  "non-finite",
+  "not-stationary",
+  "not-converged",
+  "invalid-experiment",
+];
 
 /** The first number of some metrics that is not finite, by its name, the loss before the others. */
 const notFinite = (found: Metrics): readonly [string, number] | undefined =>
@@ -117,7 +123,7 @@ const called = (metric: string): string => (metric === "loss" ? metric : `metric
  * differentiates through that training, and moves. The step with the lowest validation loss is the result. The test split
  * is evaluated at the untuned start and at that result, and chooses nothing.
  *
- * @throws DrmadError for bad input; `non-finite` where even the untuned start diverges; `invalid-experiment` where one of
+ * @throws DrmadError for bad input; `non-finite` where even the untuned start diverges, `not-stationary` and `not-converged` where a method refuses it; `invalid-experiment` where one of
  * its metrics is not finite; `cancelled` before its first step. A run stopped later gives the result reached, with its reason.
  */
 export async function tune(experiment: Experiment, options: TuneOptions = {}): Promise<TuneResult> {
