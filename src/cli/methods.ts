@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { auto } from "../hypergradient/auto.ts";
 import { checkpointed } from "../hypergradient/checkpointed.ts";
 import { drmad } from "../hypergradient/drmad.ts";
 import { evograd } from "../hypergradient/evograd.ts";
@@ -19,14 +20,24 @@ interface Spelling {
   make(n: number): Method;
 }
 
+/** Of the memory that this process may still take, what `auto` keeps to where it is not told. */
+const SHARE = 0.5;
+const autoMegabytes = (): number => Math.max(1, Math.floor((SHARE * process.availableMemory()) / 1e6));
+
 const SPELLINGS: readonly Spelling[] = [
   { shown: "reverse", make: () => reverse() },
   { shown: "reverse:float16", make: () => reverse({ storage: "float16" }) },
   { shown: "reverse:int8", make: () => reverse({ storage: "int8" }) },
   { shown: "checkpointed:N", make: (n) => checkpointed({ checkpoints: n }) },
   { shown: "checkpointed:NMB", make: (n) => checkpointed({ megabytes: n }) },
+  { shown: "auto", make: () => auto({ megabytes: autoMegabytes() }) },
+  { shown: "auto:NMB", make: (n) => auto({ megabytes: n }) },
   { shown: "drmad", make: () => drmad() },
   { shown: "drmad:T/10", make: () => drmad({ samples: "T/10" }) },
+  { shown: "drmad:N", make: (n) => drmad({ snapshots: n }) },
+  { shown: "drmad:N:int8", make: (n) => drmad({ snapshots: n, storage: "int8" }) },
+  { shown: "drmad:N:means", make: (n) => drmad({ snapshots: n, of: "means" }) },
+  { shown: "drmad:N:arc-length", make: (n) => drmad({ snapshots: n, place: "arc-length" }) },
   { shown: "evograd", make: () => evograd() },
   { shown: "persistentEvolution:N", make: (n) => persistentEvolution({ pairs: n }) },
   { shown: "truncated:N", make: (n) => truncated({ steps: n }) },

@@ -1,4 +1,5 @@
 import type { TuneEvent } from "../study/events.ts";
+import { chosenText } from "./chosen.ts";
 import { liveBlock } from "./live-block.ts";
 import { throttled } from "./progress.ts";
 import { fill, paint, type Terminal } from "./terminal.ts";
@@ -22,6 +23,7 @@ export function plainView(terminal: Terminal): View {
   return {
     event(event) {
       if (event.type === "start") heading(event).forEach(line);
+      else if (event.type === "chosen") line(fill(chosenText(event), terminal.columns()));
       else if (event.type === "warning") line(`warning: ${event.message}`);
       else if (event.type === "step") {
         if (table === undefined) line((table = stepTable(event, terminal.columns())).header);
@@ -68,7 +70,9 @@ export function liveView(terminal: Terminal, name: string, limit?: number): View
         const [first, second] = heading(event).map((line) => fill(line, terminal.columns() - 1));
         block.print(`${paint(terminal, "bold", first!)}\n${paint(terminal, "dim", second!)}`);
       } else if (event.type === "progress") progress = { ...progress, now: event };
-      else if (event.type === "warning") {
+      else if (event.type === "chosen") {
+        block.print(paint(terminal, "dim", fill(chosenText(event), terminal.columns() - 1)));
+      } else if (event.type === "warning") {
         block.print(paint(terminal, "yellow", fill(`warning: ${event.message}`, terminal.columns() - 1)));
       } else if (event.type === "step") {
         // A window of another width has room for other columns.

@@ -1,4 +1,5 @@
 /** Every way to a hypergradient. */
+export { auto } from "./auto.ts";
 export { checkpointed } from "./checkpointed.ts";
 export { directOnly, randomSign } from "./controls.ts";
 export { drmad } from "./drmad.ts";

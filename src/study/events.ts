@@ -1,4 +1,5 @@
 import type { NdArray } from "../data/dataset.ts";
+import type { Chosen } from "../hypergradient/method.ts";
 import type { Phase } from "../rollout/rollout.ts";
 
 /** The loss, and every metric of the experiment by its name (for example `error`, a fraction). */
@@ -48,6 +49,8 @@ export interface StartInfo {
 }
 
 export interface TuneResult extends StartInfo {
+  /** From a method that chooses another. */
+  readonly chosen?: Chosen;
   readonly steps: readonly StepRecord[];
   /** Index into `steps` of the lowest validation loss: the chosen result. */
   readonly best: number;
@@ -61,7 +64,7 @@ export interface TuneResult extends StartInfo {
   readonly values: Readonly<Record<string, NdArray>>;
 }
 
-/** Everything a study tells while it runs, in order: one start, any number of progress, step and warning, one result. */
+/** Everything a study tells while it runs, in order: one start, any number of progress, step and warning, one choice where the method makes one, one result. */
 export type TuneEvent =
   | ({ readonly type: "start" } & StartInfo)
   | {
@@ -72,5 +75,6 @@ export type TuneEvent =
       readonly total: number;
     }
   | ({ readonly type: "step"; readonly best: boolean } & StepRecord)
+  | ({ readonly type: "chosen" } & Chosen)
   | { readonly type: "warning"; readonly message: string }
   | ({ readonly type: "result" } & TuneResult);

@@ -1,6 +1,6 @@
 import { addPoints, normOf, type Point } from "../data/point.ts";
 import { DrmadError } from "../errors.ts";
-import type { Method } from "../hypergradient/method.ts";
+import type { Chosen, Method } from "../hypergradient/method.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import { adam } from "../outer/adam.ts";
 import { type OuterOptimizer } from "../outer/optimizer.ts";
@@ -151,6 +151,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
     let optimizerState = settings.optimizer.init(rollout.point);
     let best = { step: 0, point: rollout.point };
     const held = new Map<"start" | "best", Buffers>();
+    let chosen: Chosen | undefined;
     let stop: { reason: StopReason; detail?: string } = { reason: "budget" };
 
     const hold = (name: "start" | "best", final: Buffers): void => {
@@ -202,6 +203,10 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
           best = { step: outerStep, point: rollout.point };
           hold("best", final);
         } else rollout.free(final);
+        if (chosen === undefined && "chosen" in result && result.chosen !== undefined) {
+          chosen = result.chosen;
+          emit({ type: "chosen", ...chosen });
+        }
         emit({ type: "step", best: isBest, ...record });
         warnOfUnverified();
         if ("growth" in result && result.growth > SUSPICIOUS_GROWTH) {
@@ -249,6 +254,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
     const { start, tuned } = tested;
     const result: TuneResult = {
       ...info,
+      ...(chosen === undefined ? {} : { chosen }),
       steps,
       best: best.step,
       stop: stop.reason,
