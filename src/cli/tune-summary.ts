@@ -78,10 +78,11 @@ function verdicts(result: TuneResult): readonly string[] {
 }
 
 /** How many of the hypergradients that were used meant nothing. */
-function chaosVerdict({ steps }: TuneResult): readonly string[] {
+function chaosVerdict({ steps, stop }: TuneResult): readonly string[] {
   const computed = steps.filter(({ chaotic }) => chaotic !== undefined);
   const chaotic = computed.filter((record) => record.chaotic === true);
-  if (chaotic.length === 0) return [];
+  // Where chaos stops a run, that is said already, and nothing was moved by it.
+  if (chaotic.length === 0 || stop === "chaotic") return [];
   return [
     `${count(chaotic.length)} of ${counted(computed.length, "hypergradient")} were chaotic, the first at step ${chaotic[0]!.step}: ` +
       "what moved by them moved at random.",

@@ -185,8 +185,9 @@ describe("trust", () => {
     expect(report.remarks.join()).toContain("1.0e+200-fold");
     const chaotic: Method = { ...reverse(), run: async (r) => ({ ...(await reverse().run(r)), growth: 1e5 }) };
     const rollout = await rolloutOf(linear(), engine);
-    const { remarks } = await measureFidelity(rollout, directOnly(), { exact: chaotic });
-    expect(remarks.join()).toContain("Training itself is chaotic");
+    const { verdict, remarks } = await measureFidelity(rollout, directOnly(), { exact: chaotic });
+    expect(verdict).toMatch(/^Trust no hypergradient here, not even the exact one: .* 1\.0e\+5-fold/);
+    expect(remarks[0]).toContain("all the same: Do not use directOnly here");
   });
 });
 

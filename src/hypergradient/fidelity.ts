@@ -185,17 +185,16 @@ export async function measureFidelity(
       outcome: found.code as Refusal,
       message: found.message,
       trust: "none",
-      verdict: `Do not use ${method.name} here: it has no hypergradient, though ${exactly.name} has one.`,
-      remarks: remarksOf(common.exactGrowth),
+      ...wordsOf(
+        method.name,
+        `Do not use ${method.name} here: it has no hypergradient, though ${exactly.name} has one.`,
+        common.exactGrowth,
+      ),
     };
   }
   const measured: Measured = { outcome: "ok", ...compare(rollout, found, exact), growth: growthOf(found) };
-  return {
-    ...common,
-    ...measured,
-    verdict: verdictOf(method.name, measured.trust, measured.through),
-    remarks: remarksOf(common.exactGrowth, measured),
-  };
+  const verdict = verdictOf(method.name, measured.trust, measured.through);
+  return { ...common, ...measured, ...wordsOf(method.name, verdict, common.exactGrowth, measured) };
 }
 
 function compare(rollout: Rollout, method: Given, exact: Given): Parts & Pick<Measured, "groups"> {
@@ -228,33 +227,41 @@ function compare(rollout: Rollout, method: Given, exact: Given): Parts & Pick<Me
 }
 
 const ORDER: readonly Trust[] = ["none", "signs", "direction", "value"];
+const fold = (growth: number): string => `${growth.toExponential(1)}-fold on its way back`;
 
-function remarksOf(exactGrowth: AdjointGrowth, measured?: Measured): readonly string[] {
+/** What is said of the figures: where training is chaotic, nearness to the exact gradient is the lesser matter. */
+function wordsOf(
+  method: string,
+  verdict: string,
+  { growth: exactly }: AdjointGrowth,
+  measured?: Measured,
+): { readonly verdict: string; readonly remarks: readonly string[] } {
+  const remarks = measured === undefined ? [] : measuredRemarks(method, measured);
+  remarks.push("This holds at this point only: at the start it certifies nothing about later in a run.");
+  if (exactly <= GROWTH_LIMIT) return { verdict, remarks };
+  return {
+    verdict: `Trust no hypergradient here, not even the exact one: training is chaotic, its exact adjoint grew ${fold(exactly)}.`,
+    remarks: [`Compared with the exact one all the same: ${verdict}`, ...remarks],
+  };
+}
+
+function measuredRemarks(method: string, { total, direct, trust, groups, growth }: Measured): string[] {
   const remarks: string[] = [];
-  if (measured !== undefined) {
-    const { total, direct, trust, groups, growth } = measured;
-    if (total.exactLength === 0) remarks.push("The exact hypergradient is 0 here: there is no way to go.");
-    if (directDominates(direct)) {
-      remarks.push(
-        `The direct part alone, which needs no differentiation through training, has cosine ${shown(direct.cosine!)} to the ` +
-          `exact gradient and ${shown(direct.lengthRatio!)} times its length: that the whole agrees says nothing about the method.`,
-      );
-    }
-    const worse = Object.entries(groups).filter(
-      ([, group]) => group.trust !== "unmeasured" && ORDER.indexOf(group.trust) < ORDER.indexOf(trust),
-    );
-    if (worse.length > 0) {
-      remarks.push(
-        `Taken by itself, less holds for ${worse.map(([name, group]) => `${name} (${group.trust})`).join(", ")}.`,
-      );
-    }
-    if (growth.growth > GROWTH_LIMIT)
-      remarks.push(`Its adjoint grew ${growth.growth.toExponential(1)}-fold on its way back: it is chaotic.`);
-  }
-  if (exactGrowth.growth > GROWTH_LIMIT) {
+  if (total.exactLength === 0) remarks.push("The exact hypergradient is 0 here: there is no way to go.");
+  if (directDominates(direct)) {
     remarks.push(
-      `Training itself is chaotic here (the exact adjoint grew ${exactGrowth.growth.toExponential(1)}-fold): even the exact gradient is of little use.`,
+      `The direct part alone, which needs no differentiation through training, has cosine ${shown(direct.cosine!)} to the ` +
+        `exact gradient and ${shown(direct.lengthRatio!)} times its length: that the whole agrees says nothing about the method.`,
     );
   }
-  return [...remarks, "This holds at this point only: at the start it certifies nothing about later in a run."];
+  const worse = Object.entries(groups).filter(
+    ([, group]) => group.trust !== "unmeasured" && ORDER.indexOf(group.trust) < ORDER.indexOf(trust),
+  );
+  if (worse.length > 0) {
+    const listed = worse.map(([name, group]) => `${name} (${group.trust})`).join(", ");
+    remarks.push(`Taken by itself, less holds for ${listed}.`);
+  }
+  if (growth.growth > GROWTH_LIMIT)
+    remarks.push(`The adjoint of ${method} grew ${fold(growth.growth)}: it is chaotic.`);
+  return remarks;
 }
