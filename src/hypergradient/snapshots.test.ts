@@ -48,6 +48,9 @@ const error = async (options: DrmadOptions, engine = native, features = 3): Prom
   return relativeError(flat(got.gradient), flat(exact.gradient));
 };
 
+// Forty features make the first layer's products worth keeping.
+const wide = (options: Partial<DrmadOptions>): Promise<number> => error({ snapshots: STEPS, ...options }, native, 40);
+
 describe("through snapshots", () => {
   test("of every step it is exact, rates recovered from differences included", async () => {
     for (const of of ["points", "means"] as const) {
@@ -84,9 +87,6 @@ describe("through snapshots", () => {
   });
 
   test("activations are kept where they are worth it, and cost what packing rounds away", async () => {
-    // Forty features make the first layer's products worth keeping.
-    const wide = (options: Partial<DrmadOptions>): Promise<number> =>
-      error({ snapshots: STEPS, ...options }, native, 40);
     const [whole, half, byte] = [
       await wide({}),
       await wide({ activations: "float16" }),
