@@ -241,8 +241,8 @@ test("what is at hand is not computed again, and everything is freed", async () 
   expect(engine.held()).toBe(held);
 });
 
+const exactOf = (steps: number, stateBytes: number): object => exactFor({ steps, stateBytes } as Rollout);
 test("the exact method is reverse while its states fit, and checkpointed with √T checkpoints beyond", () => {
-  const of = (steps: number, stateBytes: number): object => exactFor({ steps, stateBytes } as Rollout);
-  expect(of(100, 1e6)).toMatchObject({ method: { name: "reverse", exact: true }, trainings: 3 });
-  expect(of(200, 1e6)).toMatchObject({ method: { name: "checkpointed", exact: true }, trainings: 4 });
+  expect(exactOf(100, 1e6)).toMatchObject({ method: { name: "reverse", exact: true }, trainings: 3 });
+  expect(exactOf(200, 1e6)).toMatchObject({ method: { name: "checkpointed", exact: true }, trainings: 4 });
 });

@@ -68,6 +68,7 @@ async function study(options: TuneOptions): Promise<{ readonly result: TuneResul
   });
   return { result, events };
 }
+const drawing = (asked: boolean | number): TuneOptions => ({ method: randomSign({ seed: 3 }), fidelity: asked });
 const measuredAt = (events: readonly TuneEvent[]): number[] => events.flatMap((e) => (e.type === "fidelity" ? [e.step] : [])); // prettier-ignore
 const timeless = ({ steps, fidelityPlan: _plan, fidelity: _fidelity, ...result }: TuneResult): object => ({
   ...result,
@@ -106,9 +107,7 @@ describe("fidelity while tuning", () => {
   });
 
   test("changes nothing, even for a method that draws anew at each call", async () => {
-    const run = (asked: boolean | number): Promise<{ readonly result: TuneResult }> =>
-      study({ method: randomSign({ seed: 3 }), fidelity: asked });
-    const [plain, watched] = [await run(false), await run(1)];
+    const [plain, watched] = [await study(drawing(false)), await study(drawing(1))];
     expect(timeless(watched.result)).toEqual(timeless(plain.result));
     // The figures are of the very gradient that was used.
     const norms = watched.result.fidelity!.map((f) => (f as Extract<StepFidelity, { outcome: "ok" }>).total.length);
