@@ -4,6 +4,7 @@ import { drmad } from "../hypergradient/drmad.ts";
 import { finiteDifference } from "../hypergradient/finite-difference.ts";
 import type { Method } from "../hypergradient/method.ts";
 import { reverse } from "../hypergradient/reverse.ts";
+import { reversible } from "../hypergradient/reversible.ts";
 import { truncated } from "../hypergradient/truncated.ts";
 import { listed } from "./format.ts";
 
@@ -17,6 +18,7 @@ const SPELLINGS: readonly Spelling[] = [
   { shown: "reverse", make: () => reverse() },
   { shown: "checkpointed:N", make: (n) => checkpointed({ checkpoints: n }) },
   { shown: "checkpointed:NMB", make: (n) => checkpointed({ megabytes: n }) },
+  { shown: "reversible", make: () => reversible() },
   { shown: "drmad", make: () => drmad() },
   { shown: "drmad:T/10", make: () => drmad({ samples: "T/10" }) },
   { shown: "truncated:N", make: (n) => truncated({ steps: n }) },

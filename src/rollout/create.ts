@@ -4,6 +4,7 @@ import { rowsOf, type Problem } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
 import { checkEveryHyperIsUsed, evaluateProgram, outerProgram, startProgram, trainProgram } from "./programs.ts";
+import { createReversal, shareReversal, type SharedReversal } from "./reversal.ts";
 import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
 import { allFinite, readAll, share, type Shared } from "./shared.ts";
@@ -20,10 +21,12 @@ const KEPT_BYTES_A_CHUNK = 16e6;
 export function createRollout(problem: Problem, engine: Engine, options: RolloutOptions = {}): Rollout {
   checkEveryHyperIsUsed(problem, [trainProgram(problem, []), startProgram(problem), outerProgram(problem)]);
   const start = Object.fromEntries(problem.hypers.tensors.map((t) => [t.name, t.start]));
-  return bind(share(problem, engine, options), start);
+  const shared = share(problem, engine, options);
+  let reversal: SharedReversal | undefined;
+  return bind(shared, () => (reversal ??= shareReversal(shared)), start);
 }
 
-function bind(shared: Shared, point: Point): Rollout {
+function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rollout {
   const { problem, engine } = shared;
   const leaves = stateLeaves(problem);
   const hyper = (): Promise<Buffers> => shared.hyper(point);
@@ -43,7 +46,7 @@ function bind(shared: Shared, point: Point): Rollout {
     get unverified() {
       return [...shared.unverified];
     },
-    at: (other) => bind(shared, other),
+    at: (other) => bind(shared, reversal, other),
 
     async start() {
       const { executable } = await shared.compile("start", () => startProgram(problem));
@@ -151,6 +154,7 @@ function bind(shared: Shared, point: Point): Rollout {
     },
 
     sweep: (path) => createSweep(shared, path, point, hyper, free),
+    reversal: () => createReversal(reversal(), point, free),
     load: (array) => engine.load(array),
     read: (buffer) => engine.read(buffer),
     free,

@@ -1,5 +1,5 @@
 import type { NdArray } from "../data/dataset.ts";
-import type { Buffer, EngineDescription, Range } from "../engine/engine.ts";
+import type { Buffer, EngineDescription, Information, Range } from "../engine/engine.ts";
 import type { HyperTensor } from "../problem/hyper.ts";
 import type { Path } from "./path.ts";
 import type { SplitName } from "./programs.ts";
@@ -71,6 +71,32 @@ export interface SweepRun {
   abandon(): void;
 }
 
+/** Momentum training in exact arithmetic, with its decay rounded to a multiple of 2⁻¹⁶ wherever it is used. */
+export interface Reversal {
+  /** As the rollout's own sweep, of the training that is made here. */
+  sweep(path: Path): Promise<Sweep>;
+  /**
+   * All training steps from the weights given, which are left alone; velocities start at 0.
+   * @throws DrmadError unsupported where a decay is not between 0 and 1, or a number leaves the range of fixed point; non-finite
+   */
+  train(from: Buffers): Promise<Reversed>;
+}
+
+/** A training run that can be taken back. */
+export interface Reversed {
+  readonly final: Buffers;
+  /** What is kept for the way back, now. */
+  information(): Promise<Information>;
+  /**
+   * Takes all steps back, and gives what `keep` names as it was before them, by runs of steps, last first. A run's tensors
+   * are freed when the next is asked for.
+   * @throws DrmadError engine-disagrees where the first state does not come back bit for bit
+   */
+  back(keep: readonly string[]): AsyncIterable<Kept>;
+  /** Frees what is kept, and not the final state. */
+  end(): void;
+}
+
 /**
  * A problem on an engine: it trains, differentiates the end of training, and sweeps back along a path. Methods are control
  * flow over this, and know nothing else.
@@ -100,6 +126,8 @@ export interface Rollout {
   evaluate(final: Buffers, split: SplitName): Promise<Readonly<Record<string, number>>>;
   /** @throws DrmadError unsupported where the path cannot give what the sweep needs */
   sweep(path: Path): Promise<Sweep>;
+  /** @throws DrmadError unsupported for other dynamics than momentum */
+  reversal(): Reversal;
   load(array: NdArray): Promise<Buffer>;
   read(buffer: Buffer): Promise<NdArray>;
   free(...groups: readonly Buffers[]): void;

@@ -11,12 +11,17 @@ import type { Buffers, Point, RolloutOptions } from "./rollout.ts";
 import type { SweepProgram } from "./sweep.ts";
 import { hyperInputName, ROWS } from "./symbols.ts";
 
+/**
+ * Compares a program with the reference interpreter, once: on its first call.
+ * @param buffers the inputs it is about to run on
+ */
+export type Verify = (rows: number, at: (rows: number) => Program, buffers: Buffers, point: Point) => Promise<void>;
+
 /** A compiled program, with the means to compare it once with the reference interpreter. */
 export interface Compiled {
   readonly program: Program;
   readonly executable: Executable;
-  /** Compares on first use; `buffers` are the inputs it is about to run on. */
-  verify(rows: number, at: (rows: number) => Program, buffers: Buffers, point: Point): Promise<void>;
+  readonly verify: Verify;
 }
 
 /** A sweep compiled: its loop, and what turns the gathered cotangents into a hypergradient. */
@@ -35,6 +40,7 @@ export interface Shared {
   readonly sweeps: Map<string, Promise<SweepParts>>;
   readonly unverified: Set<string>;
   compile(key: string, make: () => Program): Promise<Compiled>;
+  verifier(program: Program): Verify;
   data(split: SplitName): Promise<Buffers>;
   /** Hyperparameters at a point. One point is held at a time; another one takes its place. */
   hyper(point: Point): Promise<Buffers>;
@@ -99,6 +105,16 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
     return input.rows ? takeRows(value, [0]) : value;
   }
 
+  function verifier({ name }: Program): Verify {
+    let pending = options.trustEngine !== true && engine.description.name !== "reference";
+    return async (rows, at, buffers, point) => {
+      if (!pending) return;
+      pending = false;
+      const compared = await verifyOnFewRows(engine, rows, at, (input, n) => feed(input, n, buffers, point));
+      if (!compared) unverified.add(name);
+    };
+  }
+
   return {
     problem,
     engine,
@@ -111,18 +127,9 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
         options.onProgress?.("compile", 0, 1);
         const program = make();
         const executable = await engine.compile(program);
-        let pending = options.trustEngine !== true && engine.description.name !== "reference";
-        return {
-          program,
-          executable,
-          async verify(rows, at, buffers, point) {
-            if (!pending) return;
-            pending = false;
-            const compared = await verifyOnFewRows(engine, rows, at, (input, n) => feed(input, n, buffers, point));
-            if (!compared) unverified.add(program.name);
-          },
-        };
+        return { program, executable, verify: verifier(program) };
       }),
+    verifier,
     data: (name) => once(data, name, () => loadSplit(engine, name, problem.data[name]!)),
     async hyper(point) {
       if (held?.point !== point) {

@@ -4,6 +4,8 @@ import type { NdArray } from "../../data/dataset.ts";
 import type { DType } from "../../tensor/tensor.ts";
 import { compareWithReference } from "../compare.ts";
 import type { Buffer, Engine, Executable, Loop, Precision, Program } from "../engine.ts";
+import { createReversible, type StepHost } from "../reversal/stepper.ts";
+import { hoist } from "./hoist.ts";
 import { LOOP_INPUTS, resultName, toModel } from "./model.ts";
 
 export interface NativeOptions {
@@ -25,6 +27,16 @@ const sessionOptions = (threads: number): ort.InferenceSession.SessionOptions =>
   extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: "0" } } },
 });
 
+type Tensors = Record<string, ort.Tensor>;
+
+interface Session {
+  readonly inputs: readonly { readonly name: string }[];
+  run(feeds: Tensors, range?: { from: number; to: number }): Promise<Tensors>;
+  /** Some of the results of a program without a loop. */
+  only(outputs: readonly string[], feeds: Tensors): Promise<readonly ort.Tensor[]>;
+  release(): Promise<void>;
+}
+
 /** ONNX Runtime on the CPU, in this thread. A run blocks the thread until it ends; see the worker host. */
 export function nativeEngine({ precision, threads }: NativeOptions): Engine {
   const held = new Map<number, ort.Tensor>();
@@ -35,14 +47,7 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
     return { id, shape: tensor.dims, dtype: dtypeOf(tensor) };
   };
   const sessions = new Set<ort.InferenceSession>();
-  async function create(
-    program: Program,
-    bodyOnly = false,
-  ): Promise<{
-    readonly inputs: readonly { readonly name: string }[];
-    run(feeds: Record<string, ort.Tensor>, range?: { from: number; to: number }): Promise<Record<string, ort.Tensor>>;
-    release(): Promise<void>;
-  }> {
+  async function create(program: Program, bodyOnly = false): Promise<Session> {
     const { bytes, inputs, counters } = toModel(program, precision, bodyOnly);
     const session = await ort.InferenceSession.create(bytes, sessionOptions(threads));
     sessions.add(session);
@@ -50,6 +55,10 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
     const names = loop === undefined ? Object.keys(program.graph.outputs) : [...Object.keys(loop.carry), ...loop.scan];
     return {
       inputs,
+      async only(outputs, feeds) {
+        const results = await session.run(feeds, outputs.map(resultName));
+        return outputs.map((name) => results[resultName(name)]!);
+      },
       async run(feeds, range) {
         const steps = range === undefined ? 0 : range.to - range.from;
         if (loop !== undefined && steps === 0) return nothingRun(program, loop, feeds, precision);
@@ -64,31 +73,63 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
     };
   }
 
+  /** The tensors that a session reads: those given as they are, the others held under their buffers. */
+  const feedsFor = (
+    { name: program }: Program,
+    session: Session,
+    inputs: Readonly<Record<string, Buffer>>,
+    given: Tensors = {},
+  ): Tensors =>
+    Object.fromEntries(
+      session.inputs.map(({ name }) => {
+        const buffer = inputs[name];
+        const tensor = given[name] ?? (buffer === undefined ? undefined : held.get(buffer.id));
+        if (tensor === undefined) throw new Error(`${program}: input ${name} was not given or is freed`);
+        return [name, tensor];
+      }),
+    );
+  const read = (buffer: Buffer): NdArray => {
+    const tensor = held.get(buffer.id);
+    if (tensor === undefined) throw new Error(`buffer ${buffer.id} was freed`);
+    // A copy: what the caller does to it must not reach the tensor.
+    return { data: plainData(tensor).slice(), shape: tensor.dims };
+  };
+  const steps: StepHost = {
+    precision,
+    hold: (array) => hold(toOrt(array, precision)),
+    read,
+    async prepare(program, changing) {
+      const { once, step } = hoist(program, changing);
+      const session = await create(step);
+      const before = once === undefined ? undefined : await create(once);
+      return {
+        async bind(inputs, live) {
+          const fixed = before === undefined ? {} : await before.run(feedsFor(program, before, inputs));
+          const changes = Object.entries(live).map(([name, array]) => [name, toOrt(array, precision)] as const);
+          const feeds = feedsFor(program, session, inputs, { ...fixed, ...Object.fromEntries(changes) });
+          return async (outputs) => {
+            const results = await session.only(outputs, feeds);
+            return results.map((tensor) => ({ data: plainData(tensor), shape: tensor.dims }));
+          };
+        },
+      };
+    },
+  };
+
   const engine: Engine = {
     description: { name: "onnxruntime", version: VERSION, device: "cpu", precision, threads, worker: false },
     async compile(program): Promise<Executable> {
       const session = await create(program);
       return {
         async run(inputs, range) {
-          const feeds: Record<string, ort.Tensor> = {};
-          for (const { name } of session.inputs) {
-            const buffer = inputs[name];
-            const tensor = buffer === undefined ? undefined : held.get(buffer.id);
-            if (tensor === undefined) throw new Error(`${program.name}: input ${name} was not given or is freed`);
-            feeds[name] = tensor;
-          }
-          const results = await session.run(feeds, range);
+          const results = await session.run(feedsFor(program, session, inputs), range);
           return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, hold(tensor)]));
         },
       };
     },
+    compileReversible: (program) => createReversible(program, steps),
     load: (array) => Promise.resolve(hold(toOrt(array, precision))),
-    read(buffer) {
-      const tensor = held.get(buffer.id);
-      if (tensor === undefined) throw new Error(`buffer ${buffer.id} was freed`);
-      // A copy: what the caller does to it must not reach the tensor.
-      return Promise.resolve({ data: plainData(tensor).slice(), shape: tensor.dims });
-    },
+    read: (buffer) => Promise.resolve(read(buffer)),
     free(buffers) {
       for (const buffer of buffers) held.delete(buffer.id);
     },

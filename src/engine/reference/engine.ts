@@ -2,6 +2,7 @@ import type { NdArray } from "../../data/dataset.ts";
 import { sizeOf, type Shape } from "../../tensor/shape.ts";
 import { inputsOf, type Graph } from "../../tensor/graph.ts";
 import type { Buffer, Engine, Executable, Program, Range } from "../engine.ts";
+import { createReversible, type StepHost } from "../reversal/stepper.ts";
 import { evaluateAll, type Values } from "./evaluate.ts";
 
 const scalar = (value: number): Values => ({ data: Float64Array.of(value), shape: [] });
@@ -60,6 +61,32 @@ export function referenceEngine(): Engine {
     return { id, shape: values.shape, dtype };
   };
 
+  const read = (buffer: Buffer): NdArray => {
+    const { data, shape } = held.get(buffer.id)!;
+    return { data: buffer.dtype === "float" ? data.slice() : Int32Array.from(data), shape };
+  };
+  const load = (array: NdArray): Buffer => hold(toValues(array), array.data instanceof Int32Array ? "int" : "float");
+  const host: StepHost = {
+    precision: "float64",
+    hold: load,
+    read,
+    prepare: ({ graph }) => {
+      const names = new Set(inputsOf(graph).map((i) => i.name));
+      return Promise.resolve({
+        async bind(inputs, live) {
+          const fixed = Object.entries(inputs).filter(([name]) => names.has(name) && !(name in live));
+          const feeds = Object.fromEntries(fixed.map(([name, buffer]) => [name, held.get(buffer.id)!]));
+          await othersTurn();
+          return (outputs) => {
+            const now = Object.entries(live).map(([name, array]) => [name, toValues(array)] as const);
+            const results = evaluate(graph, { ...feeds, ...Object.fromEntries(now) });
+            return Promise.resolve(outputs.map((name) => results[name]!));
+          };
+        },
+      });
+    },
+  };
+
   return {
     description: { name: "reference", version: "1", device: "cpu", precision: "float64", threads: 1, worker: false },
     compile(program): Promise<Executable> {
@@ -80,11 +107,9 @@ export function referenceEngine(): Engine {
         },
       });
     },
-    load: (array) => Promise.resolve(hold(toValues(array), array.data instanceof Int32Array ? "int" : "float")),
-    read(buffer) {
-      const { data, shape } = held.get(buffer.id)!;
-      return Promise.resolve({ data: buffer.dtype === "float" ? data.slice() : Int32Array.from(data), shape });
-    },
+    compileReversible: (program) => createReversible(program, host),
+    load: (array) => Promise.resolve(load(array)),
+    read: (buffer) => Promise.resolve(read(buffer)),
     free(buffers) {
       for (const buffer of buffers) held.delete(buffer.id);
     },

@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { NdArray } from "../../data/dataset.ts";
 import { DrmadError } from "../../errors.ts";
-import type { Buffer, Engine, EngineDescription } from "../engine.ts";
+import type { Buffer, Engine, EngineDescription, ReversibleRun } from "../engine.ts";
 import type { NativeOptions } from "../onnx/session.ts";
 import type { Reply, Request } from "./protocol.ts";
 
@@ -61,6 +61,14 @@ export async function hostedEngine(options: NativeOptions): Promise<Engine> {
       worker.postMessage({ id, request });
     });
 
+  const runOf = (reversal: number): ReversibleRun => ({
+    forward: (inputs, range) => ask({ call: "forward", reversal, inputs, range }),
+    back: (inputs, range, keep) => ask({ call: "back", reversal, inputs, range, keep }),
+    state: () => ask({ call: "state", reversal }),
+    information: () => ask({ call: "information", reversal }),
+    end: () => void ask({ call: "end", reversal }).catch(() => undefined),
+  });
+
   const opened = await ask<EngineDescription>({ call: "open", options }).catch(async (error: unknown) => {
     closing = true;
     await worker.terminate();
@@ -74,6 +82,10 @@ export async function hostedEngine(options: NativeOptions): Promise<Engine> {
       return {
         run: (inputs, range) => ask({ call: "run", executable, inputs, ...(range === undefined ? {} : { range }) }),
       };
+    },
+    async compileReversible(program) {
+      const reversible = await ask<number>({ call: "compileReversible", program });
+      return { begin: async (weights) => runOf(await ask<number>({ call: "begin", reversible, weights })) };
     },
     load: (array) => ask<Buffer>({ call: "load", array }),
     read: (buffer) => ask<NdArray>({ call: "read", buffer }),

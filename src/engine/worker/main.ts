@@ -1,6 +1,6 @@
 import { parentPort } from "node:worker_threads";
 import { DrmadError } from "../../errors.ts";
-import type { Engine, Executable } from "../engine.ts";
+import type { Engine, Executable, Reversible, ReversibleRun } from "../engine.ts";
 import { nativeEngine } from "../onnx/session.ts";
 import { reclaimer } from "./reclaim.ts";
 import type { Failure, Numbered, Reply, Request } from "./protocol.ts";
@@ -8,6 +8,9 @@ import type { Failure, Numbered, Reply, Request } from "./protocol.ts";
 /** The engine's thread: it owns the native engine and answers one request after another. */
 const port = parentPort!;
 const executables: Executable[] = [];
+const reversibles: Reversible[] = [];
+const reversals = new Map<number, ReversibleRun>();
+let nextReversal = 0;
 let engine: Engine | undefined;
 let reclaim: ReturnType<typeof reclaimer> | undefined;
 
@@ -25,6 +28,24 @@ async function answer(request: Request): Promise<Value> {
       return executables.push(await engine.compile(request.program)) - 1;
     case "run":
       return executables[request.executable]!.run(request.inputs, request.range);
+    case "compileReversible":
+      return reversibles.push(await engine.compileReversible(request.program)) - 1;
+    case "begin":
+      reversals.set(nextReversal, await reversibles[request.reversible]!.begin(request.weights));
+      return nextReversal++;
+    case "forward":
+      await reversals.get(request.reversal)!.forward(request.inputs, request.range);
+      return undefined;
+    case "back":
+      return reversals.get(request.reversal)!.back(request.inputs, request.range, request.keep);
+    case "state":
+      return reversals.get(request.reversal)!.state();
+    case "information":
+      return reversals.get(request.reversal)!.information();
+    case "end":
+      reversals.get(request.reversal)?.end();
+      reversals.delete(request.reversal);
+      return undefined;
     case "load":
       return engine.load(request.array);
     case "read":
