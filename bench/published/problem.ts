@@ -2,6 +2,7 @@ import { loadReference, type ReferenceProblem } from "../../test/reference/drmad
 import type { Method } from "../../src/hypergradient/method.ts";
 import { drmad } from "../../src/hypergradient/drmad.ts";
 import { reverse } from "../../src/hypergradient/reverse.ts";
+import { reversible } from "../../src/hypergradient/reversible.ts";
 import { makeExperiment, type Experiment } from "../../src/problem/experiment.ts";
 
 /** The steps of a run whose minibatches are fixed by the table of the reference problem. */
@@ -12,6 +13,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
   published: drmad({ samples: "T/10" }),
   drmad: drmad(),
   reverse: reverse(),
+  reversible: reversible(),
 };
 
 /** The folder that `DRMAD_DATA` names. */

@@ -71,7 +71,7 @@ export interface ReversibleRun {
   /**
    * Takes back the last steps made.
    * @param keep names of weights, velocities (`velocity/NAME`) and kept outputs to give back as they were before each step,
-   * in tables with a row for every step of the range
+   * in tables with a row for every step of the range, which last until the next call
    * @throws DrmadError engine-disagrees where the first state does not come back
    */
   back(

@@ -15,7 +15,7 @@ import { storedName } from "./sweep.ts";
 import { hypersAt, hyperSymbols, productsOf, STEP, stepSymbols } from "./symbols.ts";
 
 /** What is restored at a time lies in memory in full, so its bytes bound a run of steps. */
-const RESTORED_BYTES = 6e6;
+const RESTORED_BYTES = 8e6;
 
 /** Traced once for all points: the problem as it is trained in fixed point, and its programs. */
 export interface SharedReversal {
@@ -117,17 +117,12 @@ export function createReversal(
       async function* back(keep: readonly string[]): AsyncGenerator<Kept> {
         const bytes = keep.reduce((n, name) => n + numberBytes * sizeOf(shapeOf(name)), 0);
         const most = bytes === 0 ? Infinity : Math.max(1, Math.floor(RESTORED_BYTES / bytes));
-        for (let to = problem.steps; to > 0; ) {
+        for (let to = problem.steps; to > 0;) {
           const range = { from: Math.max(0, to - most), to };
           const { rows, all } = await inputs(range);
           const restored = await run.back(all, range, keep).finally(() => free(rows));
           const tensors = Object.fromEntries(keep.map((name) => [storedName(name), restored[name]!]));
-          // A consumer that stops early returns here from the yield.
-          try {
-            yield { range, tensors };
-          } finally {
-            free(tensors);
-          }
+          yield { range, tensors };
           to = range.from;
         }
       }

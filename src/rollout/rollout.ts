@@ -89,11 +89,11 @@ export interface Reversed {
   information(): Promise<Information>;
   /**
    * Takes all steps back, and gives what `keep` names as it was before them, by runs of steps, last first. A run's tensors
-   * are freed when the next is asked for.
+   * last until the next is asked for.
    * @throws DrmadError engine-disagrees where the first state does not come back bit for bit
    */
   back(keep: readonly string[]): AsyncIterable<Kept>;
-  /** Frees what is kept, and not the final state. */
+  /** Frees what is kept and restored, and not the final state. */
   end(): void;
 }
 

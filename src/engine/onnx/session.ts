@@ -37,8 +37,11 @@ interface Session {
   release(): Promise<void>;
 }
 
-/** ONNX Runtime on the CPU, in this thread. A run blocks the thread until it ends; see the worker host. */
-export function nativeEngine({ precision, threads }: NativeOptions): Engine {
+/**
+ * ONNX Runtime on the CPU, in this thread. A run blocks the thread until it ends; see the worker host.
+ * @param passed told of the bytes of results that are dropped as soon as they are read
+ */
+export function nativeEngine({ precision, threads }: NativeOptions, passed?: (bytes: number) => void): Engine {
   const held = new Map<number, ort.Tensor>();
   let nextId = 0;
   const hold = (tensor: ort.Tensor): Buffer => {
@@ -94,9 +97,13 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
     // A copy: what the caller does to it must not reach the tensor.
     return { data: plainData(tensor).slice(), shape: tensor.dims };
   };
+  const free = (buffers: Iterable<Buffer>): void => {
+    for (const buffer of buffers) held.delete(buffer.id);
+  };
   const steps: StepHost = {
     precision,
     hold: (array) => hold(toOrt(array, precision)),
+    release: free,
     read,
     async prepare(program, changing) {
       const { once, step } = hoist(program, changing);
@@ -109,7 +116,9 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
           const feeds = feedsFor(program, session, inputs, { ...fixed, ...Object.fromEntries(changes) });
           return async (outputs) => {
             const results = await session.only(outputs, feeds);
-            return results.map((tensor) => ({ data: plainData(tensor), shape: tensor.dims }));
+            const arrays = results.map((tensor) => ({ data: plainData(tensor), shape: tensor.dims }));
+            passed?.(arrays.reduce((bytes, { data }) => bytes + data.byteLength, 0));
+            return arrays;
           };
         },
       };
@@ -130,9 +139,7 @@ export function nativeEngine({ precision, threads }: NativeOptions): Engine {
     compileReversible: (program) => createReversible(program, steps),
     load: (array) => Promise.resolve(hold(toOrt(array, precision))),
     read: (buffer) => Promise.resolve(read(buffer)),
-    free(buffers) {
-      for (const buffer of buffers) held.delete(buffer.id);
-    },
+    free,
     verify: (program, inputs) =>
       compareWithReference(program, inputs, precision, async (probe, feeds) => {
         const session = await create(probe, true);

@@ -66,9 +66,13 @@ export function referenceEngine(): Engine {
     return { data: buffer.dtype === "float" ? data.slice() : Int32Array.from(data), shape };
   };
   const load = (array: NdArray): Buffer => hold(toValues(array), array.data instanceof Int32Array ? "int" : "float");
+  const free = (buffers: Iterable<Buffer>): void => {
+    for (const buffer of buffers) held.delete(buffer.id);
+  };
   const host: StepHost = {
     precision: "float64",
     hold: load,
+    release: free,
     read,
     prepare: ({ graph }) => {
       const names = new Set(inputsOf(graph).map((i) => i.name));
@@ -110,9 +114,7 @@ export function referenceEngine(): Engine {
     compileReversible: (program) => createReversible(program, host),
     load: (array) => Promise.resolve(load(array)),
     read: (buffer) => Promise.resolve(read(buffer)),
-    free(buffers) {
-      for (const buffer of buffers) held.delete(buffer.id);
-    },
+    free,
     verify: () => Promise.resolve(),
     close() {
       held.clear();

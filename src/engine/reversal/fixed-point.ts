@@ -24,9 +24,9 @@ export interface FixedPointTensor {
   /** False where a number left the range or is none. */
   forward(): boolean;
   /** Takes back what a step did to the weights, before its gradient is known. */
-  undoWeights(): void;
+  undoMove(): void;
   /** Then, with the gradient at those weights, what it did to the velocity. */
-  undoVelocity(): void;
+  undoTurn(): void;
   velocityInto(target: Reals): void;
   information(): Information;
   /** Whether everything was taken back: the first weights, no velocity, nothing kept. */
@@ -51,7 +51,10 @@ function checksum(data: Float64Array): number {
  * A multiplication with n/d loses the remainder r = v mod d. It is pushed onto the weight's accumulator, B ← B d + r, and
  * the digit a = B mod n popped from it, B ← ⌊B/n⌋: nothing is lost, and B grows by log2(d/n) bits.
  */
-export function createFixedPoint(shapes: readonly FixedPointShape[], precision: Precision): readonly FixedPointTensor[] {
+export function createFixedPoint(
+  shapes: readonly FixedPointShape[],
+  precision: Precision,
+): readonly FixedPointTensor[] {
   const real = precision === "float64" ? 8 : 4;
   let end = 0;
   const place = (bytes: number): number => {
@@ -109,14 +112,14 @@ export function createFixedPoint(shapes: readonly FixedPointShape[], precision: 
         else decays.fill(Math.round(decay[0]! * DENOMINATOR));
       },
       forward() {
-        if (!kernel.forward(places)) return false;
+        if (!kernel.turn(places) || !kernel.move(places)) return false;
         spill.afterStep(decays);
         return true;
       },
-      undoWeights: () => kernel.undoWeights(places),
-      undoVelocity() {
+      undoMove: () => kernel.undoMove(places),
+      undoTurn() {
         spill.beforeUndo(decays);
-        kernel.undoVelocity(places);
+        kernel.undoTurn(places);
       },
       velocityInto(target) {
         kernel.toReal(places.bytes, places.velocity, outgoing);

@@ -20,7 +20,12 @@ function growthBy(numerator: number): number {
 }
 
 /** Words in the order they were put aside, in blocks of one size: nothing is copied or doubled. */
-function wordStack(block: number): { push(word: number): void; pop(): number; readonly length: number; bytes(): number } {
+function wordStack(block: number): {
+  push(word: number): void;
+  pop(): number;
+  readonly length: number;
+  bytes(): number;
+} {
   const full: Uint32Array[] = [];
   let top: Uint32Array = new Uint32Array(0);
   let used = 0;

@@ -5,7 +5,7 @@ import { assign, local, pair, repeat, whole, writeModule, type Code, type Functi
 export const RADIX: number = 2 ** 40;
 export const DENOMINATOR = 65536;
 
-/** |w| + |v| stays below this, so that every step of the arithmetic is exact in double precision. */
+/** |w| and |v| stay below this, so that every step of the arithmetic is exact in double precision. */
 export const LARGEST: number = 2 ** 52;
 
 /** Addresses of a tensor's arrays; each holds an even number of elements. */
@@ -31,12 +31,13 @@ type Name = keyof Places;
 
 /** The arithmetic of exact momentum on arrays in one memory. */
 export interface Kernel {
-  /** One training step; false where a number left the range or is none. */
-  forward(places: Places): boolean;
-  /** Takes back what a step did to the weights. The velocity is that after the step. */
-  undoWeights(places: Places): void;
-  /** Takes back what a step did to the velocity and the accumulators. */
-  undoVelocity(places: Places): void;
+  /** The first half of a step: velocities and accumulators. False where a velocity left the range or is no number. */
+  turn(places: Places): boolean;
+  /** The second half: weights, with the new velocities. False where a weight left the range or is no number. */
+  move(places: Places): boolean;
+  /** Each half taken back; the second comes first. */
+  undoMove(places: Places): void;
+  undoTurn(places: Places): void;
   /** Integers to numbers in the engine's precision. */
   toReal(bytes: number, integers: number, real: number): void;
 }
@@ -108,17 +109,18 @@ const increment = (precision: Precision, gradient: Code, n: Code): Code =>
     ),
   );
 
-const FORWARD = ["bytes", "weights", "velocity", "accumulators", "real", "gradient", "decay", "decayStride", "rate", "rateStride"] as const; // prettier-ignore
-const UNDO_WEIGHTS = ["bytes", "weights", "velocity", "real", "rate", "rateStride"] as const;
-const UNDO_VELOCITY = ["bytes", "velocity", "accumulators", "gradient", "decay", "decayStride"] as const;
+const TURN = ["bytes", "velocity", "accumulators", "gradient", "decay", "decayStride"] as const;
+const MOVE = ["bytes", "weights", "velocity", "real", "rate", "rateStride"] as const;
 const TO_REAL = ["bytes", "weights", "real"] as const;
+
+const inRange = (value: Code): Code => pair.less(abs(value), constant(LARGEST));
 
 /**
  *     v = q d + r,  B d + r = p n + a        0 ≤ r < d,  0 ≤ a < n
- *     v ← q n + a − round((1 − n/d) g),  B ← p,  w ← w + round(α v)
+ *     v ← q n + a − round((1 − n/d) g),  B ← p
  */
-function forward({ at, small, setting, variable, result }: LoopParts, precision: Precision): Code {
-  const [n, v, q, b, p, w] = [0, 1, 2, 3, 4, 5].map(variable) as [V, V, V, V, V, V];
+function turn({ at, small, setting, variable, result }: LoopParts, precision: Precision): Code {
+  const [n, v, q, b, p] = [0, 1, 2, 3, 4].map(variable) as [V, V, V, V, V];
   return [
     ...n.set(setting("decay")),
     ...v.set(pair.load(at("velocity"))),
@@ -134,25 +136,27 @@ function forward({ at, small, setting, variable, result }: LoopParts, precision:
       ),
     ),
     ...pair.store(at("velocity"), v.value),
-    ...w.set(add(pair.load(at("weights")), round(mul(setting("rate"), v.value)))),
-    ...pair.store(at("weights"), w.value),
-    ...storeReal(precision, small("real"), w.value),
-    ...result(pair.less(add(abs(v.value), abs(w.value)), constant(LARGEST))),
+    ...result(inRange(v.value)),
   ];
 }
+
+/** w ← w + round(α v), or back. */
+const moveBy =
+  (direction: typeof add) =>
+  ({ at, small, setting, variable, result }: LoopParts, precision: Precision): Code => {
+    const w = variable(0);
+    return [
+      ...w.set(direction(pair.load(at("weights")), round(mul(setting("rate"), pair.load(at("velocity")))))),
+      ...pair.store(at("weights"), w.value),
+      ...storeReal(precision, small("real"), w.value),
+      ...result(inRange(w.value)),
+    ];
+  };
 
 type V = ReturnType<LoopParts["variable"]>;
 
-function undoWeights({ at, small, setting, variable }: LoopParts, precision: Precision): Code {
-  const w = variable(0);
-  return [
-    ...w.set(sub(pair.load(at("weights")), round(mul(setting("rate"), pair.load(at("velocity")))))),
-    ...pair.store(at("weights"), w.value),
-    ...storeReal(precision, small("real"), w.value),
-  ];
-}
-
-function undoVelocity({ at, small, setting, variable }: LoopParts, precision: Precision): Code {
+/** The same digits the other way round: a pushed onto B and r popped from it. */
+function undoTurn({ at, small, setting, variable }: LoopParts, precision: Precision): Code {
   const [n, u, q, b, p] = [0, 1, 2, 3, 4].map(variable) as [V, V, V, V, V];
   return [
     ...n.set(setting("decay")),
@@ -167,9 +171,10 @@ function undoVelocity({ at, small, setting, variable }: LoopParts, precision: Pr
 
 function code(precision: Precision): Uint8Array<ArrayBuffer> {
   return writeModule([
-    overPairs("forward", FORWARD, precision, 6, (parts) => forward(parts, precision)),
-    overPairs("undoWeights", UNDO_WEIGHTS, precision, 1, (parts) => undoWeights(parts, precision)),
-    overPairs("undoVelocity", UNDO_VELOCITY, precision, 5, (parts) => undoVelocity(parts, precision)),
+    overPairs("turn", TURN, precision, 5, (parts) => turn(parts, precision)),
+    overPairs("move", MOVE, precision, 1, (parts) => moveBy(add)(parts, precision)),
+    overPairs("undoMove", MOVE, precision, 1, (parts) => moveBy(sub)(parts, precision)),
+    overPairs("undoTurn", TURN, precision, 5, (parts) => undoTurn(parts, precision)),
     overPairs("toReal", TO_REAL, precision, 1, ({ at, small }) =>
       storeReal(precision, small("real"), pair.load(at("weights"))),
     ),
@@ -195,9 +200,10 @@ export function createKernel(precision: Precision, bytes: number): { readonly ke
   return {
     memory: memory.buffer,
     kernel: {
-      forward: (places) => call("forward", FORWARD, places),
-      undoWeights: (places) => void call("undoWeights", UNDO_WEIGHTS, places),
-      undoVelocity: (places) => void call("undoVelocity", UNDO_VELOCITY, places),
+      turn: (places) => call("turn", TURN, places),
+      move: (places) => call("move", MOVE, places),
+      undoMove: (places) => void call("undoMove", MOVE, places),
+      undoTurn: (places) => void call("undoTurn", TURN, places),
       toReal: (size, weights, real) => void call("toReal", TO_REAL, { bytes: size, weights, real }),
     },
   };

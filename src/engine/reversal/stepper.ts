@@ -22,6 +22,7 @@ export interface StepHost {
   /** @param live names of the inputs that change from step to step */
   prepare(program: Program, live: ReadonlySet<string>): Promise<StepProgram>;
   hold(array: NdArray): Buffer;
+  release(buffers: Iterable<Buffer>): void;
   read(buffer: Buffer): NdArray;
 }
 
@@ -51,7 +52,9 @@ function outOfRange(name: string, values: readonly NdArray["data"][], when: stri
     : new DrmadError(
         "unsupported",
         `weights ${name}, or their velocity, leave the range ±${LARGEST / RADIX} of fixed-point numbers ${when}`,
-        { hint: "Scale the loss down, take a smaller learning rate, or use method checkpointed, which has no such range." },
+        {
+          hint: "Scale the loss down, take a smaller learning rate, or use method checkpointed, which has no such range.",
+        },
       );
 }
 
@@ -81,7 +84,10 @@ export async function createReversible(program: ReversibleProgram, host: StepHos
   /** The two programs with the inputs of some steps, ready for any of these. */
   async function bind(tensors: readonly FixedPointTensor[], inputs: Feeds, { from }: Range) {
     const [t, k] = [scalar(), scalar()];
-    const weights = program.weights.map(({ name, shape }, i) => [`weights/${name}`, { data: tensors[i]!.weights, shape }]);
+    const weights = program.weights.map(({ name, shape }, i) => [
+      `weights/${name}`,
+      { data: tensors[i]!.weights, shape },
+    ]);
     const gradient = await gradientStep.bind(inputs, { ...Object.fromEntries(weights), t, k });
     const settings = await settingsStep.bind(inputs, { t });
     let current = false;
@@ -118,6 +124,15 @@ export async function createReversible(program: ReversibleProgram, host: StepHos
       return weight?.shape ?? nodes[outputs[`kept/${kept}`]!]!.shape;
     };
     let ended = false;
+    /** Used again by every call, so that the memory stays the same. */
+    let memory: { readonly names: string; readonly steps: number; readonly tables: readonly Reals[] } | undefined;
+    let restored: Record<string, Buffer> = {};
+    const tablesFor = (keep: readonly string[], steps: number): readonly Reals[] => {
+      if (memory === undefined || memory.steps < steps || memory.names !== keep.join()) {
+        memory = { names: keep.join(), steps, tables: keep.map((name) => emptyReals(steps * sizeOf(shapeOf(name)))) };
+      }
+      return memory.tables.map((table, i) => table.subarray(0, steps * sizeOf(shapeOf(keep[i]!))));
+    };
     return {
       async forward(inputs, range) {
         const step = await bind(tensors, inputs, range);
@@ -132,14 +147,14 @@ export async function createReversible(program: ReversibleProgram, host: StepHos
       async back(inputs, range, keep) {
         const step = await bind(tensors, inputs, range);
         const steps = range.to - range.from;
-        const tables = keep.map((name) => emptyReals(steps * sizeOf(shapeOf(name))));
+        const tables = tablesFor(keep, steps);
         const products = keep.filter((name) => indexOf(name, "weights") < 0 && indexOf(name, "velocity") < 0);
         const outputs = products.map((name) => `kept/${name}`);
         for (let t = range.to - 1; t >= range.from; t--) {
           await step.settingsAt(t);
-          for (const tensor of tensors) tensor.undoWeights();
+          for (const tensor of tensors) tensor.undoMove();
           const values = await step.gradient(outputs);
-          for (const tensor of tensors) tensor.undoVelocity();
+          for (const tensor of tensors) tensor.undoTurn();
           keep.forEach((name, i) => {
             const size = tables[i]!.length / steps;
             const row = tables[i]!.subarray((t - range.from) * size, (t - range.from + 1) * size);
@@ -150,13 +165,19 @@ export async function createReversible(program: ReversibleProgram, host: StepHos
           });
         }
         if (range.from === 0 && !tensors.every((tensor) => tensor.atStart())) {
-          throw new DrmadError("engine-disagrees", "going back, the engine gave other gradients than on the way there", {
-            hint: "It is not deterministic here: use one thread, or method checkpointed.",
-          });
+          throw new DrmadError(
+            "engine-disagrees",
+            "going back, the engine gave other gradients than on the way there",
+            {
+              hint: "It is not deterministic here: use one thread, or method checkpointed.",
+            },
+          );
         }
-        return Object.fromEntries(
+        host.release(Object.values(restored));
+        restored = Object.fromEntries(
           keep.map((name, i) => [name, host.hold({ data: tables[i]!, shape: [steps, ...shapeOf(name)] })]),
         );
+        return restored;
       },
       state() {
         const held = program.weights.flatMap(({ name, shape }, i) => {
@@ -177,8 +198,10 @@ export async function createReversible(program: ReversibleProgram, host: StepHos
         });
       },
       end() {
-        if (!ended) idle.push(tensors);
+        if (ended) return;
         ended = true;
+        host.release(Object.values(restored));
+        idle.push(tensors);
       },
     };
   }
