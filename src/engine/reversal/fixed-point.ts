@@ -1,6 +1,9 @@
 import type { Information, Precision } from "../engine.ts";
 import { createSpill } from "./information.ts";
-import { createKernel, DENOMINATOR, LARGEST, RADIX, type Places } from "./kernel.ts";
+import { createKernel, DENOMINATOR, LARGEST, VELOCITY_RADIX, WEIGHT_RADIX, type Places } from "./kernel.ts";
+
+/** What a velocity's unit is of a weight's. */
+const UNITS = WEIGHT_RADIX / VELOCITY_RADIX;
 
 export type Reals = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 
@@ -44,7 +47,7 @@ function checksum(data: Float64Array): number {
 }
 
 /**
- * Momentum in exact arithmetic (Maclaurin et al. 2015, section 3.2). Integers with radix 2⁻⁴⁰; the decay is n/d, d = 2¹⁶:
+ * Momentum in exact arithmetic (Maclaurin et al. 2015, section 3.2). All numbers are integers; the decay is n/d, d = 2¹⁶:
  *
  *     v ← n ⌊v/d⌋ + a − round((1 − n/d) g),   w ← w + round(α v)
  *
@@ -55,7 +58,7 @@ export function createFixedPoint(
   shapes: readonly FixedPointShape[],
   precision: Precision,
 ): readonly FixedPointTensor[] {
-  const real = precision === "float64" ? 8 : 4;
+  const realBytes = precision === "float64" ? 8 : 4;
   let end = 0;
   const place = (bytes: number): number => {
     const at = end;
@@ -69,8 +72,8 @@ export function createFixedPoint(
       weights: place(8 * n),
       velocity: place(8 * n),
       accumulators: place(8 * n),
-      real: place(real * n),
-      gradient: place(real * n),
+      real: place(realBytes * n),
+      gradient: place(realBytes * n),
       decay: place(ownDecays ? 8 * n : 16),
       rate: place(ownRates ? 8 * n : 16),
       decayStride: ownDecays ? 16 : 0,
@@ -78,7 +81,7 @@ export function createFixedPoint(
     };
   });
   // Velocities of the largest tensor in the engine's precision, on their way out.
-  const outgoing = place(real * even(Math.max(0, ...shapes.map(({ size }) => size))));
+  const outgoing = place(realBytes * even(Math.max(0, ...shapes.map(({ size }) => size))));
   const { kernel, memory } = createKernel(precision, end);
   const realsAt = (at: number, size: number): Reals =>
     precision === "float64" ? new Float64Array(memory, at, size) : new Float32Array(memory, at, size);
@@ -91,23 +94,24 @@ export function createFixedPoint(
     // The element that makes a count even is divided by as well.
     const decays = new Float64Array(memory, places.decay, even(ownDecays ? size : 1)).fill(DENOMINATOR / 2);
     const rates = new Float64Array(memory, places.rate, even(ownRates ? size : 1));
+    const real = realsAt(places.real, size);
     let spill = createSpill(accumulators, ownDecays);
     let first = 0;
     return {
-      weights: realsAt(places.real, size),
+      weights: real,
       gradient: realsAt(places.gradient, size),
       begin(given) {
-        for (let i = 0; i < size; i++) weights[i] = Math.round(given[i]! * RADIX);
+        for (let i = 0; i < size; i++) weights[i] = Math.round(given[i]! * WEIGHT_RADIX);
+        for (let i = 0; i < size; i++) real[i] = weights[i]! / WEIGHT_RADIX;
         velocity.fill(0);
         accumulators.fill(0);
         spill = createSpill(accumulators, ownDecays);
-        kernel.toReal(places.bytes, places.weights, places.real);
         first = checksum(weights);
         return weights.every((w) => Math.abs(w) < LARGEST);
       },
       use(rate, decay) {
-        if (ownRates) rates.set(rate);
-        else rates.fill(rate[0]!);
+        if (ownRates) for (let i = 0; i < size; i++) rates[i] = rate[i]! * UNITS;
+        else rates.fill(rate[0]! * UNITS);
         if (ownDecays) for (let i = 0; i < size; i++) decays[i] = Math.round(decay[i]! * DENOMINATOR);
         else decays.fill(Math.round(decay[0]! * DENOMINATOR));
       },
@@ -122,7 +126,7 @@ export function createFixedPoint(
         kernel.undoTurn(places);
       },
       velocityInto(target) {
-        kernel.toReal(places.bytes, places.velocity, outgoing);
+        kernel.readVelocity(places, outgoing);
         target.set(realsAt(outgoing, size));
       },
       information: () => spill.information(),

@@ -1,11 +1,15 @@
 import type { Precision } from "../engine.ts";
 import { assign, local, pair, repeat, whole, writeModule, type Code, type FunctionCode } from "./assembler.ts";
 
-/** Weights and velocities are whole multiples of 2⁻⁴⁰, and decays of 2⁻¹⁶. */
-export const RADIX: number = 2 ** 40;
+/**
+ * Weights are whole multiples of 2⁻⁴⁰, velocities of 2⁻⁴⁴, decays of 2⁻¹⁶. A step puts digits below d in place of others, so
+ * velocities are good to d·2⁻⁴⁴ = 2⁻²⁸; that is why theirs are the finer.
+ */
+export const WEIGHT_RADIX: number = 2 ** 40;
+export const VELOCITY_RADIX: number = 2 ** 44;
 export const DENOMINATOR = 65536;
 
-/** |w| and |v| stay below this, so that every step of the arithmetic is exact in double precision. */
+/** Integers stay below this, so that every step of the arithmetic is exact in double precision. */
 export const LARGEST: number = 2 ** 52;
 
 /** Addresses of a tensor's arrays; each holds an even number of elements. */
@@ -19,7 +23,7 @@ interface Places {
   readonly real: number;
   /** In the engine's precision. */
   readonly gradient: number;
-  /** Numerators n of the decay, and the rate: doubles, one a weight, or one pair for all. */
+  /** Numerators n of the decay, and the rate between the two units: doubles, one a weight, or one pair for all. */
   readonly decay: number;
   readonly rate: number;
   /** Bytes from one pair to the next: 16, or 0 where one serves all. */
@@ -38,8 +42,8 @@ export interface Kernel {
   /** Each half taken back; the second comes first. */
   undoMove(places: Places): void;
   undoTurn(places: Places): void;
-  /** Integers to numbers in the engine's precision. */
-  toReal(bytes: number, integers: number, real: number): void;
+  /** Velocities in the engine's precision, to another place. */
+  readVelocity(places: Places, real: number): void;
 }
 
 export type { Places };
@@ -95,23 +99,23 @@ function overPairs(
 const { add, sub, mul, div, floor, round, abs, constant } = pair;
 const d = constant(DENOMINATOR);
 
-const storeReal = (precision: Precision, address: Code, integers: Code): Code => {
-  const value = mul(integers, constant(1 / RADIX));
+const storeReal = (precision: Precision, address: Code, integers: Code, radix: number): Code => {
+  const value = mul(integers, constant(1 / radix));
   return precision === "float64" ? pair.store(address, value) : pair.storeSingle(address, value);
 };
 
-/** (1 − n/d) g as a whole multiple of the radix's unit. */
+/** (1 − n/d) g as a whole multiple of velocities' unit. */
 const increment = (precision: Precision, gradient: Code, n: Code): Code =>
   round(
     mul(
       precision === "float64" ? pair.load(gradient) : pair.loadSingle(gradient),
-      mul(sub(d, n), constant(RADIX / DENOMINATOR)),
+      mul(sub(d, n), constant(VELOCITY_RADIX / DENOMINATOR)),
     ),
   );
 
 const TURN = ["bytes", "velocity", "accumulators", "gradient", "decay", "decayStride"] as const;
 const MOVE = ["bytes", "weights", "velocity", "real", "rate", "rateStride"] as const;
-const TO_REAL = ["bytes", "weights", "real"] as const;
+const READ_VELOCITY = ["bytes", "velocity", "real"] as const;
 
 const inRange = (value: Code): Code => pair.less(abs(value), constant(LARGEST));
 
@@ -148,7 +152,7 @@ const moveBy =
     return [
       ...w.set(direction(pair.load(at("weights")), round(mul(setting("rate"), pair.load(at("velocity")))))),
       ...pair.store(at("weights"), w.value),
-      ...storeReal(precision, small("real"), w.value),
+      ...storeReal(precision, small("real"), w.value, WEIGHT_RADIX),
       ...result(inRange(w.value)),
     ];
   };
@@ -175,8 +179,8 @@ function code(precision: Precision): Uint8Array<ArrayBuffer> {
     overPairs("move", MOVE, precision, 1, (parts) => moveBy(add)(parts, precision)),
     overPairs("undoMove", MOVE, precision, 1, (parts) => moveBy(sub)(parts, precision)),
     overPairs("undoTurn", TURN, precision, 5, (parts) => undoTurn(parts, precision)),
-    overPairs("toReal", TO_REAL, precision, 1, ({ at, small }) =>
-      storeReal(precision, small("real"), pair.load(at("weights"))),
+    overPairs("readVelocity", READ_VELOCITY, precision, 1, ({ at, small }) =>
+      storeReal(precision, small("real"), pair.load(at("velocity")), VELOCITY_RADIX),
     ),
   ]);
 }
@@ -204,7 +208,7 @@ export function createKernel(precision: Precision, bytes: number): { readonly ke
       move: (places) => call("move", MOVE, places),
       undoMove: (places) => void call("undoMove", MOVE, places),
       undoTurn: (places) => void call("undoTurn", TURN, places),
-      toReal: (size, weights, real) => void call("toReal", TO_REAL, { bytes: size, weights, real }),
+      readVelocity: (places, real) => void call("readVelocity", READ_VELOCITY, { ...places, real }),
     },
   };
 }

@@ -3,7 +3,7 @@ import { DrmadError } from "../../errors.ts";
 import { sizeOf, type Shape } from "../../tensor/shape.ts";
 import type { Buffer, Precision, Program, Range, Reversible, ReversibleProgram, ReversibleRun } from "../engine.ts";
 import { createFixedPoint, type FixedPointTensor, type Reals } from "./fixed-point.ts";
-import { LARGEST, RADIX } from "./kernel.ts";
+import { LARGEST, VELOCITY_RADIX, WEIGHT_RADIX } from "./kernel.ts";
 
 type Feeds = Readonly<Record<string, Buffer>>;
 
@@ -51,7 +51,7 @@ function outOfRange(name: string, values: readonly NdArray["data"][], when: stri
       })
     : new DrmadError(
         "unsupported",
-        `weights ${name}, or their velocity, leave the range ±${LARGEST / RADIX} of fixed-point numbers ${when}`,
+        `weights ${name} leave ±${LARGEST / WEIGHT_RADIX}, or their velocity ±${LARGEST / VELOCITY_RADIX}, the range of fixed point, ${when}`,
         {
           hint: "Scale the loss down, take a smaller learning rate, or use method checkpointed, which has no such range.",
         },
