@@ -6,6 +6,7 @@ import { TABLE_STEPS } from "./problem.ts";
 const LONG_STEPS = 20_000;
 const MB = 1e6;
 const PUBLISHED_BOUND = 20;
+const REVERSIBLE_BOUND = 30;
 const GROWTH_BOUND = 2;
 
 function peak(method: string, steps: number, batches: "table" | "sampler"): number | undefined {
@@ -43,13 +44,13 @@ export function measureMemory(rounds: number, say: (line: string) => void): read
     say("this system does not tell a process's peak memory (VmHWM in /proc/self/status): memory is left out");
     return [];
   }
-  const [plain, published, drmad, reverse] = peaks(
-    ["published", "drmad", "reverse"],
+  const [plain, published, drmad, reverse, reversible] = peaks(
+    ["published", "drmad", "reverse", "reversible"],
     TABLE_STEPS,
     "table",
     rounds,
     say,
-  ) as [number[], number[], number[], number[]];
+  ) as [number[], number[], number[], number[], number[]];
   const [plainLong, publishedLong] = peaks(["published"], LONG_STEPS, "sampler", rounds, say) as [number[], number[]];
   const short = less(published, plain);
   return [
@@ -61,5 +62,6 @@ export function measureMemory(rounds: number, say: (line: string) => void): read
     }),
     figure(`drmad, every step, T = ${TABLE_STEPS}`, "MB", less(drmad, plain)),
     figure(`reverse, every state, T = ${TABLE_STEPS}`, "MB", less(reverse, plain)),
+    figure(`reversible, T = ${TABLE_STEPS}`, "MB", less(reversible, plain), { bound: REVERSIBLE_BOUND }),
   ];
 }

@@ -1,5 +1,5 @@
 /**
- * A child process that runs one timed job per line of its input ("plain", "published", "drmad", "reverse") and answers each
+ * A child process that runs one timed job per line of its input ("plain", "published", "drmad", "reverse", "reversible") and answers each
  * with a line of JSON: wall and CPU seconds. "result" answers with the weights and the validation loss of the last "plain".
  *
  *     jiti bench/published/ours.ts THREADS STEPS

@@ -16,22 +16,24 @@ export function quantisedDecay(decay: Tensor): Tensor {
   return add(decay, detach(sub(nearest, decay)));
 }
 
+function quantised(dynamics: Dynamics): Dynamics {
+  if (dynamics.name !== "momentum") {
+    throw new DrmadError("unsupported", `${dynamics.name} cannot be taken back step by step: only momentum can`, {
+      hint: "Use momentum as train.dynamics, or method checkpointed, which takes any dynamics.",
+    });
+  }
+  return {
+    ...dynamics,
+    step: (state, gradient, settings) =>
+      dynamics.step(state, gradient, { ...settings, decay: quantisedDecay(settings["decay"]!) }),
+  };
+}
+
 /**
  * The problem with the decay of its momentum rounded to n/d wherever it is used: the run that is made in fixed point.
  * @throws DrmadError unsupported for other dynamics
  */
-export function withQuantisedDecay(problem: Problem): Problem {
-  const quantise = (dynamics: Dynamics): Dynamics => {
-    if (dynamics.name !== "momentum") {
-      throw new DrmadError("unsupported", `${dynamics.name} cannot be taken back step by step: only momentum can`, {
-        hint: "Use momentum as train.dynamics, or method checkpointed, which takes any dynamics.",
-      });
-    }
-    return {
-      ...dynamics,
-      step: (state, gradient, settings) =>
-        dynamics.step(state, gradient, { ...settings, decay: quantisedDecay(settings["decay"]!) }),
-    };
-  };
-  return { ...problem, dynamics: (h) => quantise(problem.dynamics(h)) };
-}
+export const withQuantisedDecay = (problem: Problem): Problem => ({
+  ...problem,
+  dynamics: (h) => quantised(problem.dynamics(h)),
+});

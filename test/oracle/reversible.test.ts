@@ -69,11 +69,9 @@ const exactDecay = (steps: number, dynamics = momentum({ rate: 0.4, decay: 0.875
     valid: { loss: (w, h, { x, y }) => ops.add(ops.crossEntropy(nn.forward(w, x), y), nn.l2(w, h.penalty)) },
   });
 
-function cosine(a: readonly number[], b: ArrayLike<number>): number {
-  const dot = (x: ArrayLike<number>, y: ArrayLike<number>): number =>
-    Array.from(x).reduce((sum, v, i) => sum + v * y[i]!, 0);
-  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
-}
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Array.from(a).reduce((sum, v, i) => sum + v * b[i]!, 0);
+const cosine = (a: ArrayLike<number>, b: ArrayLike<number>): number => dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 
 const engine = nativeEngine({ precision: "float64", threads: 1 });
 afterAll(() => engine.close());

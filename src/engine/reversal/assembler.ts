@@ -66,17 +66,22 @@ export interface FunctionCode {
   readonly body: Code;
 }
 
+const section = (id: number, items: readonly Code[]): Code => [id, ...sized(list(items))];
+/** "\0asm", version 1. */
+const MAGIC: Code = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+const WHOLE: Code = [0x7f];
+const PAIR: Code = [0x7b];
+
 /** The bytes of a module that takes its memory from `host.memory` and exports the functions. */
 export function writeModule(functions: readonly FunctionCode[]): Uint8Array<ArrayBuffer> {
-  const section = (id: number, items: readonly Code[]): Code => [id, ...sized(list(items))];
-  const WHOLE = 0x7f;
-  const PAIR = 0x7b;
+  const types = functions.map(({ parameters }) => [
+    0x60,
+    ...list(Array.from({ length: parameters }, () => WHOLE)),
+    ...list([WHOLE]),
+  ]);
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(
-      1,
-      functions.map(({ parameters }) => [0x60, ...list(Array<Code>(parameters).fill([WHOLE])), ...list([[WHOLE]])]),
-    ),
+    ...MAGIC,
+    ...section(1, types),
     ...section(2, [[...text("host"), ...text("memory"), 2, 0, 1]]),
     ...section(
       3,
@@ -90,8 +95,8 @@ export function writeModule(functions: readonly FunctionCode[]): Uint8Array<Arra
       10,
       functions.map(({ pairs, wholes, body }) => {
         const locals = list([
-          [...unsigned(pairs), PAIR],
-          [...unsigned(wholes), WHOLE],
+          [...unsigned(pairs), ...PAIR],
+          [...unsigned(wholes), ...WHOLE],
         ]);
         return sized([...locals, ...body, 0x0b]);
       }),

@@ -124,19 +124,19 @@ test("a run begins anew in the memory of another", () => {
   expect(used.information()).toEqual(fresh.information());
 });
 
-describe("against the recursion in integers of any size", () => {
-  type Divide = (a: bigint, b: bigint) => bigint;
-  const floored: Divide = (a, b) => a / b - (a % b !== 0n && a < 0n !== b < 0n ? 1n : 0n);
-  const truncated: Divide = (a, b) => a / b;
-  /** The nearest whole number, ties to the even one. */
-  const whole = (x: number): bigint => BigInt(Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+type Divide = (a: bigint, b: bigint) => bigint;
+const floored: Divide = (a, b) => a / b - (a % b !== 0n && a < 0n !== b < 0n ? 1n : 0n);
+const truncated: Divide = (a, b) => a / b;
+/** The nearest whole number, ties to the even one. */
+const whole = (x: number): bigint => BigInt(Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+const real = (x: bigint): number => Number(x) / WEIGHT_RADIX;
 
+describe("against the recursion in integers of any size", () => {
   interface Big {
     readonly w: bigint[];
     readonly v: bigint[];
     readonly b: bigint[];
   }
-  const real = (x: bigint): number => Number(x) / WEIGHT_RADIX;
   const d = BigInt(D);
   const UNITS = WEIGHT_RADIX / VELOCITY_RADIX;
 

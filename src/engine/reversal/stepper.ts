@@ -78,6 +78,16 @@ export async function createReversible(program: ReversibleProgram, host: StepHos
     ownRates: isOwn(program.settings, `rate/${name}`),
     ownDecays: isOwn(program.settings, `decay/${name}`),
   }));
+  const emptyReals = (size: number): Reals =>
+    host.precision === "float64" ? new Float64Array(size) : new Float32Array(size);
+  /** Which weights' a kept name of this kind is; −1 for none. */
+  const indexOf = (kept: string, kind: "weights" | "velocity"): number =>
+    kept.startsWith(`${kind}/`) ? names.indexOf(kept.slice(kind.length + 1)) : -1;
+  const shapeOf = (kept: string): Shape => {
+    const weight = program.weights[Math.max(indexOf(kept, "weights"), indexOf(kept, "velocity"))];
+    const { nodes, outputs } = program.gradient.graph;
+    return weight?.shape ?? nodes[outputs[`kept/${kept}`]!]!.shape;
+  };
   /** Memory of runs that ended. */
   const idle: (readonly FixedPointTensor[])[] = [];
 
@@ -114,15 +124,6 @@ export async function createReversible(program: ReversibleProgram, host: StepHos
   }
 
   function createRun(tensors: readonly FixedPointTensor[]): ReversibleRun {
-    const emptyReals = (size: number): Reals =>
-      host.precision === "float64" ? new Float64Array(size) : new Float32Array(size);
-    const indexOf = (kept: string, kind: string): number =>
-      kept.startsWith(`${kind}/`) ? names.indexOf(kept.slice(kind.length + 1)) : -1;
-    const shapeOf = (kept: string): Shape => {
-      const weight = program.weights[Math.max(indexOf(kept, "weights"), indexOf(kept, "velocity"))];
-      const { nodes, outputs } = program.gradient.graph;
-      return weight?.shape ?? nodes[outputs[`kept/${kept}`]!]!.shape;
-    };
     let ended = false;
     /** Used again by every call, so that the memory stays the same. */
     let memory: { readonly names: string; readonly steps: number; readonly tables: readonly Reals[] } | undefined;
