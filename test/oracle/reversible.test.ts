@@ -112,6 +112,19 @@ describe("on a small network", () => {
     },
   );
 
+  test("a decay between two multiples of 2⁻¹⁶ is the nearest of them everywhere, the sweep included", async () => {
+    const numerator = 53_235;
+    const between = await rolloutOf(
+      exactDecay(STEPS, momentum({ rate: 0.4, decay: (numerator + 0.49) / 65_536 })),
+      engine,
+    );
+    const on = await rolloutOf(exactDecay(STEPS, momentum({ rate: 0.4, decay: numerator / 65_536 })), engine);
+    const ours = flat((await numbersOf(between, reversible())).gradient);
+    expect(relativeError(ours, flat((await numbersOf(on, reverse())).gradient))).toBeLessThan(2e-7);
+    expect(relativeError(ours, flat((await numbersOf(between, reverse())).gradient))).toBeGreaterThan(2e-6);
+    expect(ours).toEqual(flat((await numbersOf(on, reversible())).gradient));
+  });
+
   test("agrees with central differences of float training", async () => {
     const rollout = await rolloutOf(exactDecay(STEPS), engine);
     const check = await checkHypergradient(rollout, reversible(), { directions: 3, tolerance: 1e-6 });
