@@ -14,7 +14,8 @@ import { sweepBack } from "./sweep-back.ts";
  *
  * Right for momentum whose decay lies between 0 and 1, per step, group or weight: the derivative of the run as it was made.
  * That run differs from float training by the rounding of the decay, at most 2⁻¹⁶, and of velocities, 2⁻²⁸; where training
- * magnifies such differences, its end, and the hypergradient there, are those of a neighbouring run. Wrong choice for small
+ * magnifies such differences, its end, and the hypergradient there, are those of a neighbouring run.
+ * Finite differences of float training (`drmad check`) see that rounding as a disagreement of about 10⁻⁵. Wrong choice for small
  * decays, which lose the most bits, and where √T states fit in memory: `checkpointed` is as exact and faster.
  *
  * Memory: T·P·log2(d/n) bits (0.15 bits a weight and step at decay 0.9, 3.3 at 0.1), 24 bytes a weight besides, and a few

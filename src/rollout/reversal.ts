@@ -15,7 +15,7 @@ import { storedName } from "./sweep.ts";
 import { hypersAt, hyperSymbols, productsOf, STEP, stepSymbols } from "./symbols.ts";
 
 /** What is restored at a time lies in memory in full, so its bytes bound a run of steps. */
-const RESTORED_BYTES = 8e6;
+const RESTORED_BYTES = 6e6;
 
 /** Traced once for all points: the problem as it is trained in fixed point, and its programs. */
 export interface SharedReversal {
