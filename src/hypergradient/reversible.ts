@@ -18,7 +18,7 @@ import { sweepBack } from "./sweep-back.ts";
  * Finite differences of float training (`drmad check`) see that rounding as a disagreement of about 10⁻⁵. Wrong choice for small
  * decays, which lose the most bits, and where √T states fit in memory: `checkpointed` is as exact and faster.
  *
- * Memory: T·P·log2(d/n) bits (0.15 bits a weight and step at decay 0.9, 3.3 at 0.1), 24 bytes a weight besides, and a few
+ * Memory: T·P·log2(d/n) bits (0.15 bits a weight and step at decay 0.9, 3.3 at 0.1), about 32 bytes a weight besides, and a few
  * restored steps. Cost: training and taking it back, each somewhat dearer than plain training, and the sweep.
  *
  * Errors: `unsupported` for other dynamics, for a decay outside (0, 1), and where a weight leaves ±4096 or a velocity ±256;

@@ -25,35 +25,54 @@ export const whole = {
 export const repeat = (body: Code, condition: Code): Code => [0x03, 0x40, ...body, ...condition, 0x0d, 0, 0x0b];
 
 const vector = (opcode: number): Code => [0xfd, ...unsigned(opcode)];
+type One = (a: Code) => Code;
+type Two = (a: Code, b: Code) => Code;
 const one =
-  (opcode: number) =>
-  (a: Code): Code => [...a, ...vector(opcode)];
+  (opcode: number): One =>
+  (a) => [...a, ...vector(opcode)];
 const two =
-  (opcode: number) =>
-  (a: Code, b: Code): Code => [...a, ...b, ...vector(opcode)];
+  (opcode: number): Two =>
+  (a, b) => [...a, ...b, ...vector(opcode)];
 const doubleBytes = (value: number): Code => [...new Uint8Array(Float64Array.of(value).buffer)];
 
 /** Two numbers of double precision, treated alike. */
-export const pair = {
-  constant: (value: number): Code => [...vector(12), ...doubleBytes(value), ...doubleBytes(value)],
-  load: (address: Code): Code => [...address, ...vector(0), 3, 0],
-  store: (address: Code, value: Code): Code => [...address, ...value, ...vector(11), 3, 0],
-  /** To and from two numbers of single precision. */
-  loadSingle: (address: Code): Code => [...address, ...vector(93), 2, 0, ...vector(95)],
-  storeSingle: (address: Code, value: Code): Code => [...address, ...value, ...vector(94), ...vector(91), 2, 0, 0],
+export const pair: {
+  constant(value: number): Code;
+  load(address: Code): Code;
+  store(address: Code, value: Code): Code;
+  /** From and to two numbers of single precision. */
+  loadSingle(address: Code): Code;
+  storeSingle(address: Code, value: Code): Code;
+  readonly add: Two;
+  readonly sub: Two;
+  readonly mul: Two;
+  readonly div: Two;
+  readonly abs: One;
+  readonly floor: One;
+  /** To the nearest whole number, ties to the even one. */
+  readonly round: One;
+  /** Truth values: all bits set, or none. */
+  readonly less: Two;
+  readonly and: Two;
+  /** Whether both are true, as a whole number. */
+  readonly allTrue: One;
+} = {
+  constant: (value) => [...vector(12), ...doubleBytes(value), ...doubleBytes(value)],
+  load: (address) => [...address, ...vector(0), 3, 0],
+  store: (address, value) => [...address, ...value, ...vector(11), 3, 0],
+  loadSingle: (address) => [...address, ...vector(93), 2, 0, ...vector(95)],
+  storeSingle: (address, value) => [...address, ...value, ...vector(94), ...vector(91), 2, 0, 0],
   add: two(240),
   sub: two(241),
   mul: two(242),
   div: two(243),
   abs: one(236),
   floor: one(117),
-  /** To the nearest whole number, ties to the even one. */
   round: one(148),
   less: two(73),
   and: two(78),
-  /** All bits of both set, as a whole number. */
   allTrue: one(195),
-} as const;
+};
 
 export interface FunctionCode {
   readonly name: string;
