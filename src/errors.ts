@@ -16,6 +16,8 @@ export type ErrorCode =
   | "engine-unavailable" // the native runtime cannot be loaded here
   | "engine-disagrees" // a compiled step differs from the reference interpreter
   | "non-finite" // a run diverged: a loss, weight or gradient is not a finite number
+  | "not-stationary" // training did not end at a minimum, as the implicit method needs
+  | "not-converged" // an iterative solver stopped short of its tolerance
   | "cancelled"; // the caller asked to stop
 
 export interface ErrorDetails {

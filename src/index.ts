@@ -19,12 +19,11 @@ export { momentum } from "./dynamics/momentum.ts";
 export { sgd } from "./dynamics/sgd.ts";
 export type { Dynamics, Setting } from "./dynamics/dynamics.ts";
 
-// Ways to a hypergradient.
+// Ways to a hypergradient: the usual ones by name, all of them under `methods`.
 export { checkpointed } from "./hypergradient/checkpointed.ts";
 export { drmad } from "./hypergradient/drmad.ts";
-export { finiteDifference } from "./hypergradient/finite-difference.ts";
 export { reverse } from "./hypergradient/reverse.ts";
-export { truncated } from "./hypergradient/truncated.ts";
+export * as methods from "./hypergradient/methods.ts";
 export type { GradientCheck } from "./hypergradient/check.ts";
 export type { Hypergradient, Method } from "./hypergradient/method.ts";
 

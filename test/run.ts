@@ -1,7 +1,6 @@
-import type { NdArray } from "../src/data/dataset.ts";
-import type { Buffer, Engine, Program, Range } from "../src/engine/engine.ts";
+import type { Buffer, Engine, HeldArray, Program, Range } from "../src/engine/engine.ts";
 
-type Arrays = Readonly<Record<string, NdArray>>;
+type Arrays = Readonly<Record<string, HeldArray>>;
 
 /** Compiles a program, feeds it arrays, and reads all its results. */
 export async function runProgram(
@@ -9,22 +8,22 @@ export async function runProgram(
   program: Program,
   feeds: Arrays,
   range?: Range,
-): Promise<Record<string, NdArray>> {
+): Promise<Record<string, HeldArray>> {
   const executable = await engine.compile(program);
   const inputs: Record<string, Buffer> = {};
   for (const [name, array] of Object.entries(feeds)) inputs[name] = await engine.load(array);
   const outputs = await executable.run(inputs, range);
-  const results: Record<string, NdArray> = {};
+  const results: Record<string, HeldArray> = {};
   for (const [name, buffer] of Object.entries(outputs)) results[name] = await engine.read(buffer);
   engine.free([...Object.values(inputs), ...Object.values(outputs)]);
   return results;
 }
 
-export const floats = (shape: readonly number[], data: readonly number[]): NdArray => ({
+export const floats = (shape: readonly number[], data: readonly number[]): HeldArray => ({
   data: Float64Array.from(data),
   shape,
 });
-export const integers = (shape: readonly number[], data: readonly number[]): NdArray => ({
+export const integers = (shape: readonly number[], data: readonly number[]): HeldArray => ({
   data: Int32Array.from(data),
   shape,
 });

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import type { Program } from "../../src/engine/engine.ts";
-import { LOOP_INPUTS, toModel } from "../../src/engine/onnx/model.ts";
-import { publishedChord } from "../../src/hypergradient/drmad.ts";
+import { toModel } from "../../src/engine/onnx/model.ts";
+import { COUNTERS } from "../../src/engine/onnx/values.ts";
+import { publishedChord } from "../../src/hypergradient/line.ts";
 import { storedPath } from "../../src/hypergradient/reverse.ts";
 import { resolveProblem, type Problem } from "../../src/problem/problem.ts";
 import { trainProgram } from "../../src/rollout/programs.ts";
@@ -132,8 +133,8 @@ async function profileOne(problem: Problem, name: string, program: Program): Pro
     Object.fromEntries(
       Object.entries({
         ...feeds,
-        [LOOP_INPUTS.t]: counter(),
-        [LOOP_INPUTS.k]: counter(),
+        [COUNTERS.t]: counter(),
+        [COUNTERS.k]: counter(),
       }).filter(([input]) => session.inputNames.includes(input)),
     );
   const milliseconds: number[] = [];
@@ -206,8 +207,8 @@ export async function profile(): Promise<readonly Profile[]> {
   );
   const profiles: Profile[] = [];
   for (const [name, program] of [
-    ["training step", trainProgram(problem, [])],
-    ["training step that keeps what the sweep reads", trainProgram(problem, stored.reads)],
+    ["training step", trainProgram(problem)],
+    ["training step that keeps what the sweep reads", trainProgram(problem, { keep: stored.reads })],
     ["sweep step along stored states", stored.program],
     ["sweep step along the published line", line.program],
   ] as const) {

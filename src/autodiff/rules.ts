@@ -104,6 +104,8 @@ export const RULES: { readonly [O in Op]: Rule<O> } = {
   equal: zero,
   and: zero,
   argMax: zero,
+  pack: zero,
+  unpack: zero,
 
   neg: elementwise(() => -1),
   exp: elementwise((y) => y),

@@ -1,4 +1,5 @@
 import type { Difference, DirectionCheck, GradientCheck } from "../hypergradient/check.ts";
+import { uncompared } from "../study/session.ts";
 import { counted, listed, number, table } from "./format.ts";
 
 /** 2^-9 for a step that is a power of two, which all are. */
@@ -14,6 +15,7 @@ export function checkReport(experiment: string, check: GradientCheck): readonly 
     ...check.directions.flatMap((direction) => ["", ...directionReport(direction, check.exact)]),
     "",
     ...verdict(check),
+    ...(check.unverified.length === 0 ? [] : [`The engine was ${uncompared(check.unverified)}.`]),
   ];
 }
 

@@ -5,7 +5,8 @@ import type { NdArray } from "../data/dataset.ts";
 import { resolveProblem, type Problem } from "../problem/problem.ts";
 import { flopOf } from "../rollout/probe.ts";
 import { trainProgram } from "../rollout/programs.ts";
-import { hyperInputName, ROWS as ROWS_TABLE } from "../rollout/symbols.ts";
+import { hyperInputName } from "../rollout/hypers.ts";
+import { ROWS as ROWS_TABLE } from "../rollout/step.ts";
 import { inputsOf, type GraphInput } from "../tensor/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";
 
@@ -25,7 +26,7 @@ export async function nativeProbe(precision: Precision): Promise<ProbeResult> {
   const problem = await resolveProblem(digitsL2());
   const { engine } = await openEngine({ engine: "native", precision, worker: false });
   try {
-    const program = trainProgram(problem, [], ROWS);
+    const program = trainProgram(problem, {}, ROWS);
     const inputs = inputsOf(program.graph);
     const values = Object.fromEntries(inputs.map((input) => [input.name, valueOf(problem, input)]));
     await engine.verify(program, values);

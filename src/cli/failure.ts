@@ -16,6 +16,8 @@ const EXIT_INTERRUPTED = 130;
 
 const EXITS: Partial<Record<ErrorCode, number>> = {
   "non-finite": EXIT_FAILED,
+  "not-stationary": EXIT_FAILED,
+  "not-converged": EXIT_FAILED,
   "engine-disagrees": EXIT_FAILED,
   "engine-unavailable": EXIT_FAILED,
   cancelled: EXIT_INTERRUPTED,

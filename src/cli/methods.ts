@@ -1,10 +1,16 @@
 import * as v from "valibot";
 import { checkpointed } from "../hypergradient/checkpointed.ts";
 import { drmad } from "../hypergradient/drmad.ts";
+import { evograd } from "../hypergradient/evograd.ts";
 import { finiteDifference } from "../hypergradient/finite-difference.ts";
+import { forward } from "../hypergradient/forward.ts";
+import { implicit } from "../hypergradient/implicit.ts";
 import type { Method } from "../hypergradient/method.ts";
+import { persistentEvolution } from "../hypergradient/persistent-evolution.ts";
+import { oneStep } from "../hypergradient/one-step.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import { reversible } from "../hypergradient/reversible.ts";
+import { SOLVERS } from "../hypergradient/solve.ts";
 import { truncated } from "../hypergradient/truncated.ts";
 import { listed } from "./format.ts";
 
@@ -16,12 +22,21 @@ interface Spelling {
 
 const SPELLINGS: readonly Spelling[] = [
   { shown: "reverse", make: () => reverse() },
+  { shown: "reverse:float16", make: () => reverse({ storage: "float16" }) },
+  { shown: "reverse:int8", make: () => reverse({ storage: "int8" }) },
   { shown: "checkpointed:N", make: (n) => checkpointed({ checkpoints: n }) },
   { shown: "checkpointed:NMB", make: (n) => checkpointed({ megabytes: n }) },
   { shown: "reversible", make: () => reversible() },
   { shown: "drmad", make: () => drmad() },
   { shown: "drmad:T/10", make: () => drmad({ samples: "T/10" }) },
+  { shown: "evograd", make: () => evograd() },
+  { shown: "persistentEvolution:N", make: (n) => persistentEvolution({ pairs: n }) },
   { shown: "truncated:N", make: (n) => truncated({ steps: n }) },
+  { shown: "oneStep", make: () => oneStep() },
+  { shown: "oneStep:N", make: (n) => oneStep({ every: n }) },
+  { shown: "forward", make: () => forward() },
+  { shown: "forward:N", make: (n) => forward({ chunk: n }) },
+  ...SOLVERS.map((solver) => ({ shown: `implicit:${solver}`, make: () => implicit({ solver }) })),
   { shown: "finiteDifference", make: () => finiteDifference() },
 ];
 

@@ -24,7 +24,7 @@ export const optimizerRule: Rule<OptimizerName> = oneOf(Object.keys(OPTIMIZERS) 
 
 /**
  * The outer optimiser that the options ask for, or undefined where the experiment's own serves.
- * @param own the experiment's; a rate alone changes only its rate
+ * @param own the experiment's; a rate alone changes only its rate, a name brings that optimiser with its usual settings
  */
 export function outerOptimizer(
   name: OptimizerName | undefined,
@@ -32,17 +32,18 @@ export function outerOptimizer(
   own: OuterOptimizer | undefined,
 ): OuterOptimizer | undefined {
   if (name === undefined && rate === undefined) return undefined;
-  const kind = name ?? (own === undefined ? "adam" : own.name.split("(")[0]!);
-  const choice = Object.hasOwn(OPTIMIZERS, kind) ? OPTIMIZERS[kind as OptimizerName] : undefined;
-  if (choice === undefined) {
+  if (name === undefined && own !== undefined) {
+    if (own.withRate !== undefined) return own.withRate(rate!);
     throw new DrmadError(
       "invalid-argument",
-      `--outer-rate cannot change the rate of the experiment's own ${own!.name}`,
+      `--outer-rate cannot change the rate of the experiment's own ${own.name}`,
       {
         hint: `Name an optimizer as well: --optimizer ${optimizerRule.allowed}.`,
       },
     );
   }
+  const kind = name ?? "adam";
+  const choice = OPTIMIZERS[kind];
   const given = rate ?? choice.usual;
   if (given === undefined) {
     throw new DrmadError("invalid-argument", `--optimizer ${kind} has no usual rate`, {

@@ -62,6 +62,8 @@ function verdicts(result: TuneResult): readonly string[] {
     budget: stopDetail ?? (outerSteps === 1 ? "the one outer step is done" : `all ${outerSteps} outer steps are done`),
     plateau: stopDetail ?? "the validation loss got no better",
     "non-finite": `outer step ${steps.length} failed: ${stopDetail ?? "a run diverged"}; a smaller --outer-rate may help`,
+    "not-stationary": `outer step ${steps.length} has no gradient: ${stopDetail ?? "training ended at no minimum"}`,
+    "not-converged": `outer step ${steps.length} has no gradient: ${stopDetail ?? "a solver stopped short"}`,
     "invalid-experiment": `outer step ${steps.length} failed: ${stopDetail ?? "a metric is not finite"}`,
     cancelled: `it was interrupted in outer step ${steps.length}`,
   };

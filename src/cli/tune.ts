@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { relative } from "node:path";
 import { DrmadError } from "../errors.ts";
 import { tune } from "../study/tune.ts";
-import type { TuneResult } from "../study/events.ts";
+import type { StopReason, TuneResult } from "../study/events.ts";
 import { interrupt } from "./interrupt.ts";
 import { writeJson } from "./json.ts";
 import {
@@ -59,7 +59,9 @@ export function addTune(program: Command, finish: (exit: number) => void): void 
         optimizerRule,
       ),
     )
-    .addOption(checked("--outer-rate <rate>", "its rate", positiveNumber))
+    .addOption(
+      checked("--outer-rate <rate>", "its rate; alone, it leaves the experiment's other settings", positiveNumber),
+    )
     .addOption(checked("--precision <name>", "float32 or float64 (default: float32)", oneOf(["float32", "float64"])))
     .addOption(
       checked("--patience <n>", "stop after that many outer steps without a better one (default: 10)", wholeNumber(1)),
@@ -93,8 +95,10 @@ async function runTune(name: string, flags: TuneFlags): Promise<number> {
   tell(flags, done, kept);
   if (kept instanceof Error) throw kept;
   if (done.result.stop === "cancelled") return stop.code();
-  return done.result.stop === "non-finite" || done.result.stop === "invalid-experiment" ? 1 : 0;
+  return FAILED.includes(done.result.stop) ? 1 : 0;
 }
+
+const FAILED: readonly StopReason[] = ["non-finite", "not-stationary", "not-converged", "invalid-experiment"];
 
 interface Study extends Prepared {
   readonly result: TuneResult;

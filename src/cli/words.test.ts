@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { DrmadError } from "../errors.ts";
 import { adam } from "../outer/adam.ts";
+import type { OuterOptimizer } from "../outer/optimizer.ts";
+import { sgd } from "../outer/sgd.ts";
+import { sign } from "../outer/sign.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import type { TuneResult } from "../study/events.ts";
 import { failureOf } from "./failure.ts";
@@ -85,6 +88,8 @@ describe("terminal", () => {
 describe("failureOf", () => {
   test.each([
     ["non-finite", 1],
+    ["not-stationary", 1],
+    ["not-converged", 1],
     ["engine-disagrees", 1],
     ["engine-unavailable", 1],
     ["cancelled", 130],
@@ -132,7 +137,26 @@ describe("outerOptimizer", () => {
     expect(outerOptimizer(undefined, 0.3, adam({ rate: 1 }))?.name).toBe("adam(0.3)");
     expect(outerOptimizer(undefined, 0.3, undefined)?.name).toBe("adam(0.3)");
     expect(outerOptimizer("sign", undefined, undefined)?.name).toBe("sign(0.05)");
-    expect(() => outerOptimizer(undefined, 1, { ...adam({ rate: 1 }), name: "mine" })).toThrowError("--outer-rate");
+    const { withRate: _, ...mine } = adam({ rate: 1 });
+    expect(() => outerOptimizer(undefined, 1, { ...mine, name: "mine" })).toThrowError("--outer-rate");
+  });
+
+  test("a rate alone keeps the experiment's other settings", () => {
+    const point = { u: Float64Array.of(1, -2) };
+    const moves = (optimizer: OuterOptimizer): unknown[] => {
+      let state = optimizer.init(point);
+      return [1, -3, 0.5].map((g) => {
+        const update = optimizer.update({ u: Float64Array.of(g, 1) }, state);
+        state = update.state;
+        return update.change;
+      });
+    };
+    const own = adam({ rate: 1, first: 0.5, second: 0.9, epsilon: 0.1 });
+    const changed = outerOptimizer(undefined, 0.3, own)!;
+    expect(moves(changed)).toEqual(moves(adam({ rate: 0.3, first: 0.5, second: 0.9, epsilon: 0.1 })));
+    expect(moves(changed)).not.toEqual(moves(adam({ rate: 0.3 })));
+    expect(outerOptimizer(undefined, 0.3, sign({ rate: 1 }))?.name).toBe("sign(0.3)");
+    expect(outerOptimizer(undefined, 0.3, sgd({ rate: 1 }))?.name).toBe("sgd(0.3)");
   });
 });
 

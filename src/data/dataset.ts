@@ -7,6 +7,9 @@ export interface NdArray {
 /** Named arrays that share their first axis, one row an example: `{ x: [n, 64], y: [n] }`. */
 export type Split = { readonly [name: string]: NdArray };
 
+/** What a type must be to be a split; as a bound it takes interfaces too, which have no index signature. */
+export type SplitOf<S> = { readonly [K in keyof S]: NdArray };
+
 /** How a row of `x` folds back into a picture. */
 export interface ImageShape {
   readonly height: number;
@@ -17,7 +20,7 @@ export interface ImageShape {
  * Three disjoint sets of examples. Weights are fitted on `train`, hyperparameters on `valid`;
  * `test` is evaluated for the report only and never chooses anything.
  */
-export interface Dataset<S extends Split = Split> {
+export interface Dataset<S extends SplitOf<S> = Split> {
   readonly train: S;
   readonly valid: S;
   readonly test?: S;

@@ -9,6 +9,11 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  *     w_{t+1} = w_t + α_t v_{t+1}
  *
  * PyTorch's `SGD(lr = α, momentum = γ, dampening = γ)` is the same map but for its first step, which skips the dampening.
+ *
+ * @param settings `rate` α > 0 and `decay` 0 ≤ γ < 1: each a number, a tensor that broadcasts to every weight tensor, or a
+ * tree nested like the weights (a group's value serves all below it). These domains are not checked: a hyperparameter keeps
+ * to them by its transform, `log` for a rate and `logit` for a decay. With α = 0 anywhere `drmad` cannot recover velocities.
+ * @throws DrmadError shape-mismatch, as the experiment is traced, for a setting that does not broadcast to its weights
  */
 export const momentum = (settings: { readonly rate: Setting; readonly decay: Setting }): Dynamics => ({
   name: "momentum",

@@ -1,7 +1,13 @@
 import { mul, sub } from "../tensor/elementwise.ts";
 import type { Dynamics, Setting } from "./dynamics.ts";
 
-/** w_{t+1} = w_t − α_t g_t, with rate α. */
+/**
+ * Gradient descent: w_{t+1} = w_t − α_t g_t
+ *
+ * @param settings `rate` α > 0: a number, a tensor that broadcasts to every weight tensor, or a tree nested like the weights
+ * (a group's value serves all below it). The domain is not checked: a hyperparameter keeps to it by the transform `log`.
+ * @throws DrmadError shape-mismatch, as the experiment is traced, for a rate that does not broadcast to its weights
+ */
 export const sgd = (settings: { readonly rate: Setting }): Dynamics => ({
   name: "sgd",
   settings: { rate: settings.rate },

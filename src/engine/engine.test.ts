@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { failure } from "../../test/oracle/measure.ts";
 import { floats, integers, runProgram } from "../../test/run.ts";
-import type { NdArray } from "../data/dataset.ts";
 import { toGraph } from "../tensor/graph.ts";
 import { input, scatterAdd } from "../tensor/layout.ts";
 import * as ops from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { openEngine, type EngineOptions } from "./choose.ts";
-import type { Buffer, Engine, Program } from "./engine.ts";
+import type { Buffer, Engine, HeldArray, Program } from "./engine.ts";
 
 /** What every engine promises, asked of each. */
 const OPTIONS: readonly (readonly [string, EngineOptions])[] = [
@@ -26,7 +26,7 @@ describe.each(OPTIONS)("%s", (_, options) => {
     engine = (await openEngine(options)).engine;
   });
   afterAll(() => engine.close());
-  const once = (outputs: Readonly<Record<string, Tensor>>, feeds: Readonly<Record<string, NdArray>>) =>
+  const once = (outputs: Readonly<Record<string, Tensor>>, feeds: Readonly<Record<string, HeldArray>>) =>
     runProgram(engine, program(outputs), feeds);
 
   test("describes itself", () => {
@@ -49,6 +49,18 @@ describe.each(OPTIONS)("%s", (_, options) => {
     const bytes = await engine.load({ data: Uint8Array.of(0, 255), shape: [2] });
     expect([...(await engine.read(bytes)).data]).toEqual([0, 255]);
     engine.free([real, whole, bytes]);
+  });
+
+  test("keeps what it was given, whatever becomes of the caller's array", async () => {
+    const given = [
+      { data: Float64Array.of(1, 2), shape: [2] },
+      { data: Float32Array.of(1, 2), shape: [2] },
+      { data: Int32Array.of(1, 2), shape: [2] },
+    ];
+    const loaded = await Promise.all(given.map((array) => engine.load(array)));
+    for (const { data } of given) data.fill(9);
+    for (const buffer of loaded) expect([...(await engine.read(buffer)).data]).toEqual([1, 2]);
+    engine.free(loaded);
   });
 
   test("gives results by name: reals, integers, truth values as 0 and 1", async () => {
@@ -106,7 +118,7 @@ describe.each(OPTIONS)("%s", (_, options) => {
     const big = input("big", [size]);
     const executable = await engine.compile(program({ y: ops.add(big, 1), z: ops.mul(big, 2) }));
     const expected: number[] = [];
-    const kept: { readonly buffer: Buffer; readonly array: NdArray; readonly first: number }[] = [];
+    const kept: { readonly buffer: Buffer; readonly array: HeldArray; readonly first: number }[] = [];
     for (let round = 0; round < 6; round++) {
       const given = await engine.load({ data: new Float64Array(size).fill(round), shape: [size] });
       const out = (await executable.run({ big: given })) as { y: Buffer; z: Buffer };
@@ -168,7 +180,7 @@ describe.each(OPTIONS)("%s", (_, options) => {
     for (const at of [3, -4]) {
       await expect(
         once({ y: ops.gather(x, input("at", [1], "int")) }, { x: table, at: integers([1], [at]) }),
-      ).rejects.toThrow();
+      ).rejects.toMatchObject(failure("invalid-experiment", `reads row ${at} of a table of 3 rows`));
     }
   });
 

@@ -13,6 +13,28 @@ export interface Loop {
   readonly scan: readonly string[];
   /** Backward runs t = to−1 … from. */
   readonly direction: "forward" | "backward";
+  readonly blocks?: Blocks;
+}
+
+/**
+ * Steps in blocks of one length: a loop within a loop. What depends on the block's place `b` in the run, an integer
+ * scalar, but not on the step, is computed once for each block. A run is whole blocks, or one shorter block.
+ */
+export interface Blocks {
+  readonly length: number;
+  /** Values that begin every block as zeros, and are carried on within it like those of `carry`. */
+  readonly restart: Readonly<Record<string, string>>;
+  /** Computed after each block from carried and restarted values, by their names; kept for every block. */
+  readonly end?: Graph;
+}
+
+/** Blocks of a range, and steps of each. */
+export function blocksOf({ length }: Blocks, { from, to }: Range): { readonly count: number; readonly steps: number } {
+  const total = to - from;
+  if (total >= length && total % length !== 0) {
+    throw new Error(`a run of ${total} steps is not made of blocks of ${length}`);
+  }
+  return total < length ? { count: 1, steps: total } : { count: total / length, steps: length };
 }
 
 /**
@@ -23,6 +45,12 @@ export interface Program {
   readonly name: string;
   readonly graph: Graph;
   readonly loop?: Loop;
+}
+
+/** A dense array as engines take and give it: packed numbers as Int8Array, or as the bits of halves in a Uint16Array. */
+export interface HeldArray {
+  readonly data: NdArray["data"] | Int8Array | Uint16Array;
+  readonly shape: Shape;
 }
 
 /** A tensor held by an engine. */
@@ -106,15 +134,15 @@ export interface Engine {
   readonly description: EngineDescription;
   compile(program: Program): Promise<Executable>;
   compileReversible(program: ReversibleProgram): Promise<Reversible>;
-  /** Real numbers are rounded to the engine's precision. */
-  load(array: NdArray): Promise<Buffer>;
+  /** Real numbers are rounded to the engine's precision. The array stays the caller's: later changes do not reach the tensor. */
+  load(array: HeldArray): Promise<Buffer>;
   /** Real tensors come back as Float32Array or Float64Array, integers and truth values as Int32Array. */
-  read(buffer: Buffer): Promise<NdArray>;
+  read(buffer: Buffer): Promise<HeldArray>;
   free(buffers: Iterable<Buffer>): void;
   /**
    * Runs a program once here and once in the float64 interpreter, both on the same rounded inputs.
    * @throws DrmadError engine-disagrees, naming the first operation that differs
    */
-  verify(program: Program, inputs: Readonly<Record<string, NdArray>>): Promise<void>;
+  verify(program: Program, inputs: Readonly<Record<string, HeldArray>>): Promise<void>;
   close(): Promise<void>;
 }

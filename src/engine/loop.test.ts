@@ -1,11 +1,10 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { floats, integers, runProgram } from "../../test/run.ts";
-import type { NdArray } from "../data/dataset.ts";
 import { toGraph } from "../tensor/graph.ts";
 import { input } from "../tensor/layout.ts";
 import * as ops from "../tensor/ops.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Loop, Program } from "./engine.ts";
+import type { HeldArray, Loop, Program } from "./engine.ts";
 import { nativeEngine } from "./onnx/session.ts";
 import { referenceEngine } from "./reference/engine.ts";
 
@@ -26,7 +25,7 @@ const looped = (outputs: Readonly<Record<string, Tensor>>, loop: Partial<Loop>):
   graph: toGraph(outputs),
   loop: { carry: {}, scan: [], direction: "forward", ...loop },
 });
-const list = (array: NdArray | undefined): readonly number[] => [...array!.data];
+const list = (array: HeldArray | undefined): readonly number[] => [...array!.data];
 
 // w ← 2w + t, with everything kept.
 const doubling = (direction: Loop["direction"]): Program =>
@@ -183,7 +182,7 @@ const START = { A: floats([3, 3], wave(9, 0)), u: floats([2, 3], wave(6, 1)), v:
 
 describe.each(EACH)("%s: chunked equals unchunked to the last bit", (_, engine) => {
   test.each(["forward", "backward"] as const)("%s", async (direction) => {
-    const chunk = (state: typeof START, from: number, to: number): Promise<Record<string, NdArray>> =>
+    const chunk = (state: typeof START, from: number, to: number): Promise<Record<string, HeldArray>> =>
       runProgram(
         engine,
         training(direction),
@@ -205,7 +204,7 @@ describe.each(EACH)("%s: chunked equals unchunked to the last bit", (_, engine) 
   });
 });
 
-const double = (array: NdArray): NdArray & { readonly data: Float64Array<ArrayBuffer> } => ({
+const double = (array: HeldArray): HeldArray & { readonly data: Float64Array<ArrayBuffer> } => ({
   data: Float64Array.from(array.data),
   shape: array.shape,
 });
@@ -215,7 +214,7 @@ describe("the native loop follows the interpreter", () => {
     const feeds = { ...START, rates: floats([9, 3], RATES) };
     const [want, got, coarse] = (await Promise.all(
       ENGINES.map((engine) => runProgram(engine, training(direction), feeds, { from: 0, to: 9 })),
-    )) as [Record<string, NdArray>, Record<string, NdArray>, Record<string, NdArray>];
+    )) as [Record<string, HeldArray>, Record<string, HeldArray>, Record<string, HeldArray>];
     for (const name of Object.keys(want)) {
       expect(got[name]!.shape).toEqual(want[name]!.shape);
       list(want[name]).forEach((value, i) => {

@@ -55,10 +55,26 @@ export interface Plan {
 
 export const MEGABYTE = 1e6;
 
-/** The plan that runs the fewest steps again within some bytes, given those of a state and of a step kept. */
+/** Megabytes that are no fewer than these bytes, in few digits, so that who asks for them gets enough. */
+const enoughMegabytes = (bytes: number): string => {
+  const unit = 10 ** Math.min(5, Math.floor(Math.log10(bytes)) - 1);
+  return String(Number(((Math.ceil(bytes / unit) * unit) / MEGABYTE).toPrecision(12)));
+};
+
+/** Numbers of segments worth trying, up to one for each step. */
+function* segmentCounts(steps: number): Generator<number> {
+  for (let segments = 1; segments < steps; segments = Math.max(segments + 1, Math.floor(segments * 1.02)))
+    yield segments;
+  yield steps;
+}
+
+/**
+ * The plan that runs the fewest steps again within some bytes, given those of a state and of a step kept.
+ * @throws DrmadError unsupported where not even one state and one step fit
+ */
 export function planWithin(steps: number, bytes: number, stateBytes: number, stepBytes: number): Plan {
   let best: (Plan & { readonly cost: number }) | undefined;
-  for (let segments = 1; segments <= steps; segments = Math.max(segments + 1, Math.floor(segments * 1.02))) {
+  for (const segments of segmentCounts(steps)) {
     const segment = Math.ceil(steps / segments);
     const checkpoints = Math.min(segments - 1, Math.floor((bytes - segment * stepBytes) / stateBytes) - 1);
     if (checkpoints < 0) continue;
@@ -68,10 +84,8 @@ export function planWithin(steps: number, bytes: number, stateBytes: number, ste
   if (best === undefined) {
     throw new DrmadError(
       "unsupported",
-      `${(bytes / MEGABYTE).toFixed(1)} MB do not hold two training states and one step`,
-      {
-        hint: `Give at least ${((stateBytes + stepBytes) / MEGABYTE).toFixed(1)} MB.`,
-      },
+      `${Number((bytes / MEGABYTE).toPrecision(3))} MB do not hold one training state and one step kept`,
+      { hint: `Give at least ${enoughMegabytes(stateBytes + stepBytes)} MB; more is faster.` },
     );
   }
   return best;

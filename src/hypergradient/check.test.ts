@@ -1,10 +1,10 @@
+import { mapPoint, normOf, type Point } from "../data/point.ts";
 import { afterAll, describe, expect, test } from "vitest";
 import { failure, flat, formula, numbersOf, relativeError, rolloutOf } from "../../test/oracle/measure.ts";
 import { watch } from "../../test/oracle/watch.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { nativeEngine } from "../engine/onnx/session.ts";
 import * as nn from "../nn/nn.ts";
-import { mapCoordinates, normOf, type Coordinates } from "../outer/optimizer.ts";
 import { hyper } from "../problem/hyper.ts";
 import type { Rollout } from "../rollout/rollout.ts";
 import { defineExperiment } from "../study/define.ts";
@@ -36,15 +36,14 @@ const experiment = defineExperiment({
 });
 const open = (): Promise<Rollout> => rolloutOf(experiment, engine);
 /** Reverse with its gradient changed. */
-const altered = (change: (gradient: Coordinates) => Coordinates): Method => ({
+const altered = (change: (gradient: Point) => Point): Method => ({
   ...reverse(),
   async run(rollout) {
     const result = await reverse().run(rollout);
     return { ...result, gradient: change(result.gradient) };
   },
 });
-const rateOnly = (f: (v: number) => number) =>
-  altered((g) => mapCoordinates(g, (v, name) => (name === "rate" ? f(v) : v)));
+const rateOnly = (f: (v: number) => number) => altered((g) => mapPoint(g, (v, name) => (name === "rate" ? f(v) : v)));
 
 describe("the check", () => {
   test("passes a right gradient, shows the fourfold fall, and reports every difference", async () => {
@@ -66,8 +65,8 @@ describe("the check", () => {
   });
 
   test.each<[string, Method]>([
-    ["a gradient 0.01 % too long", altered((g) => mapCoordinates(g, (v) => v * 1.0001))],
-    ["the wrong sign", altered((g) => mapCoordinates(g, (v) => -v))],
+    ["a gradient 0.01 % too long", altered((g) => mapPoint(g, (v) => v * 1.0001))],
+    ["the wrong sign", altered((g) => mapPoint(g, (v) => -v))],
     ["one coordinate dropped", rateOnly(() => 0)],
     ["one coordinate doubled", rateOnly((v) => 2 * v)],
     ["the direct part alone", directOnly()],
@@ -135,7 +134,7 @@ describe("finite differences", () => {
 
   test("one central difference is two runs", async () => {
     const rollout = await open();
-    const direction = mapCoordinates(rollout.point, (_, name) => (name === "rate" ? 1 : 0));
+    const direction = mapPoint(rollout.point, (_, name) => (name === "rate" ? 1 : 0));
     const at = (rate: number): Promise<number> =>
       valueAt(rollout.at({ ...rollout.point, rate: Float64Array.of(rate) }));
     const middle = rollout.point["rate"]![0]!;

@@ -1,7 +1,7 @@
-import { dot, mapCoordinates, normOf, type Coordinates } from "../outer/optimizer.ts";
+import { dot, mapPoint, moved, normOf, type Point } from "../data/point.ts";
 import { normal, substream } from "../data/random.ts";
 import type { Rollout } from "../rollout/rollout.ts";
-import { moved, requireFloat64, valueAt } from "./finite-difference.ts";
+import { requireFloat64, valueAt } from "./finite-difference.ts";
 import type { Method } from "./method.ts";
 
 /** One central difference along a direction. */
@@ -35,6 +35,8 @@ export interface GradientCheck {
   readonly growth: number;
   readonly gradientNorm: number;
   readonly directions: readonly DirectionCheck[];
+  /** Programs that were too large to be compared with the reference interpreter. */
+  readonly unverified: readonly string[];
   readonly passed: boolean;
 }
 
@@ -51,16 +53,16 @@ export interface CheckOptions {
 const FIRST_STEP = 2 ** -4;
 const MOST_HALVINGS = 16;
 
-const unit = (direction: Coordinates): Coordinates => {
+const unit = (direction: Point): Point => {
   const norm = normOf(direction);
-  return mapCoordinates(direction, (v) => v / norm);
+  return mapPoint(direction, (v) => v / norm);
 };
 
 /**
  * How much the loss moves by rounding alone: the largest deviation from a straight line over steps so small that only
  * rounding is left. Training can amplify rounding, so it is measured, not assumed.
  */
-async function roundingNoise(rollout: Rollout, direction: Coordinates, slope: number): Promise<number> {
+async function roundingNoise(rollout: Rollout, direction: Point, slope: number): Promise<number> {
   let noise = 0;
   for (const h of [1e-10, 3e-11]) {
     const difference =
@@ -77,7 +79,7 @@ const larger = (a: number, b: number): number => Math.max(Math.abs(a), Math.abs(
 async function checkDirection(
   rollout: Rollout,
   name: string,
-  direction: Coordinates,
+  direction: Point,
   slope: number,
   options: CheckOptions,
 ): Promise<DirectionCheck> {
@@ -135,11 +137,11 @@ export async function checkHypergradient(
   rollout.free(final);
   const deterministic = (await valueAt(rollout)) === value;
   const gradientNorm = normOf(gradient);
-  const directions: { name: string; direction: Coordinates }[] =
+  const directions: { name: string; direction: Point }[] =
     gradientNorm > 0 ? [{ name: "gradient", direction: unit(gradient) }] : [];
   for (let i = 0; i < (options.directions ?? 2); i++) {
     const next = substream(options.seed ?? 0, "direction", i);
-    directions.push({ name: `random ${i + 1}`, direction: unit(mapCoordinates(gradient, () => normal(next))) });
+    directions.push({ name: `random ${i + 1}`, direction: unit(mapPoint(gradient, () => normal(next))) });
   }
   const checks: DirectionCheck[] = [];
   for (const { name, direction } of directions) {
@@ -153,6 +155,7 @@ export async function checkHypergradient(
     growth,
     gradientNorm,
     directions: checks,
+    unverified: rollout.unverified,
     passed: deterministic && checks.every((c) => c.passed),
   };
 }

@@ -4,6 +4,7 @@ import { watch } from "../../test/oracle/watch.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { sgd } from "../dynamics/sgd.ts";
 import { nativeEngine } from "../engine/onnx/session.ts";
+import type { DrmadError } from "../errors.ts";
 import * as nn from "../nn/nn.ts";
 import { hyper } from "../problem/hyper.ts";
 import { defineExperiment } from "../study/define.ts";
@@ -75,8 +76,27 @@ describe("a plan within some memory", () => {
   });
 
   test("says how much it needs", () => {
-    expect(() => planWithin(50, 129, 100, 30)).toThrow(expect.objectContaining(failure("unsupported", "0.0 MB")));
+    expect(() => planWithin(50, 129, 100, 30)).toThrow(expect.objectContaining(failure("unsupported", "0.000129 MB")));
     expect(planWithin(50, 130, 100, 30)).toMatchObject({ segment: 1, checkpoints: 0 });
+  });
+
+  test.each([
+    [50, 100, 30],
+    [1000, 12_345, 6789],
+    [1003, 180_001, 90_007],
+    [2000, 358_880, 269_160],
+    [1999, 123_456_789, 1],
+  ])("the least that it asks for is enough: %d steps, states of %d bytes, steps of %d", (steps, state, step) => {
+    let hint = "";
+    try {
+      planWithin(steps, state + step - 1, state, step);
+    } catch (error) {
+      hint = (error as DrmadError).hint!;
+    }
+    const megabytes = Number(/at least ([\d.]+) MB/.exec(hint)![1]);
+    const plan = planWithin(steps, Math.round(megabytes * 1e6), state, step);
+    expect((plan.checkpoints + 1) * state + plan.segment * step).toBeLessThanOrEqual(megabytes * 1e6);
+    expect(megabytes * 1e6).toBeLessThan(1.1 * (state + step));
   });
 });
 
@@ -125,7 +145,12 @@ describe("checkpointed", () => {
     for (const megabytes of [10, (20 * each) / 1e6, (3 * each) / 1e6]) {
       expect(await numbersOf(rollout, checkpointed({ megabytes }))).toEqual(exact);
     }
-    await expect(checkpointed({ megabytes: each / 1e6 }).run(rollout)).rejects.toMatchObject(failure("unsupported", "MB")); // prettier-ignore
+    const refused: unknown = await checkpointed({ megabytes: each / 1e6 })
+      .run(rollout)
+      .catch((error: unknown) => error);
+    expect(refused).toMatchObject(failure("unsupported", "MB"));
+    const least = Number(/at least ([\d.]+) MB/.exec((refused as DrmadError).hint!)![1]);
+    expect(await numbersOf(rollout, checkpointed({ megabytes: least }))).toEqual(exact);
   });
 
   test.each([0, -1, 1.5, NaN])("%d checkpoints are refused", async (checkpoints) => {

@@ -13,7 +13,7 @@ export type CheckpointedOptions =
 
 function planOf(options: CheckpointedOptions, rollout: Rollout, stepBytes: number): Plan {
   if ("megabytes" in options)
-    return planWithin(rollout.steps, options.megabytes * MEGABYTE, rollout.stateBytes, stepBytes);
+    return planWithin(rollout.steps, Math.round(options.megabytes * MEGABYTE), rollout.stateBytes, stepBytes);
   const { checkpoints } = options;
   if (!Number.isInteger(checkpoints) || checkpoints < 1) {
     throw new DrmadError("invalid-argument", `checkpointed with ${checkpoints} checkpoints`, {
@@ -31,7 +31,7 @@ function planOf(options: CheckpointedOptions, rollout: Rollout, stepBytes: numbe
  * C(checkpoints + 1 + r, r) ≥ segments. Memory: checkpoints + 1 whole states and one segment.
  * Cost with about √T checkpoints: training twice, and the sweep.
  *
- * Errors: `unsupported` where the megabytes hold no plan.
+ * Errors: `unsupported` where the megabytes do not hold one state and one step.
  * Source: Griewank and Walther 2000, algorithm 799; Maclaurin et al. 2015 discuss it as the alternative to reversal.
  */
 export const checkpointed = (options: CheckpointedOptions): Method => ({

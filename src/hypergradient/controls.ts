@@ -1,5 +1,5 @@
+import { mapPoint } from "../data/point.ts";
 import { substream } from "../data/random.ts";
-import { mapCoordinates } from "../outer/optimizer.ts";
 import type { Hypergradient, Method } from "./method.ts";
 import type { Rollout } from "../rollout/rollout.ts";
 
@@ -31,7 +31,7 @@ export function randomSign({ seed = 0 }: { readonly seed?: number } = {}): Metho
     async run(rollout) {
       const next = substream(seed, "random sign", call++);
       const result = await trained(rollout);
-      return { ...result, gradient: mapCoordinates(result.direct, () => (next() < 0.5 ? -1 : 1)) };
+      return { ...result, gradient: mapPoint(result.direct, () => (next() < 0.5 ? -1 : 1)) };
     },
   };
 }

@@ -1,45 +1,17 @@
 import { DrmadError } from "../errors.ts";
-import { add, cast, mul, sub } from "../tensor/elementwise.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import type { Path } from "../rollout/path.ts";
 import type { Buffers } from "../rollout/rollout.ts";
+import { chord, publishedChord } from "./line.ts";
 import type { Method } from "./method.ts";
+import { alongSnapshots } from "./snapshots.ts";
+import type { SnapshotOptions } from "./snapshot-options.ts";
 import { sweepBack } from "./sweep-back.ts";
 
-/** The first weights, and how far the last ones are from them. */
-const ends = (
-  leaf: { name: string; shape: readonly number[] },
-  input: Parameters<Path["state"]>[1]["input"],
-): [Tensor, Tensor] => {
-  const start = input(`start/${leaf.name}`, leaf.shape);
-  return [start, sub(input(`end/${leaf.name}`, leaf.shape), start)];
-};
-
-/** The straight line w_0 + β (w_T − w_0), with the position β of each sample of the sweep. */
-function line(name: string, steps: number, length: number, position: (i: Tensor) => Tensor): Path {
-  return {
-    name,
-    length,
-    state(leaf, { t, input }) {
-      if (leaf.kind !== "weights") return undefined;
-      const [start, chord] = ends(leaf, input);
-      return add(start, mul(position(cast(t, "float")), chord));
-    },
-    change: (leaf, { input }) => mul(ends({ ...leaf, name: `weights/${leaf.path}` }, input)[1], 1 / steps),
-  };
-}
-
-/** A sample for every training step: β_t = t/T. */
-export const chord = (steps: number): Path => line("drmad", steps, steps, (t) => mul(t, 1 / steps));
-
-/** N samples as published: β = linspace(0.001, 0.999, N), minibatch i with sample i. */
-export const publishedChord = (steps: number, samples: number): Path =>
-  line(`drmad, ${samples} samples`, steps, samples, (i) => add(0.001, mul(i, samples > 1 ? 0.998 / (samples - 1) : 0)));
-
-export interface DrmadOptions {
-  /** Samples of the line: one for each training step, or `"T/10"`, the published tenth of them. */
-  readonly samples?: "T" | "T/10";
-}
+export type DrmadOptions =
+  | {
+      /** Samples of the line: one for each training step, or `"T/10"`, the published tenth of them. */
+      readonly samples?: "T" | "T/10";
+    }
+  | SnapshotOptions;
 
 /**
  * DrMAD: the exact adjoint step, at points of the straight line from the first weights to the last instead of the true
@@ -55,10 +27,23 @@ export interface DrmadOptions {
  * Gradients in rates and decays use velocities recovered as (w_{t+1} − w_t)/α_t. Memory: two more weight vectors.
  * Cost: training once, and about 2·samples/T of it again.
  *
+ * With `snapshots: k` the line is cut into k pieces, through the weights at the end of k windows of training or their
+ * means over them (τ_j, m_j), from the exact first weights to the exact last:
+ *
+ *     w_t ≈ m_j + (t − τ_j)/(τ_{j+1} − τ_j) · (m_{j+1} − m_j)        τ_j ≤ t < τ_{j+1}
+ *     v_{t+1} ≈ (m_{j+1} − m_j)/(τ_{j+1} − τ_j) / α_t
+ *
+ * Windows are equally long in time, or by arc length: ‖m_{j+1} − m_j‖ as equal as 8k candidates allow. It tends to the exact
+ * gradient as k tends to T. With `growthLimit` whole states are kept at up to 16 places, and from the step where
+ * ‖dw_t‖ / ‖dw_T‖ passes the limit to the next of them the steps are run again and swept exactly; `replayedSteps` says how
+ * many. Memory: k weight vectors, a quarter of it in int8, plus 16 states with a limit. Cost: training once, about 2.1 times
+ * that again, and the steps replayed.
+ *
  * Errors: `unsupported` for `T/10` with hyperparameters indexed by step, or with T below 10, or a rate of 0.
  * Source: Fu et al. 2016, arXiv 1601.00917, and the authors' code.
  */
 export function drmad(options: DrmadOptions = {}): Method {
+  if ("snapshots" in options) return alongSnapshots(options);
   const { samples = "T" } = options;
   if (samples !== "T" && samples !== "T/10") {
     throw new DrmadError("invalid-argument", `drmad has samples ${JSON.stringify(samples)}`, {

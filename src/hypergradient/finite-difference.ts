@@ -1,15 +1,8 @@
+import { moved, type Point } from "../data/point.ts";
 import { DrmadError } from "../errors.ts";
-import type { Point, Rollout } from "../rollout/rollout.ts";
+import type { Rollout } from "../rollout/rollout.ts";
 import { directOnly } from "./controls.ts";
 import type { Method } from "./method.ts";
-
-/** A direction in unconstrained coordinates, shaped like a point. */
-export type Direction = Point;
-
-export const moved = (point: Point, direction: Direction, by: number): Point =>
-  Object.fromEntries(
-    Object.entries(point).map(([name, values]) => [name, values.map((v, i) => v + by * direction[name]![i]!)]),
-  );
 
 /** The outer loss after a whole training run. */
 export async function valueAt(rollout: Rollout): Promise<number> {
@@ -21,7 +14,7 @@ export async function valueAt(rollout: Rollout): Promise<number> {
 }
 
 /** (f(λ + h d) − f(λ − h d)) / 2h: two training runs. */
-export async function centralDifference(rollout: Rollout, direction: Direction, h: number): Promise<number> {
+export async function centralDifference(rollout: Rollout, direction: Point, h: number): Promise<number> {
   const above = await valueAt(rollout.at(moved(rollout.point, direction, h)));
   const below = await valueAt(rollout.at(moved(rollout.point, direction, -h)));
   return (above - below) / (2 * h);

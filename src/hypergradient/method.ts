@@ -1,4 +1,5 @@
-import type { Buffers, Point, Rollout } from "../rollout/rollout.ts";
+import type { Point } from "../data/point.ts";
+import type { Buffers, Rollout } from "../rollout/rollout.ts";
 
 /** A hypergradient at one point. Gradients are with respect to unconstrained coordinates. */
 export interface Hypergradient {
@@ -8,8 +9,17 @@ export interface Hypergradient {
   readonly gradient: Point;
   /** ∂f/∂λ at fixed weights: the part that needs no differentiation through training. */
   readonly direct: Point;
+  /** Of every number of the gradient, where that is a mean of independent draws, two at least: its standard error. */
+  readonly standardError?: Point;
   /** max over t of ‖dw_t‖ / ‖dw_T‖; 1 where no adjoint was swept. Large values mean an exploding, useless gradient. */
   readonly growth: number;
+  /**
+   * The training step at which the adjoint, going back, first passed GROWTH_LIMIT times its size at the end; undefined where
+   * it did not, or where none was swept.
+   */
+  readonly growthPassedAt?: number | undefined;
+  /** Training steps that were swept along their exact states after all, where a method falls back to that. */
+  readonly replayedSteps?: number;
   /** The state after training, still held by the engine; the caller frees it. */
   readonly final: Buffers;
 }

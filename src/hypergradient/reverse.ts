@@ -1,11 +1,12 @@
 import { gather } from "../tensor/layout.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import type { Path, PathContext } from "../rollout/path.ts";
+import { unpack } from "../tensor/pack.ts";
+import type { DType, Packed, Tensor } from "../tensor/tensor.ts";
+import { scaleName, storedName, type Path, type PathContext } from "../rollout/path.ts";
 import type { Method } from "./method.ts";
 import { sweepBack } from "./sweep-back.ts";
 
 const stored = (name: string, shape: readonly number[], { k, input }: PathContext): Tensor =>
-  gather(input(`stored/${name}`, [1, ...shape], { rows: true }), k);
+  gather(input(storedName(name), [1, ...shape], { rows: true }), k);
 
 /** The true trajectory, read from tables with a row for every step. */
 export const storedPath = (steps: number): Path => ({
@@ -15,8 +16,28 @@ export const storedPath = (steps: number): Path => ({
   product: stored,
 });
 
+/** A row of a packed table. */
+export function unpacked(name: string, shape: readonly number[], packed: Packed, { k, input }: PathContext): Tensor {
+  const row = (of: string, each: readonly number[], dtype: DType): Tensor =>
+    gather(input(storedName(of), [1, ...each], { rows: true, dtype }), k);
+  const scale = packed === "int8" ? row(scaleName(name), [], "float") : undefined;
+  return unpack({ values: row(name, shape, packed), scale });
+}
+
+/** The same from packed tables. What follows from the weights is computed from the weights as they were kept. */
+export const packedPath = (steps: number, packed: Packed): Path => ({
+  name: `stored as ${packed}`,
+  length: steps,
+  state: ({ name, shape }, context) => unpacked(name, shape, packed, context),
+});
+
+export interface ReverseOptions {
+  /** How states are kept; in the engine's own precision unless told. */
+  readonly storage?: Packed;
+}
+
 /**
- * Exact reverse mode with every state stored.
+ * Reverse mode with every state stored.
  *
  *     (dw, ds)_t = (∂Φ_t/∂(w, s))ᵀ (dw, ds)_{t+1},   dλ = ∂f/∂λ + Σ_t (∂Φ_t/∂λ)ᵀ (dw, ds)_{t+1}
  *
@@ -25,13 +46,15 @@ export const storedPath = (steps: number): Path => ({
  *
  * Source: Domke 2012; Maclaurin, Duvenaud, Adams 2015, algorithm 2 (in the order of their code).
  */
-export const reverse = (): Method => ({
-  name: "reverse",
-  exact: true,
+export const reverse = ({ storage }: ReverseOptions = {}): Method => ({
+  name: storage === undefined ? "reverse" : `reverse ${storage}`,
+  exact: storage === undefined,
   async run(rollout) {
-    const sweep = await rollout.sweep(storedPath(rollout.steps));
+    const { steps } = rollout;
+    const sweep = await rollout.sweep(storage === undefined ? storedPath(steps) : packedPath(steps, storage));
     const start = await rollout.start();
-    const { final, kept } = await rollout.train(start, { keep: sweep.reads }).finally(() => rollout.free(start));
+    const keep = { keep: sweep.reads, ...(storage === undefined ? {} : { packed: storage }) };
+    const { final, kept } = await rollout.train(start, keep).finally(() => rollout.free(start));
     try {
       const outer = await rollout.outer(final);
       const swept = await sweepBack(sweep, outer, [...kept].reverse());

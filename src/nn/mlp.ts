@@ -46,8 +46,14 @@ export function forward(
   x: Tensor,
   activation: keyof typeof ACTIVATIONS = "tanh",
 ): Tensor {
+  const apply = ACTIVATIONS[activation];
+  if (apply === undefined) {
+    throw new DrmadError("invalid-argument", `nn.forward knows no activation ${JSON.stringify(activation)}`, {
+      hint: `Give ${Object.keys(ACTIVATIONS).join(" or ")}, or write the layers out with ops.`,
+    });
+  }
   return layers.reduce(
-    (input, { W, b }, i) => (i === 0 ? add(matmul(input, W), b) : add(matmul(ACTIVATIONS[activation](input), W), b)),
+    (input, { W, b }, i) => (i === 0 ? add(matmul(input, W), b) : add(matmul(apply(input), W), b)),
     x,
   );
 }

@@ -36,11 +36,29 @@ describe("l2", () => {
   });
 });
 
+test("forward names the activations that it knows", () => {
+  expect(() => nn.forward([{ W, b }], W, "gelu" as never)).toThrow(
+    expect.objectContaining(failure("invalid-argument", 'no activation "gelu"')),
+  );
+});
+
 test("errorRate needs integer labels [n]", () => {
   expect(nn.errorRate(W, input("y", [2], "int")).shape).toEqual([]);
   for (const labels of [input("y", [2, 1], "int"), input("y", [2]), input("y", [3], "int")]) {
     expect(() => nn.errorRate(W, labels)).toThrow(expect.objectContaining(failure("shape-mismatch", "nn.errorRate")));
   }
+});
+
+test("operators of JavaScript on tensors are told apart from other mistakes", () => {
+  const number = W as unknown as number;
+  for (const [operand, part] of [
+    [number * 2, "mul was given NaN"],
+    [number + 1, "mul was given a string"],
+  ] as const) {
+    const hint = expect.stringContaining("ops.mul(a, b)") as string;
+    expect(() => ops.mul(W, operand)).toThrow(expect.objectContaining({ ...failure("invalid-argument", part), hint }));
+  }
+  expect(ops.mul(W, ops.constant(NaN)).shape).toEqual(W.shape);
 });
 
 test("crossEntropy says that labels are integers, and operands are there", () => {

@@ -1,5 +1,6 @@
+import { mapPoint, type Point } from "../data/point.ts";
 import { DrmadError } from "../errors.ts";
-import { mapCoordinates, positiveRate, type Coordinates, type OuterOptimizer } from "./optimizer.ts";
+import { positiveRate, type OuterOptimizer } from "./optimizer.ts";
 
 export interface AdamOptions {
   readonly rate: number;
@@ -12,8 +13,8 @@ export interface AdamOptions {
 
 export interface AdamState {
   readonly step: number;
-  readonly mean: Coordinates;
-  readonly square: Coordinates;
+  readonly mean: Point;
+  readonly square: Point;
 }
 
 /**
@@ -33,16 +34,17 @@ export function adam({ rate, first = 0.9, second = 0.999, epsilon = 1e-8 }: Adam
   }
   return {
     name: `adam(${rate})`,
-    init: (point) => ({ step: 0, mean: mapCoordinates(point, () => 0), square: mapCoordinates(point, () => 0) }),
+    init: (point) => ({ step: 0, mean: mapPoint(point, () => 0), square: mapPoint(point, () => 0) }),
     update(gradient, state) {
       const step = state.step + 1;
-      const mean = mapCoordinates(state.mean, (m, name, i) => first * m + (1 - first) * gradient[name]![i]!);
-      const square = mapCoordinates(state.square, (s, name, i) => second * s + (1 - second) * gradient[name]![i]! ** 2);
-      const change = mapCoordinates(mean, (m, name, i) => {
+      const mean = mapPoint(state.mean, (m, name, i) => first * m + (1 - first) * gradient[name]![i]!);
+      const square = mapPoint(state.square, (s, name, i) => second * s + (1 - second) * gradient[name]![i]! ** 2);
+      const change = mapPoint(mean, (m, name, i) => {
         const spread = Math.sqrt(square[name]![i]! / (1 - second ** step));
         return (-rate * m) / (1 - first ** step) / (spread + epsilon);
       });
       return { change, state: { step, mean, square } };
     },
+    withRate: (other) => adam({ rate: other, first, second, epsilon }),
   };
 }

@@ -1,22 +1,23 @@
+import { addPoints, dot, normOf, type Point } from "../data/point.ts";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { failure } from "../../test/oracle/measure.ts";
-import { addCoordinates, dot, normOf, type Coordinates, type OuterOptimizer } from "./optimizer.ts";
+import { type OuterOptimizer } from "./optimizer.ts";
 import * as outer from "./outer.ts";
 
-const at = (...values: number[]): Coordinates => ({ a: Float64Array.from(values.slice(0, 1)), b: Float64Array.from(values.slice(1)) }); // prettier-ignore
-const flat = (point: Coordinates): number[] => Object.values(point).flatMap((values) => [...values]);
+const at = (...values: number[]): Point => ({ a: Float64Array.from(values.slice(0, 1)), b: Float64Array.from(values.slice(1)) }); // prettier-ignore
+const flat = (point: Point): number[] => Object.values(point).flatMap((values) => [...values]);
 
-const loss = (p: Coordinates): number => flat(p).reduce((sum, v, i) => sum + (i + 1) * (v - 0.5) ** 2, 0);
+const loss = (p: Point): number => flat(p).reduce((sum, v, i) => sum + (i + 1) * (v - 0.5) ** 2, 0);
 
 /** The points that an optimiser visits, given the gradient of each step. */
-function visit(optimizer: OuterOptimizer, start: Coordinates, gradients: readonly Coordinates[]): number[][] {
+function visit(optimizer: OuterOptimizer, start: Point, gradients: readonly Point[]): number[][] {
   let point = start;
   let state = optimizer.init(start);
   return gradients.map((gradient) => {
     const update = optimizer.update(gradient, state);
     state = update.state;
-    point = addCoordinates(point, update.change);
+    point = addPoints(point, update.change);
     return flat(point);
   });
 }
@@ -97,7 +98,7 @@ describe.each([outer.sgd({ rate: 0.1 }), outer.sign({ rate: 0.1 }), outer.adam({
       for (let k = 0; k < 200; k++) {
         const gradient = at(...flat(point).map((v, i) => 2 * (i + 1) * (v - 0.5)));
         const update = optimizer.update(gradient, state);
-        [point, state] = [addCoordinates(point, update.change), update.state];
+        [point, state] = [addPoints(point, update.change), update.state];
       }
       expect(loss(point)).toBeLessThan(0.05 * loss(start));
     });

@@ -1,4 +1,5 @@
-import { mapCoordinates, positiveRate, type OuterOptimizer } from "./optimizer.ts";
+import { mapPoint } from "../data/point.ts";
+import { positiveRate, type OuterOptimizer } from "./optimizer.ts";
 
 /** u ← u − α g. Steps are as long as the gradient is: choose α with that in mind. */
 export const sgd = ({ rate }: { readonly rate: number }): OuterOptimizer<null> => {
@@ -6,6 +7,7 @@ export const sgd = ({ rate }: { readonly rate: number }): OuterOptimizer<null> =
   return {
     name: `sgd(${rate})`,
     init: () => null,
-    update: (gradient, state) => ({ change: mapCoordinates(gradient, (g) => -rate * g), state }),
+    update: (gradient, state) => ({ change: mapPoint(gradient, (g) => -rate * g), state }),
+    withRate: (other) => sgd({ rate: other }),
   };
 };

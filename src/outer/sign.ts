@@ -1,4 +1,5 @@
-import { mapCoordinates, positiveRate, type OuterOptimizer } from "./optimizer.ts";
+import { mapPoint } from "../data/point.ts";
+import { positiveRate, type OuterOptimizer } from "./optimizer.ts";
 
 /**
  * u ← u − α·sign(g): every coordinate moves by the same amount. It needs no sensible length of the gradient, and does not
@@ -11,6 +12,7 @@ export const sign = ({ rate }: { readonly rate: number }): OuterOptimizer<null> 
   return {
     name: `sign(${rate})`,
     init: () => null,
-    update: (gradient, state) => ({ change: mapCoordinates(gradient, (g) => -rate * Math.sign(g)), state }),
+    update: (gradient, state) => ({ change: mapPoint(gradient, (g) => -rate * Math.sign(g)), state }),
+    withRate: (other) => sign({ rate: other }),
   };
 };

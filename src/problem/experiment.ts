@@ -1,9 +1,9 @@
-import type { Dataset, NdArray, Split } from "../data/dataset.ts";
+import type { Dataset, NdArray, SplitOf } from "../data/dataset.ts";
 import type { Dynamics } from "../dynamics/dynamics.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tree } from "../tensor/tree.ts";
 import type { Hyper, HypersOf } from "./hyper.ts";
-import type { Parameters, TensorsOf } from "./parameter.ts";
+import type { TensorsOf } from "./parameter.ts";
 
 /** A split as a loss sees it. */
 export type BatchOf<S> = { readonly [K in keyof S]: S[K] extends NdArray ? Tensor : never };
@@ -24,7 +24,7 @@ export interface TrainSpec<P, H, S> {
 }
 
 /** Everything a run depends on. `outer` and `method` are defaults that callers may replace. */
-export interface ExperimentSpec<P extends Parameters, H extends Readonly<Record<string, Hyper>>, S extends Split> {
+export interface ExperimentSpec<P, H, S extends SplitOf<S>> {
   readonly name?: string;
   readonly data: Dataset<S> | ((seed: number) => Dataset<S> | Promise<Dataset<S>>);
   readonly params: P;
@@ -33,7 +33,7 @@ export interface ExperimentSpec<P extends Parameters, H extends Readonly<Record<
    * Initial weights, nested like `params`, as a function of the drawn ones and the hyperparameters; the drawn ones where
    * left out.
    */
-  readonly initial?: (w: TensorsOf<P>, h: HypersOf<H, P>) => Tree<Tensor>;
+  readonly initial?: (w: TensorsOf<P>, h: HypersOf<H, P>) => Tree<Tensor> | TensorsOf<P>;
   readonly train: TrainSpec<P, H, S>;
   /** The outer loss f(w, λ) on the validation split: a scalar. Per-step hyperparameters have a leading axis of steps. */
   readonly valid: { readonly loss: Loss<P, H, S> };

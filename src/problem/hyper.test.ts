@@ -97,6 +97,20 @@ describe("refused", () => {
     expect(() => layout(spec)).toThrow(expect.objectContaining(failure("invalid-argument", "hyper.h")));
   });
 
+  test.each([
+    [
+      "a misspelt option",
+      hyper.scalar(1, { tranform: "log" } as object),
+      "the option tranform",
+      "transform, bounds, perStep.",
+    ],
+    ["biases of no tree", hyper.scalar(1, { biases: 0 } as object), "the option biases", "hyper.scalar are transform"],
+    ["a misspelt option of a tree", hyper.perInput(1, { bias: 0 } as object), "the option bias,", "hyper.perInput"],
+  ])("%s", (_, spec, part, hint) => {
+    const found = expect.stringContaining(hint) as string;
+    expect(() => layout(spec)).toThrow(expect.objectContaining({ ...failure("invalid-argument", part), hint: found }));
+  });
+
   test("one that leaves out every weight", () => {
     expect(() => layoutHypers({ h: hyper.perUnit(1, { biases: 0 }) }, { w: nn.constant([3]) }, 1)).toThrow(
       expect.objectContaining(failure("invalid-experiment", "hyper.h tunes nothing")),

@@ -36,23 +36,31 @@ const tree =
   (value: number, options: TreeOptions = {}): Hyper<"tree"> => ({ hyper: "tree", sharing, value, options });
 
 /**
- * Hyperparameters by what shares one value. `value` is the natural value they start from.
- * A weight matrix has shape [inputs, units]; a bias vector [units] has one (constant) input.
+ * Hyperparameters by what shares one value. `value` is the natural value they start from, strictly inside the interval of
+ * the transform: above 0 for `log` and `softplus`, between 0 and 1 for `logit`, between the two for `bounds`. What a use asks
+ * for is chosen here: `log` for rates and penalties (above 0), `logit` for decays (from 0, below 1).
+ *
+ * A weight matrix has shape [inputs, units]; a bias vector [units] has one (constant) input. Each tensor of a tree broadcasts
+ * to the weights at its path. With `perStep` the training loss and the dynamics see the value of the step, of the shape said
+ * below; every other loss sees a leading axis of steps.
+ *
+ * Errors, as the experiment is opened: invalid-argument for a value outside its interval, or an array that does not fill its
+ * shape; unused-hyperparameter for any tensor that nothing depends on.
  */
 export const hyper: {
   /** One number: a tensor of shape []. */
   scalar(value: number, options?: HyperOptions): Hyper<"tensor">;
-  /** A free array: example weights, training inputs, sharing matrices. */
+  /** A free array of any shape, as given: example weights, training inputs, sharing matrices. */
   array(value: NdArray, options?: HyperOptions): Hyper<"tensor">;
-  /** One number for all weights, laid out like them; unlike a scalar it can leave the biases out. */
+  /** One number for all weights, laid out like them, each of shape []; unlike a scalar it can leave the biases out. */
   perNetwork(value: number, options?: TreeOptions): Hyper<"tree">;
-  /** One number for all the weights that stand beside each other in the parameter tree. */
+  /** One number, of shape [], for all the weights that stand beside each other in the parameter tree. */
   perLayer(value: number, options?: TreeOptions): Hyper<"tree">;
   /** One number for the weights into each unit: [1, units], and [units] for biases. */
   perUnit(value: number, options?: TreeOptions): Hyper<"tree">;
   /** One number for the weights out of each input of a layer: [inputs, 1], and [1] for biases. */
   perInput(value: number, options?: TreeOptions): Hyper<"tree">;
-  /** One number for each weight. */
+  /** One number for each weight, of the weights' own shape. */
   perWeight(value: number, options?: TreeOptions): Hyper<"tree">;
 } = {
   scalar: (value, options = {}) => ({ hyper: "tensor", sharing: "scalar", value, options }),
@@ -63,6 +71,24 @@ export const hyper: {
   perInput: tree("input"),
   perWeight: tree("weight"),
 };
+
+/** Files of experiments run without a type checker: a misspelt option would be left out in silence. */
+const OPTIONS: Record<Hyper["hyper"], readonly string[]> = {
+  tensor: ["transform", "bounds", "perStep"],
+  tree: ["transform", "bounds", "perStep", "biases"],
+};
+const FUNCTIONS: Record<Sharing, keyof typeof hyper> = {
+  scalar: "scalar",
+  array: "array",
+  network: "perNetwork",
+  layer: "perLayer",
+  unit: "perUnit",
+  input: "perInput",
+  weight: "perWeight",
+};
+
+/** What the type of an experiment's hyperparameters must be. */
+export type HypersLike<H> = { readonly [K in keyof H]: Hyper };
 
 /** What a loss sees of each hyperparameter. */
 export type HypersOf<H, P> = { readonly [K in keyof H]: H[K] extends Hyper<"tree"> ? TensorsOf<P> : Tensor };
@@ -138,6 +164,12 @@ export function layoutHypers(hypers: Readonly<Record<string, Hyper>>, params: un
     if (name.includes(".")) {
       throw new DrmadError("invalid-experiment", `hyperparameter "${name}" has a dot in its name`, {
         hint: "Dots join a hyperparameter's name and the path of the weights it belongs to: choose another name.",
+      });
+    }
+    const unknown = Object.keys(spec.options).find((key) => !OPTIONS[spec.hyper].includes(key));
+    if (unknown !== undefined) {
+      throw new DrmadError("invalid-argument", `hyper.${name} has the option ${unknown}, which does not exist here`, {
+        hint: `Options of hyper.${FUNCTIONS[spec.sharing]} are ${OPTIONS[spec.hyper].join(", ")}.`,
       });
     }
     if (typeof spec.value !== "number" && spec.value.data.length !== sizeOf(spec.value.shape)) {

@@ -2,7 +2,7 @@ import { normal, type Uniform } from "../data/random.ts";
 import { DrmadError } from "../errors.ts";
 import { sizeOf, type Shape } from "../tensor/shape.ts";
 import { isTensor, type Tensor } from "../tensor/tensor.ts";
-import type { MapTree, Tree } from "../tensor/tree.ts";
+import type { MapTree, TreeOf } from "../tensor/tree.ts";
 
 /** One weight tensor of a model: its shape, and its initial value as a pure function of a random stream. */
 export interface Parameter {
@@ -11,7 +11,8 @@ export interface Parameter {
   draw(next: Uniform): Float64Array;
 }
 
-export type Parameters = Tree<Parameter>;
+/** What the type of an experiment's parameters must be. */
+export type ParametersOf<P> = Parameter | { readonly [K in keyof P]: TreeOf<P[K], Parameter> };
 
 /** The same nesting with tensors for parameters: what a loss receives. */
 export type TensorsOf<P> = MapTree<P, Parameter, Tensor>;

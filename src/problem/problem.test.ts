@@ -17,7 +17,16 @@ const real = (shape: readonly number[], length = shape.reduce((a, b) => a * b, 1
 });
 const split = (rows: number) => ({ x: real([rows, 2]), y: { data: new Int32Array(rows), shape: [rows] } });
 const fine: Dataset = { train: split(10), valid: split(4) };
-const made = (changes: { data?: unknown; params?: unknown; hyper?: unknown; train?: object } = {}): Experiment =>
+interface Changes {
+  readonly data?: unknown;
+  readonly params?: unknown;
+  readonly hyper?: unknown;
+  readonly train?: object;
+  readonly metric?: object;
+  readonly valid?: object;
+  readonly outer?: object;
+}
+const made = (changes: Changes = {}): Experiment =>
   defineExperiment({
     data: fine,
     params: nn.mlp([2, 3]),
@@ -116,6 +125,10 @@ describe("is refused", () => {
       "valid split has no y",
     ],
     ["a test split of another kind", { data: { ...fine, test: { x: real([3, 3]), y: real([3]) } } }, "test.x"],
+    ["a misspelt part", { metric: {} }, "the experiment has a part metric"],
+    ["a misspelt part of train", { train: { bach: 10 } }, "train has a part bach"],
+    ["a misspelt part of valid", { valid: { los: () => 3 } }, "valid has a part los"],
+    ["a misspelt part of outer", { outer: { step: 3 } }, "outer has a part step"],
     ["no weights", { params: {} }, "no weights"],
     ["a weight that is no parameter", { params: { w: 3 } }, "params.w is 3"],
     ["a dot in a parameter's key", { params: { "a.b": nn.constant([1]) } }, '"a.b"'],

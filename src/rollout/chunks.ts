@@ -14,6 +14,7 @@ const powerOfTwo = (x: number): number => (Number.isFinite(x) ? 2 ** Math.floor(
 /**
  * Runs a range in pieces, so that progress can be shown and a cancellation heeded between them. The pieces' lengths have
  * no influence on any result.
+ * @param unit all pieces but the last are multiples of it
  */
 export async function inChunks(
   range: Range,
@@ -21,12 +22,16 @@ export async function inChunks(
   pace: Pace,
   most: number,
   run: (chunk: Range) => Promise<void>,
+  unit = 1,
 ): Promise<void> {
   let done = 0;
   const total = range.to - range.from;
   while (done < total) {
     const wanted = pace.stepsPerSecond === undefined ? FIRST_CHUNK : powerOfTwo(pace.stepsPerSecond * SECONDS_A_CHUNK);
-    const length = Math.max(1, Math.min(wanted, most, total - done));
+    const left = total - done;
+    // Whole units, and what is left over by itself.
+    const whole = (n: number): number => (Number.isFinite(n) ? Math.max(unit, n - (n % unit)) : n);
+    const length = left < unit ? left : Math.min(whole(Math.min(wanted, most)), left - (left % unit));
     const chunk =
       direction === "forward"
         ? { from: range.from + done, to: range.from + done + length }

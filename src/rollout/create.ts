@@ -1,15 +1,29 @@
+import type { Point } from "../data/point.ts";
 import type { Engine, Program, Range } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
-import { checkEveryHyperIsUsed, evaluateProgram, outerProgram, startProgram, trainProgram } from "./programs.ts";
+import { createCurvature } from "./curvature.ts";
+import { divergence, requireFiniteWeights } from "./divergence.ts";
+import { createForward } from "./forward.ts";
+import { huntNonFinite } from "./hunt-non-finite.ts";
+import { createMerger } from "./merge.ts";
+import { keptName, storedName } from "./path.ts";
+import {
+  checkEveryHyperIsUsed,
+  checkMetrics,
+  evaluateProgram,
+  outerProgram,
+  startProgram,
+  trainProgram,
+} from "./programs.ts";
 import { createReversal, shareReversal, type SharedReversal } from "./reversal.ts";
-import type { Buffers, Kept, Outer, Point, Rollout, RolloutOptions } from "./rollout.ts";
+import type { Buffers, Kept, Outer, Rollout, RolloutOptions, Snapshot } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
-import { allFinite, readAll, share, type Shared } from "./shared.ts";
-import { storedName } from "./sweep.ts";
-import { stateLeaves } from "./symbols.ts";
+import { allFinite, loadDrawn, readAll, share, zeros, type Shared } from "./shared.ts";
+import { readAsRows, readSnapshots, weightsOf, windowEnd } from "./snapshots.ts";
+import { stateLeaves } from "./state.ts";
 
 /** Kept tensors of one chunk lie in one piece, so their bytes bound a chunk. */
 const KEPT_BYTES_A_CHUNK = 16e6;
@@ -19,7 +33,8 @@ const KEPT_BYTES_A_CHUNK = 16e6;
  * @throws DrmadError shape-mismatch, invalid-loss, unused-hyperparameter and the like: the experiment is traced here
  */
 export function createRollout(problem: Problem, engine: Engine, options: RolloutOptions = {}): Rollout {
-  checkEveryHyperIsUsed(problem, [trainProgram(problem, []), startProgram(problem), outerProgram(problem)]);
+  checkEveryHyperIsUsed(problem, [trainProgram(problem), startProgram(problem), outerProgram(problem)]);
+  checkMetrics(problem);
   const start = Object.fromEntries(problem.hypers.tensors.map((t) => [t.name, t.start]));
   const shared = share(problem, engine, options);
   let reversal: SharedReversal | undefined;
@@ -31,11 +46,16 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
   const leaves = stateLeaves(problem);
   const hyper = (): Promise<Buffers> => shared.hyper(point);
   const free = (...groups: readonly Buffers[]): void => engine.free(groups.flatMap((group) => Object.values(group)));
-  const smallest = problem.weights.reduce((a, b) => (sizeOf(b.shape) < sizeOf(a.shape) ? b : a));
+  /** The point of the run that an error tells of, or of the one that caused it. */
+  const pointOf = (error: unknown): Point =>
+    error instanceof Error ? (shared.diverged.get(error) ?? pointOf(error.cause)) : point;
 
   const numberBytes = engine.description.precision === "float64" ? 8 : 4;
-  const bytesKept = ({ graph }: Program, keep: readonly string[]): number =>
-    keep.reduce((n, name) => n + numberBytes * sizeOf(graph.nodes[graph.outputs[`kept/${name}`]!]!.shape), 0);
+  const bytesKept = ({ graph, loop }: Program): number =>
+    loop!.scan.reduce((n, name) => {
+      const { dtype, shape } = graph.nodes[graph.outputs[name]!]!;
+      return n + sizeOf(shape) * (dtype === "int8" ? 1 : dtype === "float16" ? 2 : numberBytes);
+    }, 0);
 
   const rollout: Rollout = {
     steps: problem.steps,
@@ -50,38 +70,27 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
 
     async start() {
       const { executable } = await shared.compile("start", () => startProgram(problem));
-      const drawn = Object.fromEntries(
-        await Promise.all(
-          problem.weights.map(
-            async ({ path, shape, drawn: data }) => [`drawn/${path}`, await engine.load({ data, shape })] as const,
-          ),
-        ),
-      );
+      const drawn = await loadDrawn(shared);
       const weights = await executable.run({ ...drawn, ...(await hyper()) });
       free(drawn);
       const slots = leaves.filter((leaf) => leaf.kind === "slot");
-      const zeros = slots.map(
-        async ({ name, shape }) => [name, await engine.load({ data: new Float32Array(sizeOf(shape)), shape })] as const,
-      );
-      return { ...weights, ...Object.fromEntries(await Promise.all(zeros)) };
+      return { ...weights, ...(await zeros(engine, slots)) };
     },
 
     stateBytes: leaves.reduce((n, leaf) => n + numberBytes * sizeOf(leaf.shape), 0),
-    keptBytes: (keep) => bytesKept(trainProgram(problem, keep), keep),
+    keptBytes: (keep, packed) => bytesKept(trainProgram(problem, { keep, ...(packed && { packed }) })),
 
-    async train(from, { range = { from: 0, to: problem.steps }, keep = [] } = {}) {
-      const compiled = await shared.compile(`train ${keep.join()}`, () => trainProgram(problem, keep));
+    async train(from, { range = { from: 0, to: problem.steps }, ...options } = {}) {
+      const program = (rows?: number): Program => trainProgram(problem, options, rows);
+      const compiled = await shared.compile(`train ${JSON.stringify(options)}`, program);
       const constant = { ...(await hyper()), ...(await shared.data("train")) };
-      const bytes = bytesKept(compiled.program, keep);
+      const bytes = bytesKept(compiled.program);
       const most = bytes === 0 ? Infinity : Math.max(1, Math.floor(KEPT_BYTES_A_CHUNK / bytes));
-      await compiled.verify(
-        problem.batch ?? rowsOf(problem.data.train),
-        (n) => trainProgram(problem, keep, n),
-        from,
-        point,
-      );
+      await compiled.verify(problem.batch ?? rowsOf(problem.data.train), program, from, point);
       let state = from;
       const kept: Kept[] = [];
+      const snapshots: Snapshot[] = [];
+      const end = compiled.program.loop!.blocks?.end;
       const runChunk = async (chunk: Range): Promise<void> => {
         const rows = await shared.rowTable(chunk);
         const result = await compiled.executable.run({ ...constant, ...state, ...rows }, chunk);
@@ -89,28 +98,37 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
         if (state !== from) free(state);
         state = Object.fromEntries(leaves.map(({ name }) => [name, result[name]!]));
         // A sweep needs the runs of steps even where it reads nothing of them.
-        const tensors = Object.fromEntries(keep.map((name) => [storedName(name), result[`kept/${name}`]!]));
+        const tensors = Object.fromEntries(
+          compiled.program.loop!.scan.map((name) => [name.replace(keptName(""), storedName("")), result[name]!]),
+        );
         kept.push({ range: chunk, tensors });
-        const watched = await engine.read(state[`weights/${smallest.path}`]!);
-        if (!allFinite(watched.data)) {
-          throw new DrmadError(
-            "non-finite",
-            `training diverged: weights ${smallest.path} are not finite after step ${chunk.to}`,
-            {
-              hint: "Start from a smaller learning rate or a smaller initial scale.",
-            },
-          );
+        if (end !== undefined && options.snapshots !== undefined) {
+          snapshots.push(...(await readSnapshots(engine, problem, result, end, chunk, options.snapshots)));
+          free(Object.fromEntries(Object.keys(end.outputs).map((name) => [name, result[name]!])));
         }
+        await requireFiniteWeights(shared, state, chunk.to, point);
         shared.progress("train", chunk.to, problem.steps);
       };
       try {
-        await inChunks(range, "forward", shared.pace.train, most, runChunk);
+        await inChunks(range, "forward", shared.pace.train, most, runChunk, options.snapshots?.every);
       } catch (error) {
         if (state !== from) free(state);
         free(...kept.map(({ tensors }) => tensors));
         throw error;
       }
-      return { final: state, kept };
+      return { final: state, kept, snapshots };
+    },
+
+    async snapshot(state, time, packed) {
+      const options = { every: 1, of: "points", packed } as const;
+      const { executable, program } = await shared.compile(`snapshot ${packed}`, () => ({
+        name: "snapshot",
+        graph: windowEnd(problem, options),
+      }));
+      const result = await executable.run(state);
+      const rows = await readAsRows(engine, result, Object.keys(program.graph.outputs));
+      free(result);
+      return { time, weights: weightsOf(problem, rows, 0) };
     },
 
     async outer(final) {
@@ -126,12 +144,12 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
       const squaredNorm = numbers["squaredNorm"]![0]!;
       if (!Object.values(numbers).every(allFinite)) {
         free(result);
-        throw new DrmadError(
-          "non-finite",
+        throw divergence(
+          shared,
+          point,
           Number.isFinite(value)
             ? `the gradient of the validation loss is not finite, though the loss is ${value}`
             : `training diverged: the validation loss is ${value}`,
-          { hint: "Start from a smaller learning rate or a smaller initial scale." },
         );
       }
       const adjoint = Object.fromEntries(
@@ -153,8 +171,15 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
       return Object.fromEntries(Object.entries(numbers).map(([name, data]) => [name, data[0]!]));
     },
 
+    merger: (options) => createMerger(shared, point, hyper, options),
     sweep: (path) => createSweep(shared, path, point, hyper, free),
     reversal: () => createReversal(reversal(), point, free),
+    async huntNonFinite({ after, ...limits } = {}) {
+      const there = pointOf(after);
+      return huntNonFinite(shared, there, await rollout.at(there).start(), limits);
+    },
+    forward: (directions) => createForward(shared, directions, point, hyper, rollout.start),
+    curvature: () => createCurvature(shared, point, hyper),
     load: (array) => engine.load(array),
     read: (buffer) => engine.read(buffer),
     free,

@@ -4,6 +4,8 @@ import { sgd } from "../dynamics/sgd.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { nativeEngine } from "../engine/onnx/session.ts";
 import { DrmadError, type ErrorCode } from "../errors.ts";
+import { forward } from "../hypergradient/forward.ts";
+import { implicit } from "../hypergradient/implicit.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import * as nn from "../nn/nn.ts";
 import { hyper } from "../problem/hyper.ts";
@@ -11,6 +13,7 @@ import { defineExperiment } from "../study/define.ts";
 import { toGraph } from "../tensor/graph.ts";
 import { input } from "../tensor/layout.ts";
 import * as ops from "../tensor/ops.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { shapeError } from "../tensor/shape.ts";
 import { flopOf, takeRows, verifyOnFewRows } from "./probe.ts";
 
@@ -48,6 +51,14 @@ const knows =
     return product(rows, size);
   };
 
+/** A loss that refuses few rows by itself. */
+const picky =
+  (least: number, size: number) =>
+  (rows: number): Program => {
+    if (rows < least) throw new RangeError("too few examples to rank");
+    return product(rows, size);
+  };
+
 describe("a comparison on few rows", () => {
   test("takes eight rows, or as many as there are", async () => {
     expect(await probe(100, product)).toEqual({ compared: true, with: [8] });
@@ -64,8 +75,14 @@ describe("a comparison on few rows", () => {
     expect(await probe(100, knows(1e6))).toEqual({ compared: false, with: [] });
   });
 
-  test("passes on any other fault of the loss", async () => {
-    await expect(probe(100, () => raise("invalid-loss"))).rejects.toMatchObject(failure("invalid-loss"));
+  test("takes all where the loss refuses few in its own words", async () => {
+    expect(await probe(100, picky(20, 4))).toEqual({ compared: true, with: [100] });
+    expect(await probe(100, picky(5, 6e6))).toEqual({ compared: false, with: [] });
+  });
+
+  test.each([3, 100])("passes on a fault of the loss on all of %d rows", async (rows) => {
+    await expect(probe(rows, () => raise("invalid-loss"))).rejects.toMatchObject(failure("invalid-loss"));
+    await expect(probe(rows, () => JSON.parse("{") as Program)).rejects.toThrow(SyntaxError);
   });
 
   test("arithmetic: twice m·n·k for a product, one for each element of the rest, none for constants and views", () => {
@@ -110,6 +127,16 @@ const verified = (): { engine: Engine; names: string[] } => {
   return { engine, names };
 };
 
+/** A loss of any number of rows, where `experiment` holds a number for each. */
+const anyRows = (
+  w: { readonly w: Tensor },
+  h: { readonly examples: Tensor },
+  { x }: { readonly x: Tensor },
+): Tensor => {
+  const off = ops.mean(ops.square(ops.sub(ops.matmul(x, w.w), 1)));
+  return ops.add(off, ops.mul(ops.mean(h.examples), ops.sum(ops.square(w.w))));
+};
+
 describe("a rollout compares its programs with the reference interpreter", () => {
   test.each([undefined, 20])("each once, at first use: a weight for each of %s examples", async (weights) => {
     const { engine, names } = verified();
@@ -118,6 +145,49 @@ describe("a rollout compares its programs with the reference interpreter", () =>
     expect(names.toSorted()).toEqual(["stored sweep", "training step", "validation loss"]);
     await numbersOf(rollout.at({ ...rollout.point, rate: Float64Array.of(0.2) }), reverse());
     expect(names).toHaveLength(3);
+    expect(rollout.unverified).toEqual([]);
+  });
+
+  test("tangents too, where they are no longer zero", async () => {
+    const { engine, names } = verified();
+    let largest = 0;
+    const looking: Engine = {
+      ...engine,
+      verify(program, inputs) {
+        if (program.name === "training step with tangents")
+          largest = Math.max(...inputs["tangent/0/weights/w"]!.data.map(Math.abs));
+        return engine.verify(program, inputs);
+      },
+    };
+    const rollout = await rolloutOf(experiment(20), looking, { trustEngine: false });
+    await numbersOf(rollout, forward());
+    expect(names.toSorted()).toEqual(["initial tangents", "training step with tangents", "validation loss"]);
+    expect(largest).toBeGreaterThan(0);
+    await numbersOf(rollout.at({ ...rollout.point, rate: Float64Array.of(0.2) }), forward());
+    expect(names).toHaveLength(3);
+  });
+
+  test.each([
+    ["cg", "curvature", undefined],
+    ["fixed-point", "adjoint fixed point", undefined],
+    // The loss holds a weight for each of 20 examples: the whole split, or nothing, can be compared.
+    ["cg", "curvature", 4],
+    ["fixed-point", "adjoint fixed point", 4],
+  ] as const)("derivatives on the whole split: %s, %s, minibatches of %s", async (solver, program, batch) => {
+    const { engine, names } = verified();
+    const { spec } = experiment(20);
+    const { rate: _, ...rest } = spec.hyper;
+    const train = {
+      ...spec.train,
+      dynamics: sgd({ rate: 0.1 }),
+      ...(batch === undefined ? {} : { batch, loss: anyRows }),
+    };
+    const rollout = await rolloutOf(defineExperiment({ ...spec, hyper: rest, train } as never), engine, {
+      trustEngine: false,
+    });
+    await numbersOf(rollout, implicit({ solver, force: true }));
+    const products = solver === "cg" ? [program] : [program, "curvature"];
+    expect(names.toSorted()).toEqual([...products, "cross derivative", "training step", "validation loss"].toSorted());
     expect(rollout.unverified).toEqual([]);
   });
 

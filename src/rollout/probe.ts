@@ -1,6 +1,4 @@
-import type { NdArray } from "../data/dataset.ts";
-import { DrmadError } from "../errors.ts";
-import type { Engine, Program } from "../engine/engine.ts";
+import type { Engine, HeldArray, Program } from "../engine/engine.ts";
 import { inputsOf, type Graph, type GraphInput } from "../tensor/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";
 
@@ -18,45 +16,51 @@ export const flopOf = (graph: Graph): number =>
   }, 0);
 
 /** Some rows of an array. */
-export function takeRows(array: NdArray, rows: ArrayLike<number>): NdArray {
+export function takeRows(array: HeldArray, rows: ArrayLike<number>): HeldArray {
   const each = sizeOf(array.shape.slice(1));
-  const Kind = array.data.constructor as new (n: number) => NdArray["data"];
+  const Kind = array.data.constructor as new (n: number) => HeldArray["data"];
   const data = new Kind(rows.length * each);
   for (let i = 0; i < rows.length; i++) data.set(array.data.subarray(rows[i]! * each, (rows[i]! + 1) * each), i * each);
   return { data, shape: [rows.length, ...array.shape.slice(1)] };
 }
 
-/** A loss may hold something as long as its batch, a weight for each example say: it cannot be traced on fewer rows. */
-function tracesOnFewer(rows: number, at: (rows: number) => Program): boolean {
+/**
+ * A program traced on fewer rows than it is of, or undefined where its loss cannot be: it may hold something as long as its
+ * batch, a weight for each example say, or refuse so few in words of its own.
+ */
+function onFewer(rows: number, at: (rows: number) => Program): Program | undefined {
   try {
-    at(Math.min(MOST_ROWS, rows));
-    return true;
-  } catch (error) {
-    if (error instanceof DrmadError && error.code === "shape-mismatch" && rows > MOST_ROWS) return false;
-    throw error;
+    return at(rows);
+  } catch {
+    return undefined;
   }
 }
 
 /**
  * Compares a program with the reference interpreter on as many rows of its data, up to eight, as can be interpreted soon.
  * @param at the program traced for a number of rows
- * @param feed the value of an input for that number of rows
+ * @param feed the value of an input of such a program
  * @returns false where even one row is too much arithmetic, and nothing was compared
  */
 export async function verifyOnFewRows(
   engine: Engine,
   rows: number,
   at: (rows: number) => Program,
-  feed: (input: GraphInput, rows: number) => Promise<NdArray>,
+  feed: (input: GraphInput) => Promise<HeldArray>,
 ): Promise<boolean> {
-  const few = tracesOnFewer(rows, at);
-  for (let n = few ? Math.min(MOST_ROWS, rows) : rows; n >= 1; n = few ? Math.floor(n / 2) : 0) {
-    const program = at(n);
-    if (flopOf(program.graph) > MOST_FLOP) continue;
-    const inputs = inputsOf(program.graph);
-    const values = await Promise.all(inputs.map((input) => feed(input, n)));
-    await engine.verify(program, Object.fromEntries(inputs.map((input, i) => [input.name, values[i]!])));
-    return true;
+  const most = Math.min(MOST_ROWS, rows);
+  const few = onFewer(most, at);
+  // A fault of the loss itself shows on all rows as well, and is thrown here.
+  let program = few ?? at(rows);
+  let n = few === undefined ? rows : most;
+  while (flopOf(program.graph) > MOST_FLOP) {
+    n = Math.floor(n / 2);
+    const smaller = few === undefined || n < 1 ? undefined : onFewer(n, at);
+    if (smaller === undefined) return false;
+    program = smaller;
   }
-  return false;
+  const inputs = inputsOf(program.graph);
+  const values = await Promise.all(inputs.map(feed));
+  await engine.verify(program, Object.fromEntries(inputs.map((input, i) => [input.name, values[i]!])));
+  return true;
 }

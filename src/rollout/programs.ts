@@ -3,20 +3,20 @@ import type { Program } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
 import { add, square } from "../tensor/elementwise.ts";
-import { dependents, toGraph } from "../tensor/graph.ts";
+import { dependents, toGraph, type Graph } from "../tensor/graph.ts";
 import { input } from "../tensor/layout.ts";
 import { sum } from "../tensor/reduce.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import {
-  expectScalar,
-  hyperInputName,
-  hyperSymbols,
-  initialSymbols,
-  productsOf,
-  splitInputs,
-  stateLeaves,
-  stepSymbols,
-} from "./symbols.ts";
+import { pack } from "../tensor/pack.ts";
+import type { Packed, Tensor } from "../tensor/tensor.ts";
+import { keptName, scaleName } from "./path.ts";
+import type { TrainOptions } from "./rollout.ts";
+import { windowEnd, windowSums } from "./snapshots.ts";
+import { expectScalar, splitInputs } from "./loss.ts";
+import { hyperInputName, hyperSymbols } from "./hypers.ts";
+import { initialSymbols } from "./initial.ts";
+import { productsOf } from "./products.ts";
+import { stateLeaves } from "./state.ts";
+import { stepSymbols } from "./step.ts";
 import { adjointName, type SweepProgram } from "./sweep.ts";
 
 export type SplitName = "train" | "valid" | "test";
@@ -38,28 +38,55 @@ export function startProgram(problem: Problem): Program {
   };
 }
 
+/** What is kept of a step: the tensors themselves, or packed ones with their scales. */
+function keptTensors(
+  keep: readonly string[],
+  valueOf: (name: string) => Tensor,
+  packed: Packed | undefined,
+): Record<string, Tensor> {
+  const kept: Record<string, Tensor> = {};
+  for (const name of keep) {
+    if (packed === undefined) {
+      kept[keptName(name)] = valueOf(name);
+      continue;
+    }
+    const { values, scale } = pack(valueOf(name), packed);
+    kept[keptName(name)] = values;
+    if (scale !== undefined) kept[keptName(scaleName(name))] = scale;
+  }
+  return kept;
+}
+
 /** T steps of training as a forward loop; the named state leaves and products are kept for every step, as they are before it. */
-export function trainProgram(problem: Problem, keep: readonly string[], length?: number): Program {
+export function trainProgram(
+  problem: Problem,
+  { keep = [], packed, snapshots }: Pick<TrainOptions, "keep" | "packed" | "snapshots"> = {},
+  length?: number,
+): Program {
   const leaves = stateLeaves(problem);
   const symbols = hyperSymbols(problem);
   const step = stepSymbols(problem, symbols, (leaf) => input(leaf.name, leaf.shape), length);
   const carry = Object.fromEntries(leaves.map((leaf) => [leaf.name, `next/${leaf.name}`]));
   const products = productsOf(problem, step.loss);
-  const outputs = {
+  const outputs: Record<string, Tensor> = {
     ...named(
       leaves.map((leaf) => `next/${leaf.name}`),
       step.next,
     ),
     // Products are outputs whether they are kept or not: so a step is compiled to the same arithmetic, bit for bit.
-    ...Object.fromEntries([...products].map(([name, product]) => [`kept/${name}`, product])),
-    ...Object.fromEntries(
-      leaves.flatMap(({ name }, i) => (keep.includes(name) ? [[`kept/${name}`, step.state[i]!]] : [])),
-    ),
+    ...Object.fromEntries([...products].map(([name, product]) => [`product of ${name}`, product])),
   };
+  const values = new Map([...leaves.map(({ name }, i) => [name, step.state[i]!] as const), ...products]);
+  const kept = keptTensors(keep, (name) => values.get(name)!, packed);
+  const sums = snapshots === undefined ? {} : windowSums(problem, step.state, snapshots);
+  const restart = Object.fromEntries(Object.keys(sums).map((name) => [name, `next/${name}`]));
+  for (const [name, value] of Object.entries(sums)) outputs[`next/${name}`] = value;
+  const blocks =
+    snapshots === undefined ? {} : { blocks: { length: snapshots.every, restart, end: windowEnd(problem, snapshots) } };
   return {
-    name: "training step",
-    graph: toGraph(outputs),
-    loop: { carry, scan: keep.map((name) => `kept/${name}`), direction: "forward" },
+    name: packed === undefined ? "training step" : `training step, kept as ${packed}`,
+    graph: toGraph({ ...outputs, ...kept }),
+    loop: { carry, scan: Object.keys(kept), direction: "forward", ...blocks },
   };
 }
 
@@ -88,20 +115,31 @@ export function outerProgram(problem: Problem, length?: number): Program {
   return { name: "validation loss", graph: toGraph(outputs) };
 }
 
-/** The outer loss and every metric on a split. */
-export function evaluateProgram(problem: Problem, split: SplitName): Program {
-  const symbols = hyperSymbols(problem);
-  const weights = weightInputs(problem);
+/** Every metric on a split. */
+function metricsOn(problem: Problem, split: SplitName): Record<string, Tensor> {
+  const { whole } = hyperSymbols(problem);
+  const { tree } = weightInputs(problem);
   const batch = splitInputs(split, problem.data[split]!, false);
-  const outputs: Record<string, Tensor> = {
-    loss: expectScalar(problem.spec.valid.loss(weights.tree, symbols.whole, batch), "valid.loss"),
-  };
-  for (const [name, metric] of Object.entries(problem.spec.metrics ?? {})) {
+  const metrics = Object.entries(problem.spec.metrics ?? {}).map(([name, metric]) => {
     if (name === "loss")
       throw new DrmadError("invalid-experiment", 'a metric cannot be called "loss"', { hint: "Choose another name." });
-    outputs[name] = expectScalar(metric(weights.tree, symbols.whole, batch), `metrics.${name}`);
-  }
+    return [name, expectScalar(metric(tree, whole, batch), `metrics.${name}`)] as const;
+  });
+  return Object.fromEntries(metrics);
+}
+
+/** The outer loss and every metric on a split. */
+export function evaluateProgram(problem: Problem, split: SplitName): Program {
+  const batch = splitInputs(split, problem.data[split]!, false);
+  const value = problem.spec.valid.loss(weightInputs(problem).tree, hyperSymbols(problem).whole, batch);
+  const outputs = { loss: expectScalar(value, "valid.loss"), ...metricsOn(problem, split) };
   return { name: `${split} metrics`, graph: toGraph(outputs) };
+}
+
+/** A mistake in a metric should not wait for the end of training. */
+export function checkMetrics(problem: Problem): void {
+  for (const split of ["train", "valid", "test"] as const)
+    if (problem.data[split] !== undefined) metricsOn(problem, split);
 }
 
 /**
@@ -127,18 +165,33 @@ export function finishProgram(problem: Problem, { entries, symbols }: SweepProgr
   return { name: "hypergradient", graph: toGraph(outputs) };
 }
 
-/** @throws DrmadError unused-hyperparameter for one that neither training, nor the start, nor the outer loss depends on */
+/** Whether anything that a graph gives depends on a hyperparameter tensor. */
+export function reaches(graph: Graph, name: string): boolean {
+  const reached = dependents(graph, new Set([hyperInputName(name)]));
+  return Object.values(graph.outputs).some((at) => reached[at]);
+}
+
+/**
+ * @throws DrmadError unused-hyperparameter for one that neither training, nor the start, nor the outer loss depends on, also
+ * where only some of its tensors are idle: they would come back as they were, as if tuned
+ */
 export function checkEveryHyperIsUsed(problem: Problem, programs: readonly Program[]): void {
-  for (const { name } of problem.hypers.tensors) {
-    const names = new Set([hyperInputName(name)]);
-    const used = programs.some(({ graph }) => {
-      const reached = dependents(graph, names);
-      return Object.values(graph.outputs).some((at) => reached[at]);
-    });
-    if (!used) {
-      throw new DrmadError("unused-hyperparameter", `nothing in the experiment depends on hyperparameter ${name}`, {
-        hint: "Use it in train.loss, the dynamics, initial or valid.loss, or take it out of hyper.",
-      });
-    }
+  const isUsed = (name: string): boolean => programs.some(({ graph }) => reaches(graph, name));
+  for (const hyper of Object.keys(problem.spec.hyper)) {
+    const tensors = problem.hypers.tensors.filter(({ name }) => name === hyper || name.startsWith(`${hyper}.`));
+    const idle = tensors.filter(({ name }) => !isUsed(name)).map(({ name }) => name);
+    if (idle.length === 0) continue;
+    const part = idle.length < tensors.length;
+    throw new DrmadError(
+      "unused-hyperparameter",
+      part
+        ? `nothing in the experiment depends on these tensors of hyperparameter ${hyper}: ${idle.join(", ")}`
+        : `nothing in the experiment depends on hyperparameter ${tensors.length === 1 ? tensors[0]!.name : hyper}`,
+      {
+        hint: part
+          ? "Use them as the others are; the option biases leaves vectors out, and hyper.array or hyper.scalar belong to no weights."
+          : "Use it in train.loss, the dynamics, initial or valid.loss, or take it out of hyper.",
+      },
+    );
   }
 }

@@ -8,11 +8,14 @@ import { sizeOf, type Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { inChunks } from "./chunks.ts";
 import { quantisedDecay, withQuantisedDecay } from "./quantised.ts";
-import type { Buffers, Kept, Point, Reversal, Reversed } from "./rollout.ts";
+import type { Point } from "../data/point.ts";
+import type { Buffers, Kept, Reversal, Reversed } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
 import type { Shared } from "./shared.ts";
-import { storedName } from "./sweep.ts";
-import { hypersAt, hyperSymbols, productsOf, STEP, stepSymbols } from "./symbols.ts";
+import { storedName } from "./path.ts";
+import { hypersAt, hyperSymbols } from "./hypers.ts";
+import { productsOf } from "./products.ts";
+import { STEP, stepSymbols } from "./step.ts";
 
 /** What is restored at a time lies in memory in full, so its bytes bound a run of steps. */
 const RESTORED_BYTES = 6e6;

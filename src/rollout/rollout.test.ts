@@ -8,11 +8,14 @@ import { checkpointed } from "../hypergradient/checkpointed.ts";
 import { directOnly } from "../hypergradient/controls.ts";
 import { drmad } from "../hypergradient/drmad.ts";
 import { finiteDifference } from "../hypergradient/finite-difference.ts";
+import { persistentEvolution } from "../hypergradient/persistent-evolution.ts";
+import { forward } from "../hypergradient/forward.ts";
+import { oneStep } from "../hypergradient/one-step.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import { truncated } from "../hypergradient/truncated.ts";
 import * as nn from "../nn/nn.ts";
 import type { Experiment } from "../problem/experiment.ts";
-import { hyper } from "../problem/hyper.ts";
+import { hyper, type TreeOptions } from "../problem/hyper.ts";
 import { defineExperiment } from "../study/define.ts";
 import * as ops from "../tensor/ops.ts";
 
@@ -51,6 +54,9 @@ const METHODS = [
   truncated({ steps: 15 }),
   directOnly(),
   finiteDifference(),
+  persistentEvolution({ pairs: 2, segments: 3 }),
+  forward({ chunk: 2 }),
+  oneStep({ every: 15 }),
 ] as const;
 
 describe.each(METHODS)("$name", (method) => {
@@ -109,7 +115,9 @@ describe.each(METHODS)("$name", (method) => {
       expect(result).toMatchObject(failure("cancelled", "stopped after"));
       expect(engine.held(), `cancelled at event ${at}`).toBe(before);
     }
-    const trainsOnly = method.name === "finiteDifference" || method.name === "directOnly";
+    const trainsOnly = ["finiteDifference", "directOnly", "forward", "persistentEvolution(2, 3 segments)"].includes(
+      method.name,
+    );
     expect([...phases]).toEqual(trainsOnly ? ["train"] : ["train", "backward"]);
     expect(at).toBeGreaterThanOrEqual(trainsOnly ? 1 : 2);
   });
@@ -171,6 +179,75 @@ describe("a run that diverges ends with non-finite and holds nothing", () => {
   });
 });
 
+/** Two tensors that move apart from each other, of which either can be made to explode. */
+const pair = (small: number, large: number, start: number): Experiment =>
+  defineExperiment({
+    data: { train: split(1, 1), valid: split(2, 1) },
+    params: { small: nn.constant([2], 1), large: nn.constant([40, 3], start) },
+    hyper: { a: hyper.scalar(small), b: hyper.scalar(large) },
+    train: {
+      loss: (w, h) =>
+        ops.add(
+          ops.mul(ops.mul(0.5, h.a), ops.sum(ops.square(w.small))),
+          ops.mul(ops.mul(0.5, h.b), ops.sum(ops.square(w.large))),
+        ),
+      dynamics: sgd({ rate: 1 }),
+      steps: 600,
+    },
+    // Blind to the large tensor, so that only the watch can tell.
+    valid: { loss: (w) => ops.sum(ops.square(w.small)) },
+  });
+
+describe("weights are watched while training goes on", () => {
+  test.each([
+    ["small", 11, 0.5],
+    ["large", 0.5, 11],
+  ])("%s explodes: named, at the end of its chunk", async (name, a, b) => {
+    const rollout = await rolloutOf(pair(a, b, 1), engine);
+    const start = await rollout.start();
+    rollout.free((await rollout.train(start, { range: { from: 0, to: 300 } })).final);
+    const before = engine.held();
+    await expect(rollout.train(start)).rejects.toMatchObject(failure("non-finite", `weights ${name} are not finite after step`)); // prettier-ignore
+    // 10³⁰⁹ is past float64: step 309 is in the first chunk that ends after it.
+    const chunks = engine.runs.filter((run) => run.program === "training step").slice(-2);
+    expect(chunks[0]!.range!.to).toBeLessThan(309);
+    expect(chunks[1]!.range!.to).toBeGreaterThanOrEqual(309);
+    expect(engine.held()).toBe(before);
+    rollout.free(start);
+  });
+
+  test("large weights whose sum alone overflows have not diverged", async () => {
+    const rollout = await rolloutOf(pair(0.5, 0.001, 1.7e308), engine);
+    const start = await rollout.start();
+    const { final } = await rollout.train(start, { range: { from: 0, to: 3 } });
+    rollout.free(start, final);
+  });
+});
+
+/** A penalty on every weight, or on those that are no biases. */
+const penalised = (options: TreeOptions, biases: boolean): Experiment =>
+  defineExperiment({
+    data,
+    params: nn.mlp([3, 4, 2]),
+    hyper: { l2: hyper.perInput(0.1, options) },
+    train: {
+      loss: (w, { l2 }) =>
+        biases
+          ? nn.l2(w, l2)
+          : nn.l2(
+              w.map(({ W }) => W),
+              l2.map(({ W }) => W),
+            ),
+      dynamics: sgd({ rate: 0.1 }),
+      steps: 2,
+    },
+    valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
+  });
+
+/** A metric that asks a batch of five rows for more. */
+const twelve = (w: { w: ops.Tensor }, _: unknown, { x }: { x: ops.Tensor }): ops.Tensor =>
+  ops.mul(ops.sum(w.w), ops.sum(ops.reshape(x, [x.shape[0] === 5 ? 12 : x.shape[0]!, 3])));
+
 describe("an experiment that does not fit together", () => {
   const w = nn.given([2], [1, 2]);
   const fine = {
@@ -190,6 +267,14 @@ describe("an experiment that does not fit together", () => {
   test("an unused hyperparameter is named", async () => {
     const experiment = made({ hyper: { rate: hyper.scalar(0.1), idle: hyper.perWeight(1) } });
     await expect(rolloutOf(experiment, engine)).rejects.toMatchObject(failure("unused-hyperparameter", "idle.w"));
+  });
+
+  test("of a tree of which only a part is used, the idle tensors are named", async () => {
+    const idle = await rolloutOf(penalised({}, false), engine).catch((error: unknown) => error);
+    expect(idle).toMatchObject(failure("unused-hyperparameter", "tensors of hyperparameter l2: l2.0.b, l2.1.b"));
+    expect(idle).toMatchObject({ hint: expect.stringContaining("biases") as string });
+    await expect(rolloutOf(penalised({}, true), engine)).resolves.toBeDefined();
+    await expect(rolloutOf(penalised({ biases: 0 }, false), engine)).resolves.toBeDefined();
   });
 
   test.each([
@@ -216,20 +301,27 @@ describe("an experiment that does not fit together", () => {
     ["a vector", ({ w }: { w: ops.Tensor }) => w, "shape [2]"],
     ["nothing", () => undefined, "nothing"],
     ["a number", () => 3, "number"],
+    ["a sum by +", ({ w }: { w: ops.Tensor }) => `${String(w)}1`, "string"],
+    ["a promise", () => Promise.resolve(), "a promise"],
   ])("a loss that is %s is refused, wherever it stands", async (_, loss, part) => {
     const train = { loss, steps: 3, dynamics: (h: { rate: ops.Tensor }) => sgd({ rate: h.rate }) };
     await expect(rolloutOf(made({ train }), engine)).rejects.toMatchObject(failure("invalid-loss", `train.loss`));
     await expect(rolloutOf(made({ valid: { loss } }), engine)).rejects.toMatchObject(failure("invalid-loss", part));
-    const rollout = await rolloutOf(made({ metrics: { mine: loss } }), engine);
-    const { final } = await reverse().run(rollout);
-    await expect(rollout.evaluate(final, "valid")).rejects.toMatchObject(failure("invalid-loss", "metrics.mine"));
+    await expect(rolloutOf(made({ metrics: { mine: loss } }), engine)).rejects.toMatchObject(failure("invalid-loss", "metrics.mine")); // prettier-ignore
   });
 
-  test("a split that is not there, and a metric called loss", async () => {
-    const rollout = await rolloutOf(made({ metrics: { loss: fine.valid.loss } }), engine);
+  test("a metric called loss, and one that only the test split does not fit", async () => {
+    await expect(rolloutOf(made({ metrics: { loss: fine.valid.loss } }), engine)).rejects.toMatchObject(failure("invalid-experiment", '"loss"')); // prettier-ignore
+    const tested = { ...data, test: split(3, 5) };
+    await expect(rolloutOf(made({ metrics: { twelve } }), engine)).resolves.toBeDefined();
+    await expect(rolloutOf(made({ data: tested, metrics: { twelve } }), engine)).rejects.toMatchObject(failure("shape-mismatch", "reshape")); // prettier-ignore
+    expect(engine.runs).toEqual([]);
+  });
+
+  test("a split that is not there", async () => {
+    const rollout = await rolloutOf(made({}), engine);
     const { final } = await reverse().run(rollout);
     await expect(rollout.evaluate(final, "test")).rejects.toMatchObject(failure("invalid-experiment", "no test split"));
-    await expect(rollout.evaluate(final, "valid")).rejects.toMatchObject(failure("invalid-experiment", '"loss"'));
   });
 
   test("initial weights of another nesting or shape are refused", async () => {

@@ -1,3 +1,4 @@
+import type { Point } from "../data/point.ts";
 import type { Range } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import { rowsOf } from "../problem/problem.ts";
@@ -5,10 +6,10 @@ import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
 import type { Path } from "./path.ts";
 import { finishProgram } from "./programs.ts";
-import type { Buffers, Point, Sweep } from "./rollout.ts";
-import { allFinite, once, readAll, type Shared, type SweepParts } from "./shared.ts";
+import { GROWTH_LIMIT, type Buffers, type Outer, type Sweep, type SweepRun } from "./rollout.ts";
+import { allFinite, loadDrawn, once, readAll, zeros, type Shared, type SweepParts } from "./shared.ts";
 import { adjointName, DIVISOR, GROWTH, sweepProgram, type Entry, type SweepProgram } from "./sweep.ts";
-import { stateLeaves } from "./symbols.ts";
+import { stateLeaves } from "./state.ts";
 
 async function compileSweep(shared: Shared, path: Path): Promise<SweepParts> {
   const traced = sweepProgram(shared.problem, path);
@@ -34,12 +35,7 @@ function storeReversed(table: Float64Array, rows: ArrayLike<number>, { from, to 
   }
 }
 
-function checkNumbers(
-  traced: SweepProgram,
-  numbers: Readonly<Record<string, Float64Array>>,
-  range: Range,
-  path: Path,
-): void {
+function checkDivisor(traced: SweepProgram, numbers: Numbers, range: Range, path: Path): void {
   const divisor = numbers[DIVISOR];
   if (traced.recovers && divisor !== undefined && divisor.some((d) => d === 0)) {
     throw new DrmadError(
@@ -50,16 +46,32 @@ function checkNumbers(
       },
     );
   }
-  const squared = numbers[GROWTH]!;
-  if (squared.some((x) => !Number.isFinite(x))) {
-    throw new DrmadError(
-      "non-finite",
-      `the adjoint is not finite between steps ${range.from} and ${range.to} of the sweep (${path.name})`,
-      {
-        hint: "The hypergradient does not exist as a number here: try an exact method, fewer steps or a smaller learning rate.",
-      },
-    );
-  }
+}
+
+const notFinite = ({ from, to }: Range, path: Path): DrmadError =>
+  new DrmadError(
+    "non-finite",
+    `the adjoint is not finite between steps ${from} and ${to} of the sweep (${path.name})`,
+    {
+      hint: "The hypergradient does not exist as a number here: try an exact method, fewer steps or a smaller learning rate.",
+    },
+  );
+
+type Numbers = Readonly<Record<string, Float64Array>>;
+
+/** How far a sweep has come; sweeps along other paths can go on from it. */
+interface SweepState {
+  readonly outer: Outer;
+  /** The adjoint, and what entries have gathered over all steps. */
+  carry: Buffers;
+  /** What per-step entries have gathered. */
+  readonly perStep: Map<string, Float64Array>;
+  /** Of the adjoint that the sweep began with, or began again with. */
+  squaredNorm: number;
+  /** Largest squared norm of the adjoint since, as a multiple of that. */
+  largest: number;
+  passedAt: number | undefined;
+  done: number;
 }
 
 /** Compiles the sweep along a path, at one point of hyperparameters. */
@@ -78,62 +90,104 @@ export async function createSweep(
   const carried = [...leaves.map(adjointName), ...summed];
   const shapeOf = (name: string): readonly number[] =>
     shapes.get(name) ?? leaves.find((leaf) => adjointName(leaf) === name)!.shape;
-  const zeros = async (names: readonly string[]): Promise<Buffers> => {
-    const made = names.map(async (name) => {
-      const shape = shapeOf(name);
-      return [name, await engine.load({ data: new Float32Array(sizeOf(shape)), shape })] as const;
-    });
-    return Object.fromEntries(await Promise.all(made));
-  };
+  const zerosFor = (names: readonly string[]): Promise<Buffers> =>
+    zeros(
+      engine,
+      names.map((name) => ({ name, shape: shapeOf(name) })),
+    );
 
   return {
     reads: traced.reads,
     async begin(outer) {
-      const constant = { ...(await hyper()), ...(await shared.data("train")) };
-      let carry: Buffers = { ...outer.adjoint, ...(await zeros(carried.filter((name) => !(name in outer.adjoint)))) };
-      const perStep = tables(traced.entries, problem.steps);
-      let largest = outer.squaredNorm;
-      let done = 0;
-      const runChunk = async (chunk: Range, tensors: Buffers): Promise<void> => {
-        const rows = await shared.rowTable(chunk);
-        const result = await step.executable.run({ ...constant, ...carry, ...tensors, ...rows }, chunk);
-        free(rows, carry);
-        carry = Object.fromEntries(carried.map((name) => [name, result[name]!]));
-        const scans = step.program.loop!.scan;
-        const numbers = await readAll(engine, result, scans);
-        free(Object.fromEntries(scans.map((name) => [name, result[name]!])));
-        checkNumbers(traced, numbers, chunk, path);
-        for (const [name, table] of perStep) storeReversed(table, numbers[`next/${name}`]!, chunk);
-        for (const squared of numbers[GROWTH]!) largest = Math.max(largest, squared);
-        done += chunk.to - chunk.from;
-        shared.progress("backward", done, path.length);
-      };
-      return {
-        async back(range, tensors) {
-          await step.verify(
-            problem.batch ?? rowsOf(problem.data.train),
-            (n) => sweepProgram(problem, path, n).program,
-            { ...carry, ...tensors },
-            point,
-          );
-          // A table belongs to its whole run of steps.
-          const most = traced.reads.length > 0 ? range.to - range.from : Infinity;
-          const pace = most === Infinity ? shared.pace.backward : { stepsPerSecond: Infinity };
-          await inChunks(range, "backward", pace, most, (chunk) => runChunk(chunk, tensors));
-        },
-        async finish(reachesStart) {
-          if (!reachesStart) {
-            const cut = await zeros(leaves.map(adjointName));
-            free(Object.fromEntries(Object.keys(cut).map((name) => [name, carry[name]!])));
-            carry = { ...carry, ...cut };
-          }
-          const gradient = await finishSweep(carry, perStep, outer.direct);
-          return { gradient, growth: outer.squaredNorm === 0 ? 1 : Math.sqrt(largest / outer.squaredNorm) };
-        },
-        abandon: () => free(carry),
-      };
+      const missing = carried.filter((name) => !(name in outer.adjoint));
+      return runOf({
+        outer,
+        carry: { ...outer.adjoint, ...(await zerosFor(missing)) },
+        perStep: tables(traced.entries, problem.steps),
+        squaredNorm: outer.squaredNorm,
+        largest: 1,
+        passedAt: undefined,
+        done: 0,
+      });
+    },
+    resume(run) {
+      const state = run.state as SweepState;
+      const missing = carried.find((name) => !(name in state.carry));
+      if (missing !== undefined) throw new Error(`${path.name} cannot go on without ${missing}`);
+      return runOf(state);
     },
   };
+
+  function runOf(state: SweepState): SweepRun {
+    const { outer } = state;
+    const replace = (fresh: Buffers): void => {
+      free(Object.fromEntries(Object.keys(fresh).map((name) => [name, state.carry[name]!])));
+      state.carry = { ...state.carry, ...fresh };
+    };
+    const growthOf = (squared: number): number => (state.squaredNorm === 0 ? 1 : squared / state.squaredNorm);
+
+    return {
+      state,
+      async back(range, tensors, limit = Infinity) {
+        await step.verify(
+          problem.batch ?? rowsOf(problem.data.train),
+          (n) => sweepProgram(problem, path, n).program,
+          { ...state.carry, ...tensors },
+          point,
+        );
+        const before = { ...state };
+        const constant = { ...(await hyper()), ...(await shared.data("train")) };
+        let within = true;
+        const runChunk = async (chunk: Range): Promise<void> => {
+          if (!within) return;
+          const rows = await shared.rowTable(chunk);
+          const result = await step.executable.run({ ...constant, ...state.carry, ...tensors, ...rows }, chunk);
+          free(rows);
+          // With a limit, the adjoint that the range began with is what there is to go back to.
+          if (limit === Infinity || state.carry !== before.carry) free(state.carry);
+          state.carry = Object.fromEntries(carried.map((name) => [name, result[name]!]));
+          const scans = step.program.loop!.scan;
+          const numbers = await readAll(engine, result, scans);
+          free(Object.fromEntries(scans.map((name) => [name, result[name]!])));
+          checkDivisor(traced, numbers, chunk, path);
+          const squared = numbers[GROWTH]!;
+          within = limit === Infinity || squared.every((x) => growthOf(x) <= limit ** 2);
+          if (!within && limit < Infinity) return;
+          if (!allFinite(squared)) throw notFinite(chunk, path);
+          for (const [name, table] of state.perStep) storeReversed(table, numbers[`next/${name}`]!, chunk);
+          squared.forEach((x, i) => {
+            state.largest = Math.max(state.largest, growthOf(x));
+            if (growthOf(x) > GROWTH_LIMIT ** 2) state.passedAt ??= chunk.to - 1 - i;
+          });
+          state.done += chunk.to - chunk.from;
+          shared.progress("backward", state.done, path.length);
+        };
+        // A table belongs to its whole run of steps.
+        const whole = traced.reads.length > 0 || path.blocks !== undefined;
+        const most = whole ? range.to - range.from : Infinity;
+        const pace = whole ? { stepsPerSecond: Infinity } : shared.pace.backward;
+        await inChunks(range, "backward", pace, most, runChunk);
+        if (within || limit === Infinity) {
+          if (limit < Infinity && state.carry !== before.carry) free(before.carry);
+          return true;
+        }
+        free(state.carry);
+        Object.assign(state, before);
+        return false;
+      },
+      async restart(next) {
+        const missing = leaves.map(adjointName).filter((name) => !(name in next.adjoint));
+        replace({ ...next.adjoint, ...(await zerosFor(missing)) });
+        state.squaredNorm = next.squaredNorm;
+      },
+      async finish(reachesStart) {
+        if (!reachesStart) replace(await zerosFor(leaves.map(adjointName)));
+        const gradient = await finishSweep(state.carry, state.perStep, outer.direct);
+        return { gradient, growth: Math.sqrt(state.largest), growthPassedAt: state.passedAt };
+      },
+      abandon: () => free(state.carry),
+    };
+  }
 
   /** Through the entries and the initial weights to the hyperparameters, direct part added. */
   async function finishSweep(carry: Buffers, perStep: Map<string, Float64Array>, direct: Point): Promise<Point> {
@@ -144,8 +198,7 @@ export async function createSweep(
     }
     for (const { name, shape } of problem.hypers.tensors)
       loaded[`direct/${name}`] = await engine.load({ data: direct[name]!, shape });
-    for (const { path: at, shape, drawn } of problem.weights)
-      loaded[`drawn/${at}`] = await engine.load({ data: drawn, shape });
+    Object.assign(loaded, await loadDrawn(shared));
     const result = await finish.executable.run({ ...(await hyper()), ...carry, ...loaded });
     free(carry, loaded);
     const numbers = await readAll(engine, result, Object.keys(finish.program.graph.outputs));

@@ -1,15 +1,17 @@
+import type { Point } from "../data/point.ts";
 import type { NdArray, Split } from "../data/dataset.ts";
-import type { Engine, Executable, Program, Range } from "../engine/engine.ts";
+import type { Engine, Executable, HeldArray, Program, Range } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
 import type { GraphInput } from "../tensor/graph.ts";
-import { sizeOf } from "../tensor/shape.ts";
+import { sizeOf, type Shape } from "../tensor/shape.ts";
 import type { Pace } from "./chunks.ts";
 import { takeRows, verifyOnFewRows } from "./probe.ts";
 import type { SplitName } from "./programs.ts";
-import type { Buffers, Point, RolloutOptions } from "./rollout.ts";
+import type { Buffers, Phase, RolloutOptions } from "./rollout.ts";
 import type { SweepProgram } from "./sweep.ts";
-import { hyperInputName, ROWS } from "./symbols.ts";
+import { hyperInputName } from "./hypers.ts";
+import { ROWS } from "./step.ts";
 
 /**
  * Compares a program with the reference interpreter, once: on its first call.
@@ -39,6 +41,8 @@ export interface Shared {
   readonly pace: { readonly train: Pace; readonly backward: Pace };
   readonly sweeps: Map<string, Promise<SweepParts>>;
   readonly unverified: Set<string>;
+  /** At which point a run was when an error told that it is not finite. */
+  readonly diverged: WeakMap<Error, Point>;
   compile(key: string, make: () => Program): Promise<Compiled>;
   verifier(program: Program): Verify;
   data(split: SplitName): Promise<Buffers>;
@@ -46,7 +50,7 @@ export interface Shared {
   hyper(point: Point): Promise<Buffers>;
   /** The minibatch rows of a run of steps, where there are minibatches. */
   rowTable(range: Range): Promise<Buffers>;
-  progress(phase: "train" | "backward" | "evaluate", done: number, total: number): void;
+  progress(phase: Exclude<Phase, "compile">, done: number, total: number): void;
 }
 
 export const once = <V>(map: Map<string, Promise<V>>, key: string, make: () => Promise<V>): Promise<V> => {
@@ -80,29 +84,35 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
     return Object.fromEntries(await Promise.all(entries));
   }
 
-  /** The value of an input in a comparison on a few rows. */
-  async function feed(input: GraphInput, rows: number, buffers: Buffers, point: Point): Promise<NdArray> {
-    const { name } = input;
+  /** The value of an input in a comparison on a few rows, which the input's shape tells. */
+  async function feed(input: GraphInput, buffers: Buffers, point: Point): Promise<HeldArray> {
+    const { name, shape } = input;
     if (name === "t") return integers(Int32Array.of(Math.floor(problem.steps / 2)));
-    if (name === "k") return integers(Int32Array.of(0));
+    if (name === "k" || name === "b") return integers(Int32Array.of(0));
     if (name === ROWS)
       return integers(
-        Int32Array.from({ length: rows }, (_, i) => i),
-        [1, rows],
+        Int32Array.from({ length: shape[1]! }, (_, i) => i),
+        shape,
       );
     const hyper = problem.hypers.tensors.find((t) => hyperInputName(t.name) === name);
     if (hyper !== undefined) return { data: point[hyper.name]!, shape: hyper.shape };
     const [splitName, key] = name.split("/") as [SplitName, string];
     const split = splitName === "train" || splitName === "valid" ? problem.data[splitName] : undefined;
     if (split !== undefined && key in split) {
+      // A table has as many rows as a minibatch; the step picks some of them.
+      if (input.rows) return takeRows(split[key]!, problem.sampler(0));
+      const drawn = splitName === "train" ? problem.sampler(0) : undefined;
       const chosen =
-        splitName === "train" ? problem.sampler(0).slice(0, rows) : Int32Array.from({ length: rows }, (_, i) => i);
+        drawn !== undefined && shape[0]! <= drawn.length
+          ? drawn.slice(0, shape[0])
+          : Int32Array.from({ length: shape[0]! }, (_, i) => i);
       return takeRows(split[key]!, chosen);
     }
     const buffer = buffers[name];
     if (buffer === undefined) return { data: new Float64Array(sizeOf(input.shape)), shape: input.shape };
     const value = await engine.read(buffer);
-    return input.rows ? takeRows(value, [0]) : value;
+    // A path in blocks reads rows next to one another.
+    return input.rows ? takeRows(value, [0, 1, 2].slice(0, value.shape[0])) : value;
   }
 
   function verifier({ name }: Program): Verify {
@@ -110,7 +120,7 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
     return async (rows, at, buffers, point) => {
       if (!pending) return;
       pending = false;
-      const compared = await verifyOnFewRows(engine, rows, at, (input, n) => feed(input, n, buffers, point));
+      const compared = await verifyOnFewRows(engine, rows, at, (input) => feed(input, buffers, point));
       if (!compared) unverified.add(name);
     };
   }
@@ -122,6 +132,7 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
     pace: { train: { stepsPerSecond: undefined }, backward: { stepsPerSecond: undefined } },
     sweeps: new Map(),
     unverified,
+    diverged: new WeakMap(),
     compile: (key, make) =>
       once(compiled, key, async () => {
         options.onProgress?.("compile", 0, 1);
@@ -168,4 +179,23 @@ export async function readAll(
     async (name) => [name, Float64Array.from((await engine.read(buffers[name]!)).data)] as const,
   );
   return Object.fromEntries(await Promise.all(entries));
+}
+
+/** Tensors of zeros. */
+export async function zeros(
+  engine: Engine,
+  tensors: readonly { readonly name: string; readonly shape: Shape }[],
+): Promise<Buffers> {
+  const made = tensors.map(async ({ name, shape }) => {
+    return [name, await engine.load({ data: new Float32Array(sizeOf(shape)), shape })] as const;
+  });
+  return Object.fromEntries(await Promise.all(made));
+}
+
+/** The initial weights before hyperparameters act on them. */
+export async function loadDrawn({ problem, engine }: Shared): Promise<Buffers> {
+  const loaded = problem.weights.map(
+    async ({ path, shape, drawn: data }) => [`drawn/${path}`, await engine.load({ data, shape })] as const,
+  );
+  return Object.fromEntries(await Promise.all(loaded));
 }

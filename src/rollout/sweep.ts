@@ -9,19 +9,11 @@ import { input } from "../tensor/layout.ts";
 import { min, sum } from "../tensor/reduce.ts";
 import { substitute } from "../tensor/substitute.ts";
 import { topological, type Tensor } from "../tensor/tensor.ts";
-import type { Path, PathContext } from "./path.ts";
-import {
-  hypersAt,
-  hyperSymbols,
-  PLACE,
-  productsOf,
-  STEP,
-  stateLeaves,
-  stepSymbols,
-  type HyperSymbols,
-  type StateLeaf,
-  type StepSymbols,
-} from "./symbols.ts";
+import { storedName, type Path, type PathContext } from "./path.ts";
+import { hypersAt, hyperSymbols, type HyperSymbols } from "./hypers.ts";
+import { BLOCK, PLACE, STEP, stepSymbols, type StepSymbols } from "./step.ts";
+import { productsOf } from "./products.ts";
+import { stateLeaves, type StateLeaf } from "./state.ts";
 
 /** A node through which hyperparameters enter training, and where its cotangents gather. */
 export interface Entry {
@@ -120,7 +112,8 @@ export function sweepProgram(problem: Problem, path: Path, length?: number): Swe
   const context: PathContext = {
     t: STEP,
     k: PLACE,
-    input: (name, shape, options) => input(name, shape, "float", options),
+    b: BLOCK,
+    input: (name, shape, { dtype = "float", rows = false } = {}) => input(name, shape, dtype, { rows }),
   };
   const recovered = new Set<string>();
   const step = stepSymbols(
@@ -195,16 +188,14 @@ export function sweepProgram(problem: Problem, path: Path, length?: number): Swe
   }
   const values = substitute(Object.values(outputs), known);
   const graph = toGraph(Object.fromEntries(Object.keys(outputs).map((name, i) => [name, values[i]!])));
+  const blocks = path.blocks === undefined ? {} : { blocks: { length: path.blocks, restart: {} } };
   const used = new Set(inputsOf(graph).map((i) => i.name));
   const keepable = [...leaves.map((leaf) => leaf.name), ...products.keys()];
   return {
-    program: { name: `${path.name} sweep`, graph, loop: { carry, scan, direction: "backward" } },
+    program: { name: `${path.name} sweep`, graph, loop: { carry, scan, direction: "backward", ...blocks } },
     reads: keepable.filter((name) => used.has(storedName(name))),
     recovers,
     entries,
     symbols,
   };
 }
-
-/** The table of a state leaf's or product's values at every step of a run. */
-export const storedName = (name: string): string => `stored/${name}`;

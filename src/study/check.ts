@@ -4,7 +4,11 @@ import { reverse } from "../hypergradient/reverse.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { checkedMethod } from "./checked.ts";
 import type { TuneDefaults } from "./define.ts";
+import { explained } from "./explained.ts";
 import { openSession, requireExperiment, type SessionOptions } from "./session.ts";
+
+/** Whoever checks an experiment waits for what is wrong with it. */
+const INTERPRETING_SECONDS = 30;
 
 /**
  * Checks an experiment's hypergradient against central differences in float64; see `checkHypergradient`.
@@ -19,6 +23,8 @@ export async function checkExperiment(
   const session = await openSession(experiment, { ...options, precision: "float64" });
   try {
     return await checkHypergradient(session.rollout, method, options);
+  } catch (error) {
+    throw await explained(error, session.rollout, INTERPRETING_SECONDS);
   } finally {
     await session.close();
   }

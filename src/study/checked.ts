@@ -1,7 +1,8 @@
+import type { Point } from "../data/point.ts";
 import { DrmadError } from "../errors.ts";
 import type { Hypergradient, Method } from "../hypergradient/method.ts";
 import type { OuterOptimizer } from "../outer/optimizer.ts";
-import type { Point, Rollout } from "../rollout/rollout.ts";
+import type { Rollout } from "../rollout/rollout.ts";
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 const shown = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : typeof value);

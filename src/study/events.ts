@@ -1,4 +1,5 @@
 import type { NdArray } from "../data/dataset.ts";
+import type { Phase } from "../rollout/rollout.ts";
 
 /** The loss, and every metric of the experiment by its name (for example `error`, a fraction). */
 export type Metrics = { readonly loss: number; readonly [metric: string]: number };
@@ -20,10 +21,13 @@ export interface StepRecord {
   readonly seconds: number;
 }
 
-/** `non-finite`: a run diverged. `invalid-experiment`: no loss, but a metric was not finite. */
-export type StopReason = "budget" | "plateau" | "non-finite" | "invalid-experiment" | "cancelled";
-
-export type Phase = "compile" | "train" | "backward" | "evaluate";
+/**
+ * `budget`: all outer steps are done, or the seconds are over. `plateau`: too many steps without a better validation loss.
+ * `non-finite`: a run diverged. `not-stationary`, `not-converged`: an implicit method refused. `invalid-experiment`: no
+ * loss, but a metric was not finite. `cancelled`: the caller's signal.
+ */
+export type StopReason =
+  "budget" | "plateau" | "non-finite" | "not-stationary" | "not-converged" | "invalid-experiment" | "cancelled";
 
 export interface StartInfo {
   readonly experiment: string;

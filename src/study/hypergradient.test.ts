@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { failure } from "../../test/oracle/measure.ts";
+import { checkReport } from "../cli/check-report.ts";
 import { sgd } from "../dynamics/sgd.ts";
+import { checkHypergradient } from "../hypergradient/check.ts";
 import { directOnly } from "../hypergradient/controls.ts";
 import { drmad } from "../hypergradient/drmad.ts";
 import { finiteDifference } from "../hypergradient/finite-difference.ts";
@@ -36,7 +38,41 @@ test("value, gradient and direct part, by one call", async () => {
   if (result.outcome !== "ok") throw new Error(result.message);
   expect([...result.gradient["rate"]!]).toEqual([-0.75]);
   expect([...result.direct["rate"]!]).toEqual([0]);
-  expect(Object.keys(result).sort()).toEqual(["direct", "gradient", "growth", "outcome", "seconds", "value"]);
+  expect(Object.keys(result).sort()).toEqual([
+    "direct",
+    "gradient",
+    "growth",
+    "growthPassedAt",
+    "outcome",
+    "seconds",
+    "unverified",
+    "value",
+  ]);
+});
+
+test("programs too large to compare are listed, in a check too", async () => {
+  const large = defineExperiment({
+    data: { train: nothing, valid: nothing },
+    params: { w: nn.constant([1000, 100], 0.1) },
+    hyper: { shift: hyper.scalar(0.1) },
+    train: {
+      // A product of 2·10⁸ operations, and its derivatives.
+      loss: ({ w }, h) => ops.mean(ops.square(ops.add(ops.matmul(w, ops.transpose(w)), h.shift))),
+      dynamics: sgd({ rate: 1e-3 }),
+      steps: 1,
+    },
+    valid: { loss: ({ w }) => ops.mean(w) },
+  });
+  const unverified = ["training step", "stored sweep"];
+  expect(await hypergradient(large, reverse(), HERE)).toMatchObject({ outcome: "ok", unverified });
+  expect(await hypergradient(large, reverse(), { ...HERE, trustEngine: true })).toMatchObject({ unverified: [] });
+  const small = await openSession(shrinking(0.5), HERE);
+  const check = await checkHypergradient({ ...small.rollout, unverified }, reverse(), { directions: 0 });
+  expect(check).toMatchObject({ passed: true, unverified });
+  const report = checkReport("shrinking", check).join("\n");
+  expect(report).toContain("too large for it: training step, stored sweep");
+  expect(checkReport("shrinking", { ...check, unverified: [] }).join("\n")).not.toContain("too large");
+  await small.close();
 });
 
 test.each([reverse(), drmad(), finiteDifference(), directOnly()])(

@@ -1,3 +1,4 @@
+import type { Point } from "../data/point.ts";
 import { openEngine, type EngineOptions } from "../engine/choose.ts";
 import type { NdArray } from "../data/dataset.ts";
 import { DrmadError } from "../errors.ts";
@@ -6,7 +7,7 @@ import { resolveProblem, type Problem } from "../problem/problem.ts";
 import { createRollout } from "../rollout/create.ts";
 import { flopOf } from "../rollout/probe.ts";
 import { trainProgram } from "../rollout/programs.ts";
-import type { Point, Rollout, RolloutOptions } from "../rollout/rollout.ts";
+import type { Rollout, RolloutOptions } from "../rollout/rollout.ts";
 import { sizeOf } from "../tensor/shape.ts";
 
 export interface SessionOptions extends EngineOptions, RolloutOptions {
@@ -30,7 +31,7 @@ const FLOP_FOR_THREADS = 4e7;
 
 /** One thread for small steps, all of `available` for large ones. */
 export const threadsFor = (problem: Problem, available: number): number =>
-  flopOf(trainProgram(problem, []).graph) < FLOP_FOR_THREADS ? 1 : Math.max(1, available);
+  flopOf(trainProgram(problem).graph) < FLOP_FOR_THREADS ? 1 : Math.max(1, available);
 
 export function requireExperiment(experiment: unknown): asserts experiment is Experiment {
   if (!isExperiment(experiment)) {
@@ -55,6 +56,10 @@ export async function openSession(experiment: Experiment, options: SessionOption
     throw error;
   }
 }
+
+/** What to tell where programs were too large to be compared with the reference interpreter. */
+export const uncompared = (programs: readonly string[]): string =>
+  `not compared with the reference interpreter, because too large for it: ${programs.join(", ")}`;
 
 /** Natural values of all hyperparameters at a point. */
 export const naturalValues = (problem: Problem, point: Point): Readonly<Record<string, NdArray>> =>

@@ -1,20 +1,23 @@
+import { addPoints, normOf, type Point } from "../data/point.ts";
 import { DrmadError } from "../errors.ts";
 import type { Method } from "../hypergradient/method.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import { adam } from "../outer/adam.ts";
-import { addCoordinates, normOf, type OuterOptimizer } from "../outer/optimizer.ts";
+import { type OuterOptimizer } from "../outer/optimizer.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
 import type { SplitName } from "../rollout/programs.ts";
-import type { Buffers, Point, Rollout } from "../rollout/rollout.ts";
+import type { Buffers, Rollout } from "../rollout/rollout.ts";
 import { checkedMethod, requireOptimizer } from "./checked.ts";
 import type { TuneDefaults } from "./define.ts";
 import type { Metrics, StartInfo, StepRecord, StopReason, TuneEvent, TuneResult } from "./events.ts";
+import { explained } from "./explained.ts";
 import {
   hyperCounts,
   naturalValues,
   openSession,
   requireExperiment,
+  uncompared,
   weightCount,
   type SessionOptions,
 } from "./session.ts";
@@ -99,7 +102,13 @@ const metrics = async (rollout: Rollout, final: Buffers, split: SplitName): Prom
 /** What ends a run early but keeps what it reached. */
 const stopOf = (error: unknown): StopReason | undefined =>
   error instanceof DrmadError && STOPS.includes(error.code as StopReason) ? (error.code as StopReason) : undefined;
-const STOPS: readonly StopReason[] = ["cancelled", "non-finite", "invalid-experiment"];
+const STOPS: readonly StopReason[] = [
+  "cancelled",
+  "non-finite",
+  "not-stationary",
+  "not-converged",
+  "invalid-experiment",
+];
 
 /** The first number of some metrics that is not finite, by its name, the loss before the others. */
 const notFinite = (found: Metrics): readonly [string, number] | undefined =>
@@ -114,7 +123,7 @@ const called = (metric: string): string => (metric === "loss" ? metric : `metric
  * differentiates through that training, and moves. The step with the lowest validation loss is the result. The test split
  * is evaluated at the untuned start and at that result, and chooses nothing.
  *
- * @throws DrmadError for bad input; `non-finite` where even the untuned start diverges; `invalid-experiment` where one of
+ * @throws DrmadError for bad input; `non-finite` where even the untuned start diverges, `not-stationary` and `not-converged` where a method refuses it; `invalid-experiment` where one of
  * its metrics is not finite; `cancelled` before its first step. A run stopped later gives the result reached, with its reason.
  */
 export async function tune(experiment: Experiment, options: TuneOptions = {}): Promise<TuneResult> {
@@ -164,8 +173,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
       const { unverified } = rollout;
       if (warned || unverified.length === 0) return;
       warned = true;
-      const message = `not compared with the reference interpreter, because too large for it: ${unverified.join(", ")}`;
-      emit({ type: "warning", message });
+      emit({ type: "warning", message: uncompared(unverified) });
     };
 
     for (; outerStep <= settings.outerSteps; outerStep++) {
@@ -208,9 +216,10 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
           change = update.change;
         }
       } catch (error) {
-        const reason = stopOf(error);
-        if (reason === undefined || steps.length === 0) throw error;
-        stop = { reason, detail: (error as Error).message };
+        const told = await explained(error, rollout);
+        const reason = stopOf(told);
+        if (reason === undefined || steps.length === 0) throw told;
+        stop = { reason, detail: (told as Error).message };
         break;
       }
       if (change === undefined) break;
@@ -227,7 +236,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
         stop = { reason: "budget", detail: `${options.seconds} seconds are over` };
         break;
       }
-      rollout = rollout.at(addCoordinates(rollout.point, change));
+      rollout = rollout.at(addPoints(rollout.point, change));
     }
 
     const tested: { start?: Metrics | undefined; tuned?: Metrics | undefined } = {};

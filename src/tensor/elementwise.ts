@@ -8,9 +8,17 @@ export type TensorLike = Tensor | number;
 export const constant = (value: number, shape: Shape = [], dtype: DType = "float"): Tensor =>
   node("constant", [], { value }, shape, dtype);
 
+/** `2 * x` is NaN in JavaScript where x is an object, and `x + 1` a string: the usual slip of who is new to this. */
+export const OPERATORS = "Operators like + and * do not work on tensors: write ops.add(a, b), ops.mul(a, b).";
+
 export function toTensor(op: string, x: TensorLike): Tensor {
   if (isTensor(x)) return x;
-  if (typeof x === "number") return constant(x);
+  if (typeof x === "number" && !Number.isNaN(x)) return constant(x);
+  if (typeof x === "number" || typeof x === "string") {
+    throw new DrmadError("invalid-argument", `${op} was given ${typeof x === "string" ? "a string" : "NaN"}`, {
+      hint: `${OPERATORS} An operand that is NaN is ops.constant(NaN).`,
+    });
+  }
   throw new DrmadError(
     "invalid-argument",
     `${op} was given ${x === null ? "null" : typeof x} where it needs a tensor`,

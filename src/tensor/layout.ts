@@ -139,7 +139,12 @@ export function scatterAdd(indices: Tensor, rows: Tensor, shape: Shape): Tensor 
   return node("scatterAdd", [indices, rows], {}, shape, rows.dtype);
 }
 
-/** The value, held constant by differentiation. */
+/**
+ * The value, held constant by differentiation: what it is of gets no gradient through it, by intent.
+ *
+ * Hypergradients hold it constant too. With it in a loss, a method that is exact gives the derivative of the run in which
+ * the detached values are given numbers; a finite difference moves them, and differs.
+ */
 export function detach(x: Tensor): Tensor {
   return x.op === "constant" || x.op === "literal" || x.op === "detach" ? x : node("detach", [x], {}, x.shape, x.dtype);
 }

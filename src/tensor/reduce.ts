@@ -77,7 +77,10 @@ export function mean(x: TensorLike, options: ReduceOptions = {}): Tensor {
   );
 }
 
-/** The largest element; equal ones share the derivative. */
+/**
+ * The largest element; equal ones share the derivative. Of elements that are NaN the native engine may take no notice, so a
+ * maximum that is finite does not show that all elements are.
+ */
 export function max(x: TensorLike, options: ReduceOptions = {}): Tensor {
   const t = toTensor("max", x);
   const axes = normalizeAxes("max", t.shape, options.axes);
@@ -92,7 +95,7 @@ export function max(x: TensorLike, options: ReduceOptions = {}): Tensor {
   return drop(result, axes, options);
 }
 
-/** The smallest element; equal ones share the derivative. */
+/** The smallest element; equal ones share the derivative, and NaN is as in `max`. */
 export const min = (x: TensorLike, options: ReduceOptions = {}): Tensor => mul(-1, max(mul(-1, x), options));
 
 /** Index of the first maximum along one axis, as integers; it has no derivative. */

@@ -1,7 +1,10 @@
 import type { Shape } from "./shape.ts";
 
 /** Precision is the engine's affair: a traced `float` runs as float32 or float64. */
-export type DType = "float" | "int" | "bool";
+export type DType = "float" | "int" | "bool" | Packed;
+
+/** Real numbers packed for storage: nothing but `unpack` reads them. */
+export type Packed = "float16" | "int8";
 
 /** The closed set of primitive operations, each with its static attributes. Everything else is composed of them. */
 export interface OpAttributes {
@@ -37,6 +40,10 @@ export interface OpAttributes {
   /** where(condition, a, b) */
   where: None;
   cast: None;
+  /** pack(x) as float16, or pack(x, scale) as int8: round(x / scale), ties to even, within ±127. */
+  pack: None;
+  /** unpack(packed) or unpack(packed, scale): the real numbers that were packed, as far as they were kept. */
+  unpack: None;
   /** Sum over `axes`, which stay with size 1. */
   sum: { readonly axes: readonly number[] };
   /** Maximum over `axes`, which stay with size 1. */

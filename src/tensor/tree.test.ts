@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, test } from "vitest";
-import { atPath, leavesOf, mapTree, type MapTree } from "./tree.ts";
+import { leavesOf, mapTree, type MapTree } from "./tree.ts";
 
 const isNumber = (v: unknown): v is number => typeof v === "number";
 const TREE = {
@@ -52,20 +52,5 @@ describe("mapping", () => {
       readonly a: string;
       readonly b: readonly [string, string];
     }>();
-  });
-});
-
-describe("looking up a path", () => {
-  test("finds leaves and branches", () => {
-    expect(atPath(TREE, "layers.1.W")).toBe(3);
-    expect(atPath(TREE, "layers.0")).toEqual({ W: 1, b: 2 });
-    expect(atPath(TREE, "")).toBe(TREE);
-    expect(atPath(7, "")).toBe(7);
-  });
-  test("gives undefined where there is nothing", () => {
-    for (const path of ["layers.2.W", "scale.x", "none", "layers.0.W.x"]) expect(atPath(TREE, path)).toBeUndefined();
-  });
-  test("every leaf is found where it says it is", () => {
-    for (const { path, value } of leavesOf(TREE, isNumber)) expect(atPath(TREE, path)).toBe(value);
   });
 });

@@ -4,6 +4,12 @@ export type Tree<L> = L | readonly Tree<L>[] | { readonly [key: string]: Tree<L>
 /** The same nesting with other leaves. */
 export type MapTree<T, L, M> = T extends L ? M : { readonly [K in keyof T]: MapTree<T[K], L, M> };
 
+/**
+ * What a type must be to be a tree of such leaves: itself where it is one. As a bound, `T extends TreeOf<T, L>`, it takes
+ * interfaces too, which do not fit `Tree` because they have no index signature.
+ */
+export type TreeOf<T, L> = T extends L ? T : T extends object ? { readonly [K in keyof T]: TreeOf<T[K], L> } : L;
+
 export interface Leaf<L> {
   readonly path: string;
   readonly value: L;
@@ -26,14 +32,4 @@ export function mapTree<L, M>(tree: unknown, isLeaf: IsLeaf<L>, f: (value: L, pa
     return Object.fromEntries(Object.entries(tree).map(([key, child]) => [key, mapTree(child, isLeaf, f, at(key))]));
   }
   throw new TypeError(`a tree holds ${String(tree)} at "${path}", which is no leaf`);
-}
-
-/** The subtree or leaf at a path, or undefined. */
-export function atPath(tree: unknown, path: string): unknown {
-  let at = tree;
-  for (const key of path === "" ? [] : path.split(".")) {
-    if (typeof at !== "object" || at === null) return undefined;
-    at = (at as Record<string, unknown>)[key];
-  }
-  return at;
 }

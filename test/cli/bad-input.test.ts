@@ -65,7 +65,7 @@ const cases: [args: string, code: string, says: (string | RegExp)[]][] = [
   ["tune good.ts --out good.ts", "folder-not-empty", ['"good.ts" is a file']],
   ["tune good.ts --out good.ts/below", "write-failed", ["cannot write", "--out"]],
   ["tune good.ts --method backwards", "invalid-argument", ['"backwards"', "checkpointed:NMB, drmad, drmad:T/10,"]],
-  ["tune good.ts --method truncated:0", "invalid-argument", ['"truncated:0"', "truncated:N or"]],
+  ["tune good.ts --method truncated:0", "invalid-argument", ['"truncated:0"', "truncated:N, ", "implicit:cg"]],
   ["tune good.ts --optimizer newton", "invalid-argument", ['"newton"', "adam, sign or sgd"]],
   ["tune good.ts --optimizer sgd", "invalid-argument", ["no usual rate", "--outer-rate"]],
   ["tune good.ts --outer-rate -1", "invalid-argument", ['--outer-rate cannot be "-1"', "above 0"]],

@@ -9,6 +9,10 @@ writeExperiment(folder, "good.ts");
 writeExperiment(folder, "detached.ts", {
   valid: "ops.add(ops.crossEntropy(nn.forward(w, x), y), ops.detach(ops.sum(h.l2[0].W)))",
 });
+writeExperiment(folder, "diverging.ts", { rate: "1e30" });
+writeExperiment(folder, "logarithm.ts", {
+  train: "ops.sub(nn.l2(w, h.l2), ops.mean(ops.log(ops.softmax(ops.mul(1e4, nn.forward(w, x))))))",
+});
 
 describe("drmad check", () => {
   test("says beforehand what it costs, reports every direction, and ends with 0 where the gradient is right", async () => {
@@ -40,6 +44,21 @@ describe("drmad check", () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/\n {2}DISAGREES\n/);
     expect(stdout).toContain("reverse DISAGREES with finite differences along");
+  });
+
+  test("ends with 1 where training diverges, and names the step, the operation, its values and a remedy", async () => {
+    const rate = await runCli(["check", "diverging.ts"], { cwd: folder });
+    expect(rate).toMatchObject({ code: 1, stdout: "" });
+    expect(rate.stderr).toMatch(
+      /drmad: training diverged: .*; it began in step \d+ of 20, where mul of shape \[64, 8\] in train\.loss gave Infinity for values .*\(weights\/0\.W\).* had grown from [\d.]+ to [\d.]+e\+1\d\d\. Start from a smaller learning rate/,
+    );
+    const { code, events } = await runCli(["check", "logarithm.ts", "--json"], { cwd: folder });
+    expect(code).toBe(1);
+    expect(events.at(-1)).toMatchObject({ type: "error", code: "non-finite", exit: 1 });
+    expect(events.at(-1)!["message"]).toMatch(
+      /it began in step 1 of 20, where log of shape .* gave -Infinity for values 0 to 1: the logarithm of 0$/,
+    );
+    expect(events.at(-1)!["hint"]).toContain("ops.logSoftmax");
   });
 
   test("stops at Ctrl-C with 130", async () => {

@@ -172,7 +172,9 @@ describe("a run that diverges", () => {
     const run = await runCli(["tune", "diverging.ts", "--json", "--out", "diverged"], { cwd: folder });
     expect(run.code).toBe(1);
     expect(run.events.at(-1)).toMatchObject({ type: "error", code: "non-finite", exit: 1 });
-    expect(run.stderr).toMatch(/^drmad: training diverged: .* Start from a smaller learning rate.*\n$/);
+    expect(run.stderr).toMatch(
+      /^drmad: training diverged: .*; it began in step \d+ of 20, where .* Start from a smaller learning rate.*\n$/,
+    );
     expect(readdirSync(folder)).not.toContain("diverged");
   });
 

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { grad, jvp, secondProduct } from "../../src/autodiff/transform.ts";
-import type { NdArray } from "../../src/data/dataset.ts";
+import type { HeldArray } from "../../src/engine/engine.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/onnx/session.ts";
 import { referenceEngine } from "../../src/engine/reference/engine.ts";
@@ -157,4 +157,4 @@ describe.each([
   });
 });
 
-const toArray = (x: Nested): NdArray => floats(shapeOf(x), flat(x));
+const toArray = (x: Nested): HeldArray => floats(shapeOf(x), flat(x));

@@ -1,8 +1,11 @@
 import * as ops from "../../src/tensor/ops.ts";
 import { alias, scatterAdd } from "../../src/tensor/layout.ts";
+import { pack, unpack } from "../../src/tensor/pack.ts";
 import { sumKeeping } from "../../src/tensor/reduce.ts";
 import type { Op, Tensor } from "../../src/tensor/tensor.ts";
 import { sample, type Sample } from "./sample.ts";
+
+const real = (i: Tensor): Tensor => ops.mul(0.37, ops.cast(i, "float"));
 
 type Unary = (x: Tensor) => Tensor;
 type Binary = (a: Tensor, b: Tensor) => Tensor;
@@ -221,6 +224,21 @@ export const OPERATIONS: { readonly [O in Op]: readonly Sample[] } = {
     sample("one row", [[2, 2]], (x) => scatterAdd(ops.constant(1, [], "int"), x, [3, 2, 2])),
     sample("a matrix of indices", [[2, 2, 3]], (x, i) => scatterAdd(ops.reshape(i!, [2, 2]), x, [5, 3]), {
       integers: [[4, 1, 1, 0]],
+    }),
+  ],
+  // Of numbers that do not vary: differences would step over the roundings.
+  pack: [
+    sample("as halves", [[2, 3]], (x, i) => ops.mul(x, ops.reshape(unpack(pack(real(i!), "float16")), [2, 3])), {
+      integers: [[1, -2, 4099, 0, 5, -70000]],
+    }),
+    sample("as bytes", [[5]], (x, i) => ops.mul(x, unpack(pack(real(i!), "int8"))), { integers: [[3, -5, 250, 0, 7]] }),
+  ],
+  unpack: [
+    sample("added", [[4]], (x, i) => ops.sin(ops.add(x, unpack(pack(real(i!), "float16")))), {
+      integers: [[0, 1, 2, 3]],
+    }),
+    sample("zeros", [[2]], (x, i) => ops.mul(ops.exp(x), ops.add(1, unpack(pack(real(i!), "int8")))), {
+      integers: [[0, 0]],
     }),
   ],
   detach: [

@@ -1,3 +1,4 @@
+import type { Point } from "../../src/data/point.ts";
 import { expect } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
 import type { Engine } from "../../src/engine/engine.ts";
@@ -5,7 +6,7 @@ import type { Hypergradient, Method } from "../../src/hypergradient/method.ts";
 import type { Experiment } from "../../src/problem/experiment.ts";
 import { resolveProblem, type ResolveOptions } from "../../src/problem/problem.ts";
 import { createRollout } from "../../src/rollout/create.ts";
-import type { Point, Rollout, RolloutOptions } from "../../src/rollout/rollout.ts";
+import type { Rollout, RolloutOptions } from "../../src/rollout/rollout.ts";
 
 /** A hypergradient without what the engine holds. */
 export type Numbers = Omit<Hypergradient, "final">;

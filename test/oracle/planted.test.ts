@@ -1,3 +1,4 @@
+import { dot, mapPoint, type Point } from "../../src/data/point.ts";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import type { Dynamics } from "../../src/dynamics/dynamics.ts";
 import { nativeEngine } from "../../src/engine/onnx/session.ts";
@@ -5,7 +6,6 @@ import { centralDifference } from "../../src/hypergradient/finite-difference.ts"
 import { drmad } from "../../src/hypergradient/drmad.ts";
 import type { Method } from "../../src/hypergradient/method.ts";
 import { reverse } from "../../src/hypergradient/reverse.ts";
-import { dot, mapCoordinates, type Coordinates } from "../../src/outer/optimizer.ts";
 import { resolveProblem } from "../../src/problem/problem.ts";
 import { createRollout } from "../../src/rollout/create.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
@@ -75,7 +75,7 @@ async function redLegs({ experiment, point, found }: TorchCase, method: Method):
       Object.values(point).reduce((n, v) => n + v.length, 0),
     );
     let next = 0;
-    const direction: Coordinates = mapCoordinates(point, () => numbers[next++]!);
+    const direction: Point = mapPoint(point, () => numbers[next++]!);
     const slope = dot(gradient, direction);
     const numeric = await centralDifference(plain, direction, 1e-5);
     if (!(Math.abs(slope - numeric) < AGREED * Math.abs(numeric))) return [...legs, "central differences"];

@@ -191,12 +191,12 @@ export const PLANTS: readonly Plant[] = [
   exact("direct part doubled", "reparametrised", { rollout: directTimes(2) }),
   exact("last steps dropped", "reparametrised", {
     rollout: onTheWay((run, steps) => ({
-      back: async (range, tensors) => (range.to === steps ? undefined : run.back(range, tensors)),
+      back: async (range, tensors) => (range.to === steps ? true : run.back(range, tensors)),
     })),
   }),
   exact("first step dropped", "reparametrised", {
     rollout: onTheWay((run) => ({
-      back: async (range, tensors) => (range.from === 0 ? undefined : run.back(range, tensors)),
+      back: async (range, tensors) => (range.from === 0 ? true : run.back(range, tensors)),
     })),
   }),
   exact(
@@ -242,9 +242,9 @@ export const PLANTS: readonly Plant[] = [
     {
       rollout: onTheWay((run) => ({
         async finish(reachesStart) {
-          const { gradient, growth } = await run.finish(reachesStart);
+          const { gradient, ...rest } = await run.finish(reachesStart);
           return {
-            growth,
+            ...rest,
             gradient: Object.fromEntries(Object.entries(gradient).map(([name, v]) => [name, v.map((x) => 10 * x)])),
           };
         },

@@ -1,8 +1,8 @@
+import type { Point } from "../../src/data/point.ts";
 import { momentum } from "../../src/dynamics/momentum.ts";
 import * as nn from "../../src/nn/nn.ts";
 import type { Experiment } from "../../src/problem/experiment.ts";
 import { hyper } from "../../src/problem/hyper.ts";
-import type { Point } from "../../src/rollout/rollout.ts";
 import { defineExperiment } from "../../src/study/define.ts";
 import * as ops from "../../src/tensor/ops.ts";
 import { formula } from "./measure.ts";

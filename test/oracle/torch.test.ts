@@ -1,10 +1,10 @@
+import type { Point } from "../../src/data/point.ts";
 import { afterAll, describe, expect, test } from "vitest";
 import { nativeEngine } from "../../src/engine/onnx/session.ts";
 import { referenceEngine } from "../../src/engine/reference/engine.ts";
 import { drmad } from "../../src/hypergradient/drmad.ts";
 import type { Method } from "../../src/hypergradient/method.ts";
 import { reverse } from "../../src/hypergradient/reverse.ts";
-import type { Point } from "../../src/rollout/rollout.ts";
 import { numbersOf, relativeError, rolloutOf, type Numbers } from "./measure.ts";
 import { TORCH_CASES, type Listed, type TorchCase } from "./torch-cases/cases.ts";
 

@@ -40,7 +40,7 @@ function compile(files: readonly string[], options: object): Promise<string> {
   return ask(project, process.execPath, join(ROOT, "node_modules/typescript/bin/tsc"));
 }
 
-const RUNNABLE = ["hypergradient.ts", "exports.ts", "experiment.ts"];
+const RUNNABLE = ["hypergradient.ts", "exports.ts", "experiment.ts", "interfaces.ts"];
 
 describe("the tarball", () => {
   test("holds the built program, its types, examples and notices, and nothing else", () => {

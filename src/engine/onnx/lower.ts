@@ -6,7 +6,7 @@ import { fusions, readsOf, type Fused } from "./fuse.ts";
 import { ELEMENT, type Element, type OnnxAttribute, type OnnxNode, type OnnxTensor } from "./write.ts";
 
 export const elementOf = (dtype: DType, precision: Precision): Element =>
-  dtype === "float" ? precision : dtype === "int" ? "int32" : "bool";
+  dtype === "float" ? precision : dtype === "int" ? "int32" : dtype;
 
 /** A list of ONNX nodes under construction: the whole model, or the body of its loop. */
 export class Scope {
@@ -77,7 +77,9 @@ function toBytes(element: Element, values: ArrayLike<number>): Uint8Array {
           ? Int32Array.from(values)
           : element === "int64"
             ? BigInt64Array.from(Array.from(values, BigInt))
-            : Uint8Array.from(values);
+            : element === "int8"
+              ? Int8Array.from(values)
+              : Uint8Array.from(values);
   return new Uint8Array(array.buffer);
 }
 
@@ -152,6 +154,18 @@ const LOWER: { readonly [O in Op]: Lower<O> } = {
   and: direct("And"),
   where: direct("Where"),
   cast: (n, c) => c.scope.emit("Cast", [c.operand(0)], { to: ELEMENT[elementOf(n.dtype, c.precision)] }),
+  pack(n, c) {
+    if (n.dtype === "float16") return c.scope.emit("Cast", [c.exact(0)], { to: ELEMENT.float16 });
+    const single = (i: number): string =>
+      c.precision === "float32" ? c.exact(i) : c.scope.emit("Cast", [c.exact(i)], { to: ELEMENT.float32 });
+    return c.scope.emit("QuantizeLinear", [single(0), single(1), c.scope.constant("int8", [], [0])]);
+  },
+  unpack(n, c) {
+    const to = ELEMENT[c.precision];
+    if (n.inputs.length === 1) return c.scope.emit("Cast", [c.exact(0)], { to });
+    if (c.precision === "float32") return c.scope.emit("DequantizeLinear", [c.exact(0), c.exact(1)]);
+    return c.scope.emit("Mul", [c.scope.emit("Cast", [c.exact(0)], { to }), c.exact(1)]);
+  },
   // Of integers; sums of real numbers are fused with their neighbours.
   sum: reduction("ReduceSum"),
   reduceMax: reduction("ReduceMax"),

@@ -1,16 +1,29 @@
 import * as ort from "onnxruntime-node";
 import { createRequire } from "node:module";
-import type { NdArray } from "../../data/dataset.ts";
+import { DrmadError } from "../../errors.ts";
+import type { Graph } from "../../tensor/graph.ts";
 import type { DType } from "../../tensor/tensor.ts";
 import { compareWithReference } from "../compare.ts";
-import type { Buffer, Engine, Executable, Loop, Precision, Program } from "../engine.ts";
+import {
+  blocksOf,
+  type Buffer,
+  type Engine,
+  type Executable,
+  type HeldArray,
+  type Loop,
+  type Precision,
+  type Program,
+} from "../engine.ts";
 import { createReversible, type StepHost } from "../reversal/stepper.ts";
 import { hoist } from "./hoist.ts";
-import { LOOP_INPUTS, resultName, toModel } from "./model.ts";
+import { toModel } from "./model.ts";
+import { COUNTERS, resultName } from "./values.ts";
 
 export interface NativeOptions {
   readonly precision: Precision;
   readonly threads: number;
+  /** Loaded arrays are no one else's (they came from another thread, say), and need no copy. */
+  readonly ownsArrays?: boolean;
 }
 
 const VERSION: string = (createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string })
@@ -22,7 +35,8 @@ const sessionOptions = (threads: number): ort.InferenceSession.SessionOptions =>
   interOpNumThreads: 1,
   executionMode: "sequential",
   graphOptimizationLevel: "all",
-  logSeverityLevel: 3,
+  // What goes wrong is thrown as well; printing it is for whoever catches it.
+  logSeverityLevel: 4,
   // Spinning threads starve each other on a shared machine, and subnormal numbers are slow on many processors.
   extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: "0" } } },
 });
@@ -41,7 +55,7 @@ interface Session {
  * ONNX Runtime on the CPU, in this thread. A run blocks the thread until it ends; see the worker host.
  * @param passed told of the bytes of results that are dropped as soon as they are read
  */
-export function nativeEngine({ precision, threads }: NativeOptions, passed?: (bytes: number) => void): Engine {
+export function nativeEngine({ precision, threads, ownsArrays = false }: NativeOptions, passed?: (bytes: number) => void): Engine {
   const held = new Map<number, ort.Tensor>();
   let nextId = 0;
   const hold = (tensor: ort.Tensor): Buffer => {
@@ -51,11 +65,13 @@ export function nativeEngine({ precision, threads }: NativeOptions, passed?: (by
   };
   const sessions = new Set<ort.InferenceSession>();
   async function create(program: Program, bodyOnly = false): Promise<Session> {
-    const { bytes, inputs, counters } = toModel(program, precision, bodyOnly);
+    const { bytes, inputs, tables, counters } = toModel(program, precision, bodyOnly);
     const session = await ort.InferenceSession.create(bytes, sessionOptions(threads));
     sessions.add(session);
     const { loop } = bodyOnly ? { loop: undefined } : program;
-    const names = loop === undefined ? Object.keys(program.graph.outputs) : [...Object.keys(loop.carry), ...loop.scan];
+    const ends = Object.keys(loop?.blocks?.end?.outputs ?? {});
+    const names =
+      loop === undefined ? Object.keys(program.graph.outputs) : [...Object.keys(loop.carry), ...loop.scan, ...ends];
     return {
       inputs,
       async only(outputs, feeds) {
@@ -63,11 +79,25 @@ export function nativeEngine({ precision, threads }: NativeOptions, passed?: (by
         return outputs.map((name) => results[resultName(name)]!);
       },
       async run(feeds, range) {
-        const steps = range === undefined ? 0 : range.to - range.from;
-        if (loop !== undefined && steps === 0) return nothingRun(program, loop, feeds, precision);
-        for (const name of counters) feeds[name] = numbers(name === LOOP_INPUTS.t ? range!.from : 0, steps);
-        const results = await session.run(feeds);
-        return Object.fromEntries(names.map((name) => [name, results[resultName(name)]!]));
+        const total = range === undefined ? 0 : range.to - range.from;
+        if (loop !== undefined && total === 0) return nothingRun(program, loop, feeds, precision);
+        const blocks = loop?.blocks === undefined ? undefined : blocksOf(loop.blocks, range!);
+        // Tables with a row for each step are taken apart by blocks first.
+        const folded = (tensor: ort.Tensor): ort.Tensor =>
+          blocks === undefined ? tensor : redimensioned(tensor, [blocks.count, blocks.steps, ...tensor.dims.slice(1)]);
+        for (const name of tables) feeds[name] = folded(feeds[name]!);
+        for (const name of counters) {
+          const numbers = counting(name === "t" ? range!.from : 0, name === "b" ? blocks!.count : total);
+          feeds[COUNTERS[name]] = name === "b" ? numbers : folded(numbers);
+        }
+        const results = await session.run(feeds).catch((error: unknown) => {
+          throw outOfTable(error) ?? error;
+        });
+        const unfolded = (name: string, tensor: ort.Tensor): ort.Tensor =>
+          blocks === undefined || loop?.scan.includes(name) !== true
+            ? tensor
+            : redimensioned(tensor, [total, ...tensor.dims.slice(2)]);
+        return Object.fromEntries(names.map((name) => [name, unfolded(name, results[resultName(name)]!)]));
       },
       async release() {
         sessions.delete(session);
@@ -91,7 +121,7 @@ export function nativeEngine({ precision, threads }: NativeOptions, passed?: (by
         return [name, tensor];
       }),
     );
-  const read = (buffer: Buffer): NdArray => {
+  const read = (buffer: Buffer): HeldArray => {
     const tensor = held.get(buffer.id);
     if (tensor === undefined) throw new Error(`buffer ${buffer.id} was freed`);
     // A copy: what the caller does to it must not reach the tensor.
@@ -137,7 +167,11 @@ export function nativeEngine({ precision, threads }: NativeOptions, passed?: (by
       };
     },
     compileReversible: (program) => createReversible(program, steps),
-    load: (array) => Promise.resolve(hold(toOrt(array, precision))),
+    load(array) {
+      const tensor = toOrt(array, precision);
+      const shared = !ownsArrays && tensor.data === array.data;
+      return Promise.resolve(hold(shared ? toOrt({ ...array, data: array.data.slice() }, precision) : tensor));
+    },
     read: (buffer) => Promise.resolve(read(buffer)),
     free,
     verify: (program, inputs) =>
@@ -160,10 +194,29 @@ export function nativeEngine({ precision, threads }: NativeOptions, passed?: (by
   return engine;
 }
 
-const dtypeOf = (tensor: ort.Tensor): DType =>
-  tensor.type === "float32" || tensor.type === "float64" ? "float" : tensor.type === "bool" ? "bool" : "int";
+const DTYPES: Readonly<Record<string, DType>> = {
+  float32: "float",
+  float64: "float",
+  float16: "float16",
+  int8: "int8",
+  bool: "bool",
+};
+const dtypeOf = (tensor: ort.Tensor): DType => DTYPES[tensor.type] ?? "int";
 
-const numbers = (from: number, count: number): ort.Tensor =>
+/** The runtime's complaint of an index, which comes of the experiment's data, in words that tell so. */
+function outOfTable(error: unknown): DrmadError | undefined {
+  const found = /out of data bounds, idx=(-?\d+) must be within the inclusive range \[-(\d+)/.exec(String(error));
+  if (found === null) return undefined;
+  return new DrmadError("invalid-experiment", `a loss reads row ${found[1]} of a table of ${found[2]} rows`, {
+    hint: "Indices count rows from 0: look at the integers that ops.gather is given.",
+    cause: error,
+  });
+}
+
+const redimensioned = (tensor: ort.Tensor, dims: readonly number[]): ort.Tensor =>
+  new ort.Tensor(tensor.type, tensor.data as Float32Array, dims);
+
+const counting = (from: number, count: number): ort.Tensor =>
   new ort.Tensor(
     "int32",
     Int32Array.from({ length: count }, (_, i) => from + i),
@@ -181,23 +234,39 @@ function nothingRun(
     const { data, dims } = feeds[name]!;
     return [name, toOrt({ data: (data as Float32Array).slice(), shape: dims }, precision)] as const;
   });
-  const kept = loop.scan.map((name) => {
-    const n = program.graph.nodes[program.graph.outputs[name]!]!;
-    const data = n.dtype === "float" ? new Float64Array(0) : new Int32Array(0);
-    return [name, toOrt({ data, shape: [0, ...n.shape] }, precision)] as const;
-  });
-  return Object.fromEntries([...carried, ...kept]);
+  const rows = (graph: Graph, name: string): readonly [string, ort.Tensor] => {
+    const n = graph.nodes[graph.outputs[name]!]!;
+    return [name, toOrt({ data: new EMPTY[n.dtype](0), shape: [0, ...n.shape] }, precision)];
+  };
+  const kept = loop.scan.map((name) => rows(program.graph, name));
+  const end = loop.blocks?.end;
+  const ends = end === undefined ? [] : Object.keys(end.outputs).map((name) => rows(end, name));
+  return Object.fromEntries([...carried, ...kept, ...ends]);
 }
 
-function toOrt({ data, shape }: NdArray, precision: Precision): ort.Tensor {
+const EMPTY = {
+  float: Float64Array,
+  int: Int32Array,
+  bool: Int32Array,
+  int8: Int8Array,
+  float16: Uint16Array,
+} as const satisfies Record<DType, unknown>;
+
+function toOrt({ data, shape }: HeldArray, precision: Precision): ort.Tensor {
   if (data instanceof Int32Array) return new ort.Tensor("int32", data, shape);
+  if (data instanceof Int8Array) return new ort.Tensor("int8", data, shape);
+  if (data instanceof Uint16Array) return new ort.Tensor("float16", data, shape);
   if (precision === "float64")
     return new ort.Tensor("float64", data instanceof Float64Array ? data : Float64Array.from(data), shape);
   return new ort.Tensor("float32", data instanceof Float32Array ? data : Float32Array.from(data), shape);
 }
 
-function plainData(tensor: ort.Tensor): Float32Array | Float64Array | Int32Array {
+function plainData(tensor: ort.Tensor): HeldArray["data"] {
   const data = tensor.data;
   if (data instanceof Float32Array || data instanceof Float64Array || data instanceof Int32Array) return data;
+  if (tensor.type === "int8") return data as Int8Array;
+  // A Float16Array where the platform has one.
+  if (tensor.type === "float16")
+    return new Uint16Array((data as Uint16Array).buffer, (data as Uint16Array).byteOffset, data.length);
   return Int32Array.from(data as Uint8Array);
 }

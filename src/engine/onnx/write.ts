@@ -59,7 +59,7 @@ class Message {
 }
 
 /** Element types by their ONNX numbers. */
-export const ELEMENT = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
+export const ELEMENT = { float32: 1, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 } as const;
 export type Element = keyof typeof ELEMENT;
 
 /** A size that is a string is free at run time. */

@@ -1,9 +1,17 @@
-import type { NdArray } from "../../data/dataset.ts";
 import { sizeOf, type Shape } from "../../tensor/shape.ts";
 import { inputsOf, type Graph } from "../../tensor/graph.ts";
-import type { Buffer, Engine, Executable, Program, Range } from "../engine.ts";
+import {
+  blocksOf,
+  type Buffer,
+  type Engine,
+  type Executable,
+  type HeldArray,
+  type Program,
+  type Range,
+} from "../engine.ts";
 import { createReversible, type StepHost } from "../reversal/stepper.ts";
 import { evaluateAll, type Values } from "./evaluate.ts";
+import { fromHalf, toHalf } from "./float16.ts";
 
 const scalar = (value: number): Values => ({ data: Float64Array.of(value), shape: [] });
 
@@ -22,20 +30,35 @@ export function interpret(
   const { graph, loop } = program;
   if (loop === undefined) return evaluate(graph, inputs);
   const { from, to } = range ?? { from: 0, to: 1 };
+  const { blocks } = loop;
+  const { steps } = blocks === undefined ? { steps: to - from } : blocksOf(blocks, { from, to });
+  const carried = { ...loop.carry, ...blocks?.restart };
+  const zeros = Object.entries(blocks?.restart ?? {}).map(([name, next]) => {
+    const { shape } = graph.nodes[graph.outputs[next]!]!;
+    return [name, { data: new Float64Array(sizeOf(shape)), shape }] as const;
+  });
   let state: Record<string, Values> = Object.fromEntries(Object.keys(loop.carry).map((name) => [name, inputs[name]!]));
   const kept = new Map<string, Values[]>(loop.scan.map((name) => [name, []]));
+  const ends = new Map<string, Values[]>(Object.keys(blocks?.end?.outputs ?? {}).map((name) => [name, []]));
   for (let i = 0; i < to - from; i++) {
     const t = loop.direction === "forward" ? from + i : to - 1 - i;
-    const out = evaluate(graph, { ...inputs, ...state, t: scalar(t), k: scalar(t - from) });
-    state = Object.fromEntries(Object.entries(loop.carry).map(([name, next]) => [name, out[next]!]));
+    if (i % steps === 0) state = { ...state, ...Object.fromEntries(zeros) };
+    const block = blocks === undefined ? {} : { b: scalar(Math.floor((t - from) / steps)) };
+    const place = { t: scalar(t), k: scalar(t - from), ...block };
+    const out = evaluate(graph, { ...inputs, ...state, ...place });
+    state = Object.fromEntries(Object.entries(carried).map(([name, next]) => [name, out[next]!]));
     for (const name of loop.scan) kept.get(name)!.push(out[name]!);
+    if (blocks?.end === undefined || (i + 1) % steps !== 0) continue;
+    for (const [name, value] of Object.entries(evaluate(blocks.end, state))) ends.get(name)!.push(value);
   }
-  const scans = loop.scan.map((name) => {
-    const { shape } = graph.nodes[graph.outputs[name]!]!;
-    return [name, stackRows(kept.get(name)!, shape)] as const;
-  });
-  return { ...state, ...Object.fromEntries(scans) };
+  const results = Object.fromEntries(Object.keys(loop.carry).map((name) => [name, state[name]!]));
+  return { ...results, ...stacked(graph, kept), ...(blocks?.end === undefined ? {} : stacked(blocks.end, ends)) };
 }
+
+const stacked = (graph: Graph, rows: ReadonlyMap<string, readonly Values[]>): Record<string, Values> =>
+  Object.fromEntries(
+    [...rows].map(([name, each]) => [name, stackRows(each, graph.nodes[graph.outputs[name]!]!.shape)]),
+  );
 
 function stackRows(rows: readonly Values[], each: Shape): Values {
   const data = new Float64Array(rows.length * sizeOf(each));
@@ -43,10 +66,31 @@ function stackRows(rows: readonly Values[], each: Shape): Values {
   return { data, shape: [rows.length, ...each] };
 }
 
-export const toValues = (array: NdArray): Values => ({
-  data: array.data instanceof Float64Array ? array.data : Float64Array.from(array.data),
-  shape: array.shape,
+export const toValues = ({ data, shape }: HeldArray): Values => ({
+  data:
+    data instanceof Float64Array
+      ? data
+      : data instanceof Uint16Array
+        ? Float64Array.from(data, fromHalf)
+        : Float64Array.from(data),
+  shape,
 });
+
+const KINDS = { Int32Array: "int", Int8Array: "int8", Uint16Array: "float16" } as const;
+const dtypeOf = ({ data }: HeldArray): Buffer["dtype"] => KINDS[data.constructor.name as keyof typeof KINDS] ?? "float";
+
+function toArray({ data, shape }: Values, dtype: Buffer["dtype"]): HeldArray {
+  switch (dtype) {
+    case "float":
+      return { data: data.slice(), shape };
+    case "int8":
+      return { data: Int8Array.from(data), shape };
+    case "float16":
+      return { data: Uint16Array.from(data, toHalf), shape };
+    default:
+      return { data: Int32Array.from(data), shape };
+  }
+}
 
 /** Promises alone never let timers and signals run: a Ctrl-C would wait for the end of all training. */
 const othersTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
@@ -61,11 +105,12 @@ export function referenceEngine(): Engine {
     return { id, shape: values.shape, dtype };
   };
 
-  const read = (buffer: Buffer): NdArray => {
-    const { data, shape } = held.get(buffer.id)!;
-    return { data: buffer.dtype === "float" ? data.slice() : Int32Array.from(data), shape };
+  const read = (buffer: Buffer): HeldArray => toArray(held.get(buffer.id)!, buffer.dtype);
+  // A copy: what the caller does to the array afterwards must not reach the tensor.
+  const load = (array: HeldArray): Buffer => {
+    const { data, shape } = toValues(array);
+    return hold({ data: data === array.data ? data.slice() : data, shape }, dtypeOf(array));
   };
-  const load = (array: NdArray): Buffer => hold(toValues(array), array.data instanceof Int32Array ? "int" : "float");
   const free = (buffers: Iterable<Buffer>): void => {
     for (const buffer of buffers) held.delete(buffer.id);
   };
@@ -95,8 +140,11 @@ export function referenceEngine(): Engine {
     description: { name: "reference", version: "1", device: "cpu", precision: "float64", threads: 1, worker: false },
     compile(program): Promise<Executable> {
       const names = new Set([...inputsOf(program.graph).map((i) => i.name), ...Object.keys(program.loop?.carry ?? {})]);
-      const dtypeOf = (name: string): Buffer["dtype"] =>
-        program.graph.nodes[program.graph.outputs[program.loop?.carry[name] ?? name]!]!.dtype;
+      const end = program.loop?.blocks?.end;
+      const resultType = (name: string): Buffer["dtype"] => {
+        const graph = end !== undefined && name in end.outputs ? end : program.graph;
+        return graph.nodes[graph.outputs[program.loop?.carry[name] ?? name]!]!.dtype;
+      };
       return Promise.resolve({
         async run(inputs, range) {
           const feeds: Record<string, Values> = {};
@@ -106,7 +154,7 @@ export function referenceEngine(): Engine {
           await othersTurn();
           const results = interpret(program, feeds, range);
           return Object.fromEntries(
-            Object.entries(results).map(([name, values]) => [name, hold(values, dtypeOf(name))]),
+            Object.entries(results).map(([name, values]) => [name, hold(values, resultType(name))]),
           );
         },
       });

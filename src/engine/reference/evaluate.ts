@@ -1,6 +1,8 @@
+import { DrmadError } from "../../errors.ts";
 import { sizeOf, type Shape } from "../../tensor/shape.ts";
 import type { Graph, GraphNode } from "../../tensor/graph.ts";
 import type { Op } from "../../tensor/tensor.ts";
+import { roundToEven, roundToHalf } from "./float16.ts";
 
 /** A dense row-major array of numbers; integers and truth values (0 or 1) are held as doubles too. */
 export interface Values {
@@ -106,7 +108,11 @@ const block = (shape: Shape): number => sizeOf(shape.slice(1));
 
 /** A row of a table of `rows`; as in ONNX a negative one counts from the end, and one outside is an error. */
 function rowOf(index: number, rows: number): number {
-  if (!(index >= -rows && index < rows)) throw new Error(`row ${index} is outside a table of ${rows} rows`);
+  if (!(index >= -rows && index < rows)) {
+    throw new DrmadError("invalid-experiment", `a loss reads row ${index} of a table of ${rows} rows`, {
+      hint: "Indices count rows from 0: look at the integers that ops.gather is given.",
+    });
+  }
   return index < 0 ? index + rows : index;
 }
 
@@ -133,6 +139,11 @@ const KERNELS: { readonly [O in Op]: Kernel<O> } = {
   not: map1((a) => 1 - a),
   cast: (n, [a]) =>
     n.dtype === "int" ? a!.data.map(Math.trunc) : n.dtype === "bool" ? a!.data.map((v) => Number(v !== 0)) : a!.data,
+  pack: (n, [x, scale]) =>
+    n.dtype === "float16"
+      ? x!.data.map(roundToHalf)
+      : x!.data.map((v) => Math.min(127, Math.max(-128, roundToEven(v / scale!.data[0]!)))),
+  unpack: (_, [x, scale]) => (scale === undefined ? x!.data : x!.data.map((v) => v * scale.data[0]!)),
   detach: (_, [a]) => a!.data,
   alias: (_, [a]) => a!.data,
   add: map2((a, b) => a + b),

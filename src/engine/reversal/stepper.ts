@@ -1,7 +1,6 @@
-import type { NdArray } from "../../data/dataset.ts";
 import { DrmadError } from "../../errors.ts";
 import { sizeOf, type Shape } from "../../tensor/shape.ts";
-import type { Buffer, Precision, Program, Range, Reversible, ReversibleProgram, ReversibleRun } from "../engine.ts";
+import type { Buffer, HeldArray, Precision, Program, Range, Reversible, ReversibleProgram, ReversibleRun } from "../engine.ts";
 import { createFixedPoint, type FixedPointTensor, type Reals } from "./fixed-point.ts";
 import { LARGEST, VELOCITY_RADIX, WEIGHT_RADIX } from "./kernel.ts";
 
@@ -13,7 +12,7 @@ export interface StepProgram {
    * Fixes its inputs. Those in `live` are read anew at every call, from the arrays as they are then.
    * @returns runs it; gives the named outputs, in that order
    */
-  bind(inputs: Feeds, live: Readonly<Record<string, NdArray>>): Promise<(outputs: readonly string[]) => Promise<readonly NdArray[]>>; // prettier-ignore
+  bind(inputs: Feeds, live: Readonly<Record<string, HeldArray>>): Promise<(outputs: readonly string[]) => Promise<readonly HeldArray[]>>; // prettier-ignore
 }
 
 /** What of an engine the stepper needs. */
@@ -21,19 +20,19 @@ export interface StepHost {
   readonly precision: Precision;
   /** @param live names of the inputs that change from step to step */
   prepare(program: Program, live: ReadonlySet<string>): Promise<StepProgram>;
-  hold(array: NdArray): Buffer;
+  hold(array: HeldArray): Buffer;
   release(buffers: Iterable<Buffer>): void;
-  read(buffer: Buffer): NdArray;
+  read(buffer: Buffer): HeldArray;
 }
 
-const scalar = (): NdArray & { readonly data: Int32Array } => ({ data: new Int32Array(1), shape: [] });
+const scalar = (): { readonly data: Int32Array; readonly shape: Shape } => ({ data: new Int32Array(1), shape: [] });
 
 const reads = ({ graph }: Program, name: string): boolean =>
   graph.nodes.some((n) => n.op === "input" && n.attributes.name === name);
 
 const isOwn = ({ graph }: Program, output: string): boolean => sizeOf(graph.nodes[graph.outputs[output]!]!.shape) > 1;
 
-function checkDecays(name: string, decay: NdArray["data"], t: number): void {
+function checkDecays(name: string, decay: HeldArray["data"], t: number): void {
   const wrong = decay.find((value) => !(value > 0 && value < 1));
   if (wrong === undefined) return;
   throw new DrmadError(
@@ -43,7 +42,7 @@ function checkDecays(name: string, decay: NdArray["data"], t: number): void {
   );
 }
 
-function outOfRange(name: string, values: readonly NdArray["data"][], when: string): DrmadError {
+function outOfRange(name: string, values: readonly HeldArray["data"][], when: string): DrmadError {
   const broken = values.some((data) => data.some((value) => !Number.isFinite(value)));
   return broken
     ? new DrmadError("non-finite", `training diverged: the gradient of weights ${name} is not finite ${when}`, {
@@ -109,13 +108,13 @@ export async function createReversible(program: ReversibleProgram, host: StepHos
         current = true;
         const values = await settings(settingNames);
         tensors.forEach((tensor, i) => {
-          const [rate, decay, given] = values.slice(3 * i, 3 * i + 3) as [NdArray, NdArray, NdArray];
+          const [rate, decay, given] = values.slice(3 * i, 3 * i + 3) as [HeldArray, HeldArray, HeldArray];
           checkDecays(names[i]!, given.data, step);
           tensor.use(rate.data, decay.data);
         });
       },
       /** Puts the gradients where the kernel reads them, and gives further outputs. */
-      async gradient(more: readonly string[]): Promise<readonly NdArray[]> {
+      async gradient(more: readonly string[]): Promise<readonly HeldArray[]> {
         const values = await gradient([...gradientNames, ...more]);
         tensors.forEach((tensor, i) => tensor.gradient.set(values[i]!.data));
         return values.slice(tensors.length);

@@ -1,9 +1,8 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import type { NdArray } from "../../data/dataset.ts";
 import { DrmadError } from "../../errors.ts";
-import type { Buffer, Engine, EngineDescription, ReversibleRun } from "../engine.ts";
+import type { Buffer, Engine, EngineDescription, HeldArray, ReversibleRun } from "../engine.ts";
 import type { NativeOptions } from "../onnx/session.ts";
 import type { Reply, Request } from "./protocol.ts";
 
@@ -88,7 +87,7 @@ export async function hostedEngine(options: NativeOptions): Promise<Engine> {
       return { begin: async (weights) => runOf(await ask<number>({ call: "begin", reversible, weights })) };
     },
     load: (array) => ask<Buffer>({ call: "load", array }),
-    read: (buffer) => ask<NdArray>({ call: "read", buffer }),
+    read: (buffer) => ask<HeldArray>({ call: "read", buffer }),
     free(buffers) {
       const list = [...buffers];
       // Where the thread has ended there is nothing left to free.

@@ -19,7 +19,7 @@ type Value = Extract<Reply, { value: unknown }>["value"];
 async function answer(request: Request): Promise<Value> {
   if (request.call === "open") {
     reclaim = reclaimer(request.options.precision);
-    engine = nativeEngine(request.options, reclaim.passed);
+    engine = nativeEngine({ ...request.options, ownsArrays: true }, reclaim.passed);
     return engine.description;
   }
   if (engine === undefined) throw new Error("the engine's thread was not opened");

@@ -1,6 +1,5 @@
-import type { NdArray } from "../../data/dataset.ts";
 import type { ErrorCode } from "../../errors.ts";
-import type { Buffer, EngineDescription, Information, Program, Range, ReversibleProgram } from "../engine.ts";
+import type { Buffer, EngineDescription, HeldArray, Information, Program, Range, ReversibleProgram } from "../engine.ts";
 import type { NativeOptions } from "../onnx/session.ts";
 
 /** What the main thread asks of the engine's thread: the engine interface, call by call. */
@@ -29,10 +28,10 @@ export type Request =
       readonly keep: readonly string[];
     }
   | { readonly call: "state" | "information" | "end"; readonly reversal: number }
-  | { readonly call: "load"; readonly array: NdArray }
+  | { readonly call: "load"; readonly array: HeldArray }
   | { readonly call: "read"; readonly buffer: Buffer }
   | { readonly call: "free"; readonly buffers: readonly Buffer[] }
-  | { readonly call: "verify"; readonly program: Program; readonly inputs: Readonly<Record<string, NdArray>> }
+  | { readonly call: "verify"; readonly program: Program; readonly inputs: Readonly<Record<string, HeldArray>> }
   | { readonly call: "close" };
 
 export interface Numbered {
@@ -51,6 +50,6 @@ export interface Failure {
 export type Reply =
   | {
       readonly id: number;
-      readonly value: EngineDescription | Information | Record<string, Buffer> | Buffer | NdArray | number | undefined;
+      readonly value: EngineDescription | Information | Record<string, Buffer> | Buffer | HeldArray | number | undefined;
     }
   | { readonly id: number; readonly failure: Failure };

@@ -8,6 +8,8 @@ const BYTES = 32e6;
 /** The same for results that nothing outlives: so few that they come to lie where the ones before them lay, in the cache. */
 const PASSING_BYTES = 2e6;
 
+const BYTES_OF = { int: 4, bool: 1, int8: 1, float16: 2 } as const;
+
 type Collector = (options?: { readonly type: "minor" }) => void;
 
 function exposedCollector(): Collector {
@@ -31,12 +33,13 @@ export interface Reclaimer {
  */
 export function reclaimer(precision: Precision): Reclaimer {
   const collect = exposedCollector();
+  const real = precision === "float64" ? 8 : 4;
   let waiting = 0;
   let passing = 0;
   return {
     freed(tensors) {
       for (const { shape, dtype } of tensors)
-        waiting += shape.reduce((n, size) => n * size, dtype === "float" && precision === "float64" ? 8 : 4);
+        waiting += shape.reduce((n, size) => n * size, dtype === "float" ? real : BYTES_OF[dtype]);
       if (waiting < BYTES) return;
       waiting = 0;
       collect();

@@ -1,15 +1,15 @@
+import type { Point } from "../../../src/data/point.ts";
 import { readFileSync } from "node:fs";
 import { momentum } from "../../../src/dynamics/momentum.ts";
 import { sgd } from "../../../src/dynamics/sgd.ts";
 import * as nn from "../../../src/nn/nn.ts";
 import type { Experiment } from "../../../src/problem/experiment.ts";
 import { hyper } from "../../../src/problem/hyper.ts";
-import type { Point } from "../../../src/rollout/rollout.ts";
 import { defineExperiment } from "../../../src/study/define.ts";
 import * as ops from "../../../src/tensor/ops.ts";
 import { formula } from "../measure.ts";
 
-/** Coordinates by hyperparameter tensor. */
+/** Point by hyperparameter tensor. */
 export type Listed = Readonly<Record<string, readonly number[]>>;
 
 /** What generate.py found. */

@@ -1,4 +1,4 @@
-import { finiteDifference, hypergradient, reverse, type HypergradientResult, type Method } from "drmad";
+import { hypergradient, methods, reverse, type HypergradientResult, type Method } from "drmad";
 import experiment from "./experiment.ts";
 
 /** Tells the exact hypergradient of the learning rate, and the finite difference of whole trainings that it must equal. */
@@ -9,5 +9,5 @@ async function rateGradient(method: Method): Promise<number> {
 }
 
 console.log(
-  JSON.stringify({ exact: await rateGradient(reverse()), difference: await rateGradient(finiteDifference()) }),
+  JSON.stringify({ exact: await rateGradient(reverse()), difference: await rateGradient(methods.finiteDifference()) }),
 );
