@@ -61,7 +61,8 @@ const exactDecay = (steps: number, dynamics = momentum({ rate: 0.4, decay: 0.875
     ...sizes,
     hyper: { penalty: hyper.perInput(0.01, { transform: "log" }) },
     train: {
-      loss: (w, h, { x, y }) => ops.mul(scale, ops.add(ops.crossEntropy(nn.forward(w, x), y), nn.l2(w, h.penalty))),
+      loss: (w, h, { x, y }) =>
+        ops.mul(ops.constant(scale), ops.add(ops.crossEntropy(nn.forward(w, x), y), nn.l2(w, h.penalty))),
       dynamics,
       steps,
       batch: 7,

@@ -55,7 +55,10 @@ interface Session {
  * ONNX Runtime on the CPU, in this thread. A run blocks the thread until it ends; see the worker host.
  * @param passed told of the bytes of results that are dropped as soon as they are read
  */
-export function nativeEngine({ precision, threads, ownsArrays = false }: NativeOptions, passed?: (bytes: number) => void): Engine {
+export function nativeEngine(
+  { precision, threads, ownsArrays = false }: NativeOptions,
+  passed?: (bytes: number) => void,
+): Engine {
   const held = new Map<number, ort.Tensor>();
   let nextId = 0;
   const hold = (tensor: ort.Tensor): Buffer => {

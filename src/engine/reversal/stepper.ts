@@ -1,6 +1,15 @@
 import { DrmadError } from "../../errors.ts";
 import { sizeOf, type Shape } from "../../tensor/shape.ts";
-import type { Buffer, HeldArray, Precision, Program, Range, Reversible, ReversibleProgram, ReversibleRun } from "../engine.ts";
+import type {
+  Buffer,
+  HeldArray,
+  Precision,
+  Program,
+  Range,
+  Reversible,
+  ReversibleProgram,
+  ReversibleRun,
+} from "../engine.ts";
 import { createFixedPoint, type FixedPointTensor, type Reals } from "./fixed-point.ts";
 import { LARGEST, VELOCITY_RADIX, WEIGHT_RADIX } from "./kernel.ts";
 

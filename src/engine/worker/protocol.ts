@@ -1,5 +1,13 @@
 import type { ErrorCode } from "../../errors.ts";
-import type { Buffer, EngineDescription, HeldArray, Information, Program, Range, ReversibleProgram } from "../engine.ts";
+import type {
+  Buffer,
+  EngineDescription,
+  HeldArray,
+  Information,
+  Program,
+  Range,
+  ReversibleProgram,
+} from "../engine.ts";
 import type { NativeOptions } from "../onnx/session.ts";
 
 /** What the main thread asks of the engine's thread: the engine interface, call by call. */
@@ -50,6 +58,7 @@ export interface Failure {
 export type Reply =
   | {
       readonly id: number;
-      readonly value: EngineDescription | Information | Record<string, Buffer> | Buffer | HeldArray | number | undefined;
+      readonly value:
+        EngineDescription | Information | Record<string, Buffer> | Buffer | HeldArray | number | undefined;
     }
   | { readonly id: number; readonly failure: Failure };
