@@ -3,6 +3,7 @@ import type { Method } from "../../src/hypergradient/method.ts";
 import { checkpointed } from "../../src/hypergradient/checkpointed.ts";
 import { drmad } from "../../src/hypergradient/drmad.ts";
 import { reverse } from "../../src/hypergradient/reverse.ts";
+import { reversible } from "../../src/hypergradient/reversible.ts";
 import { makeExperiment, type Experiment } from "../../src/problem/experiment.ts";
 
 /** The steps of a run whose minibatches are fixed by the table of the reference problem. */
@@ -30,6 +31,7 @@ export const METHODS: Readonly<Record<string, Measured>> = {
   float16: { shown: "reverse, float16", method: reverse({ storage: "float16" }) },
   reverse: { shown: "reverse", method: reverse(), time: 3.2 },
   checkpointed: { shown: "checkpointed, 45 states", method: checkpointed({ checkpoints: 45 }), time: 4.2, memory: 60 },
+  reversible: { shown: "reversible", method: reversible(), time: 6, memory: 30 },
 };
 
 /** The folder that `DRMAD_DATA` names. */
