@@ -10,6 +10,7 @@ import type { Method } from "../hypergradient/method.ts";
 import { persistentEvolution } from "../hypergradient/persistent-evolution.ts";
 import { oneStep } from "../hypergradient/one-step.ts";
 import { reverse } from "../hypergradient/reverse.ts";
+import { reversible } from "../hypergradient/reversible.ts";
 import { SOLVERS } from "../hypergradient/solve.ts";
 import { truncated } from "../hypergradient/truncated.ts";
 import { listed } from "./format.ts";
@@ -30,6 +31,7 @@ const SPELLINGS: readonly Spelling[] = [
   { shown: "reverse:int8", make: () => reverse({ storage: "int8" }) },
   { shown: "checkpointed:N", make: (n) => checkpointed({ checkpoints: n }) },
   { shown: "checkpointed:NMB", make: (n) => checkpointed({ megabytes: n }) },
+  { shown: "reversible", make: () => reversible() },
   { shown: "auto", make: () => auto({ megabytes: autoMegabytes() }) },
   { shown: "auto:NMB", make: (n) => auto({ megabytes: n }) },
   { shown: "drmad", make: () => drmad() },

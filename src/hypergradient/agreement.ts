@@ -1,32 +1,63 @@
-import { dot, mapPoint, normOf, type Point } from "../data/point.ts";
+import type { Point } from "../data/point.ts";
 
-/** How near a gradient is to the true one. Measures of direction are undefined where either is 0 everywhere. */
-export interface Agreement {
-  /** ⟨a, b⟩ / (‖a‖ ‖b‖). */
-  readonly cosine: number | undefined;
-  /** 1 − cosine, without the rounding of that subtraction: 0 for the same direction, 1 for a right angle, 2 for the opposite. */
-  readonly cosineDistance: number | undefined;
-  /** ‖a‖ / ‖b‖. */
-  readonly lengthRatio: number | undefined;
-  /** Of the coordinates where b is not 0, the share in which a has its sign. */
-  readonly signAgreement: number | undefined;
+/** Signs of coordinates, counted: every coordinate is in one of four places. */
+export interface Signs {
+  readonly same: number;
+  readonly opposite: number;
+  /** 0 by the method, and not exactly. */
+  readonly missing: number;
+  /** 0 exactly, so that no sign is right. */
+  readonly none: number;
 }
 
-/** How near a is to b, the true one, over all coordinates together. */
-export function agreement(a: Point, b: Point): Agreement {
-  const [lengthA, lengthB] = [normOf(a), normOf(b)];
-  const names = Object.keys(b);
-  const nonZero = names.reduce((n, name) => n + b[name]!.filter((v) => v !== 0).length, 0);
-  const agreeing = names.reduce(
-    (n, name) => n + b[name]!.filter((v, i) => v !== 0 && Math.sign(a[name]![i]!) === Math.sign(v)).length,
-    0,
-  );
-  const directed = lengthA > 0 && lengthB > 0;
-  const apart = directed ? normOf(mapPoint(b, (v, name, i) => a[name]![i]! / lengthA - v / lengthB)) : undefined;
+/** How one vector agrees with the exact one. */
+export interface Agreement {
+  /** Absent where either is 0. */
+  readonly cosine?: number;
+  /** ‖method‖ / ‖exact‖; absent where the exact one is 0. */
+  readonly lengthRatio?: number;
+  /** same / (same + opposite): coordinates with a zero are left out; absent where no other is left. */
+  readonly signAgreement?: number;
+  readonly signs: Signs;
+  /** Euclidean lengths, in unconstrained coordinates. */
+  readonly length: number;
+  readonly exactLength: number;
+}
+
+/** All numbers of some tensors, one after the other. */
+const flat = (point: Point, names: readonly string[]): number[] => names.flatMap((name) => [...point[name]!]);
+
+/** A vector as a multiple of one whose largest number is ±1: an exploded gradient must not overflow when it is squared. */
+function scaled(values: readonly number[]): { readonly largest: number; readonly unit: readonly number[] } {
+  const largest = values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+  return { largest, unit: largest === 0 ? values : values.map((v) => v / largest) };
+}
+
+const product = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, v, i) => sum + v * b[i]!, 0);
+
+/** Over the tensors named. */
+export function agreementOf(method: Point, exact: Point, names: readonly string[]): Agreement {
+  const [a, b] = [flat(method, names), flat(exact, names)];
+  const [u, v] = [scaled(a), scaled(b)];
+  const [uNorm, vNorm] = [Math.sqrt(product(u.unit, u.unit)), Math.sqrt(product(v.unit, v.unit))];
+  const [length, exactLength] = [u.largest * uNorm, v.largest * vNorm];
+  const signs = { same: 0, opposite: 0, missing: 0, none: 0 };
+  b.forEach((truth, i) => {
+    const found = a[i]!;
+    if (truth === 0) signs.none++;
+    else if (found === 0) signs.missing++;
+    else if (found > 0 === truth > 0) signs.same++;
+    else signs.opposite++;
+  });
+  const signed = signs.same + signs.opposite;
   return {
-    cosine: directed ? dot(a, b) / lengthA / lengthB : undefined,
-    cosineDistance: apart === undefined ? undefined : apart ** 2 / 2,
-    lengthRatio: lengthB > 0 ? lengthA / lengthB : undefined,
-    signAgreement: nonZero > 0 ? agreeing / nonZero : undefined,
+    ...(length > 0 && exactLength > 0
+      ? { cosine: Math.min(1, Math.max(-1, product(u.unit, v.unit) / (uNorm * vNorm))) }
+      : {}),
+    ...(exactLength > 0 ? { lengthRatio: length / exactLength } : {}),
+    ...(signed > 0 ? { signAgreement: signs.same / signed } : {}),
+    signs,
+    length,
+    exactLength,
   };
 }
