@@ -16,7 +16,11 @@ export interface Headings {
 }
 
 /** What stands above a plot: title, subtitle, and what its vertical axis shows; and where the plot begins. */
-export function drawHeadings({ title, subtitle = "", yLabel }: Headings): Pick<Drawing, "body"> & { readonly top: number } {
+export function drawHeadings({
+  title,
+  subtitle = "",
+  yLabel,
+}: Headings): Pick<Drawing, "body"> & { readonly top: number } {
   const titles = wrap(title, 17, WIDTH - 2 * EDGE, 3, true);
   const subtitles = wrap(subtitle, 13, WIDTH - 2 * EDGE, 3).filter((line) => line !== "");
   const titleBottom = EDGE + 12 + 22 * (titles.length - 1);
@@ -54,4 +58,3 @@ export function drawAxes(xAxis: Axis, yAxis: Axis, { left, top, right, bottom }:
   }
   return parts;
 }
-
