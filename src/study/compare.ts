@@ -67,12 +67,9 @@ export interface CompareOptions extends SessionOptions {
   readonly onTurn?: (round: number, name: string) => void;
 }
 
-const REFUSALS: readonly string[] = [
-  "non-finite",
-  "not-stationary",
-  "not-converged",
-  "unsupported",
-] satisfies (Refusal | "unsupported")[];
+const REFUSALS: readonly string[] = ["non-finite", "not-stationary", "not-converged", "unsupported"] satisfies (
+  Refusal | "unsupported"
+)[];
 
 const isRefusal = (error: unknown): error is DrmadError & { readonly code: Refusal | "unsupported" } =>
   error instanceof DrmadError && REFUSALS.includes(error.code);
@@ -124,12 +121,10 @@ export async function compareMethods(
     });
   }
   const plain = { seconds: [] as number[], cpuSeconds: [] as number[] };
-  const records = entered.map(
-    ({ method, ...rest }): Entry => ({
-      contestant: { ...rest, method: checkedMethod(method) },
-      times: { seconds: [], cpuSeconds: [] },
-    }),
-  );
+  const records = entered.map(({ method, ...rest }): Entry => ({
+    contestant: { ...rest, method: checkedMethod(method) },
+    times: { seconds: [], cpuSeconds: [] },
+  }));
   const timed = async <T>(times: typeof plain, round: number, name: string, job: () => Promise<T>): Promise<T> => {
     if (signal?.aborted === true) throw new DrmadError("cancelled", "stopped between two runs");
     onTurn?.(round, name);
