@@ -19,7 +19,7 @@ export function comparisonPicture(comparison: Comparison): string {
       `${counted(hyperparameters, "hyperparameter")}, ${counted(innerSteps, "training step")}, at the starting point; ` +
       `medians of ${counted(rounds, "round")}, ${counted(threads, "thread")}`,
     xLabel: "time as a multiple of plain training",
-    yLabel: "1 − cosine to the exact hypergradient (lower is nearer)",
+    yLabel: "1 − cosine to the exact hypergradient (lower is nearer; rounding: 10⁻¹² or less)",
     groups: GROUPS.map(([, shown]) => shown),
     points: figures.map((row) => ({
       name: row.row.name,

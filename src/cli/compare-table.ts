@@ -92,7 +92,7 @@ export function comparisonWords(
     nearest === undefined
       ? `No approximation here is cheaper than ${exact.row.name}, which is exact at ${times(exact)}: use that.`
       : `Of what is cheaper than ${exact.row.name} (exact, ${times(exact)}), ${nearest.row.name} is nearest: ` +
-        `${far(nearest)} at ${times(nearest)}.`,
+        `${far(nearest)} at ${times(nearest)}${nearest.ratio.max < exact.ratio.min ? "" : ", though their times overlap"}.`,
     ...(control === undefined || noBetter.length === 0
       ? []
       : [`No nearer than the control ${control.row.name}, and so not worth their cost here: ${names(noBetter)}.`]),

@@ -18,6 +18,8 @@ export interface SizesForExact {
   readonly snapshotBytes: number;
   /** Hyperparameters, counted one by one. */
   readonly coordinates: number;
+  /** What `reversible` holds; absent where it does not apply, or where that was not asked. */
+  readonly reversibleBytes?: number;
 }
 
 export interface Sizes extends SizesForExact {

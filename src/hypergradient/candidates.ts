@@ -5,6 +5,7 @@ import { drmad } from "./drmad.ts";
 import { forward } from "./forward.ts";
 import type { Method } from "./method.ts";
 import { reverse } from "./reverse.ts";
+import { reversible } from "./reversible.ts";
 import { truncated } from "./truncated.ts";
 
 /*
@@ -17,6 +18,8 @@ const SWEEP = 2.2;
 const SWEEP_PACKED = { float16: 2.7, int8: 2.7 } as const;
 /** The sweep along a line or snapshots. */
 const SWEEP_SNAPSHOTS = 2.2;
+/** Training in integers, taking it back, and the sweep. */
+const REVERSIBLE = 6;
 /** Forward mode's training with n tangents is 0.65 + 1.55 n: 2.2 for one, 13 for eight. */
 const FORWARD = { base: 0.65, tangent: 1.55 } as const;
 
@@ -58,6 +61,12 @@ const carriedForward: Candidate<SizesForExact> = ({ stateBytes, coordinates }, l
   return within(limits, forward({ chunk }), chunk * stateBytes, cost(chunk), why);
 };
 
+/** Whether `reversible`, whose memory takes a program to reckon, can be the faster one. */
+export const reversibleIsFaster = (timeFactor: number): boolean => REVERSIBLE <= timeFactor;
+
+const takenBack: Candidate<SizesForExact> = ({ reversibleBytes = Infinity }, limits) =>
+  within(limits, reversible(), reversibleBytes, REVERSIBLE, "only the bits that momentum loses are kept");
+
 const packedSteps =
   (storage: "float16" | "int8"): Candidate =>
   ({ steps, packed }, limits) => {
@@ -89,7 +98,7 @@ const lastSteps: Candidate = ({ steps, stepBytes }, limits) => {
 };
 
 /** Exact methods, of which the fastest is taken; of equally fast ones the first. Another exact method is one more line. */
-export const EXACT: readonly Candidate<SizesForExact>[] = [everyStep, someStates, carriedForward];
+export const EXACT: readonly Candidate<SizesForExact>[] = [everyStep, someStates, carriedForward, takenBack];
 
 /** Approximations, of which the first that fits is taken: the closest first. */
 export const APPROXIMATE: readonly Candidate[] = [

@@ -16,6 +16,8 @@ export interface Box {
 
 const SIZE = 12;
 const MOST_WIDTH = 260;
+/** What words that stand nearer to another point cost: as much as a place three distances further off. */
+const MISTAKEN = 24;
 
 /** A point with words. */
 export type LabelledPoint = Point & { readonly label: string };
@@ -54,10 +56,13 @@ export function placeWords(
 ): PlacedWords[] {
   const obstacles = [...lines.flatMap(pointsAlong), ...marks.flatMap((mark) => Array.from({ length: 12 }, () => mark))];
   const taken: Box[] = [];
-  return marks.map(({ x, y, label: words }) => {
-    const text = shorten(words, SIZE, MOST_WIDTH);
-    const boxes = boxesAround({ x, y }, textWidth(text, SIZE), distances);
-    const costs = boxes.map((box, rank) => rank + cost(box, obstacles, taken, plot));
+  return marks.map((mark) => {
+    const text = shorten(mark.label, SIZE, MOST_WIDTH);
+    const boxes = boxesAround(mark, textWidth(text, SIZE), distances);
+    const costs = boxes.map((box, rank) => {
+      const nearer = marks.some((other) => other !== mark && distanceTo(box, other) <= distanceTo(box, mark));
+      return rank + cost(box, obstacles, taken, plot) + (nearer ? MISTAKEN : 0);
+    });
     const box = boxes[costs.indexOf(Math.min(...costs))]!;
     taken.push(box);
     return { text, box };
@@ -74,6 +79,10 @@ function boxesAround({ x, y }: Point, width: number, distances: readonly number[
     for (const left of [x + away + 2, x - away - 2 - width]) boxes.push(boxAt(left, y - 8, width));
   }
   return boxes;
+}
+
+function distanceTo({ left, top, right, bottom }: Box, { x, y }: Point): number {
+  return Math.hypot(Math.max(left - x, x - right, 0), Math.max(top - y, y - bottom, 0));
 }
 
 function boxAt(left: number, top: number, width: number): Box {
