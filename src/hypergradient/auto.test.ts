@@ -1,7 +1,9 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { failure, formula, numbersOf, rolloutOf } from "../../test/oracle/measure.ts";
+import { watch } from "../../test/oracle/watch.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { nativeEngine } from "../engine/onnx/session.ts";
+import { DrmadError } from "../errors.ts";
 import * as nn from "../nn/nn.ts";
 import { hyper } from "../problem/hyper.ts";
 import { defineExperiment } from "../study/define.ts";
@@ -10,10 +12,12 @@ import { auto } from "./auto.ts";
 import { checkpointed } from "./checkpointed.ts";
 import { drmad } from "./drmad.ts";
 import { forward } from "./forward.ts";
+import type { Method } from "./method.ts";
 import { reverse, storedPath } from "./reverse.ts";
+import { reversible } from "./reversible.ts";
 import { truncated } from "./truncated.ts";
 
-const native = nativeEngine({ precision: "float64", threads: 1 });
+const native = watch(nativeEngine({ precision: "float64", threads: 1 }));
 afterAll(() => native.close());
 const split = (seed: number, n: number) => ({
   x: { data: formula(seed, 3 * n), shape: [n, 3] },
@@ -93,6 +97,52 @@ describe("auto", async () => {
     for (const megabytes of [0, -1, NaN, Infinity])
       expect(() => auto({ megabytes })).toThrow(expect.objectContaining(failure("invalid-argument")));
     expect(() => auto({ megabytes: 1, time: 0 })).toThrow(expect.objectContaining(failure("invalid-argument")));
+  });
+
+  test("never holds more than the budget, beyond a sweep along the straight line, which keeps nothing", async () => {
+    const peakOf = async (rollout: typeof many, method: Method) => {
+      await numbersOf(rollout, method);
+      native.forget();
+      const before = native.heldBytes();
+      const { chosen } = await numbersOf(rollout, method);
+      return { chosen, bytes: native.peakBytes() - before };
+    };
+    const seen = new Set<string>();
+    for (const rollout of [many, few]) {
+      const { bytes: none } = await peakOf(rollout, drmad());
+      for (const [bytes, time] of [
+        [60 * step],
+        [60 * step - 1],
+        [STATE + step],
+        [3 * STATE + 5 * step],
+        [1e7, 2.1],
+        [STATE + 44 * 300, 3.6],
+      ] as const) {
+        const budget = { megabytes: bytes * MB, ...(time === undefined ? {} : { time }) };
+        const { chosen, bytes: peak } = await peakOf(rollout, auto(budget));
+        seen.add(chosen!.name.replaceAll(/\d+/g, "N"));
+        expect(chosen!.megabytes, chosen!.name).toBeLessThanOrEqual(budget.megabytes * (1 + 1e-12));
+        expect((peak - none) * MB, chosen!.name).toBeLessThanOrEqual(chosen!.megabytes * (1 + 1e-12));
+        if (chosen!.name === "reverse") expect(peak - none).toBeGreaterThan(0.9 * 60 * step);
+      }
+    }
+    expect([...seen].sort()).toEqual(["checkpointed", "drmad N points intN", "forward", "reverse", "truncated(N)"]);
+  });
+
+  test("takes reversible where nothing exact fits or is as fast, and not for other dynamics", async () => {
+    const reversal = many.reversal();
+    const bytes = await reversal.bytes((await reversal.sweep(storedPath(60))).reads);
+    // As if its tables were as small as they are beside the weights of a large network.
+    const small = { ...many, reversal: () => ({ ...reversal, bytes: () => Promise.resolve(STATE / 2) }) };
+    const { chosen, ...result } = await numbersOf(small, auto({ megabytes: 0.6 * STATE * MB }));
+    expect(chosen).toMatchObject({ name: "reversible", exact: true, megabytes: (STATE / 2) * MB, timeFactor: 6 });
+    expect(result).toEqual(await numbersOf(many, reversible()));
+    expect(bytes).toBeGreaterThan(60 * step);
+    const refuse = (): never => {
+      throw new DrmadError("unsupported", "sgd cannot be taken back");
+    };
+    const other = auto({ megabytes: 0.6 * STATE * MB }).run({ ...many, reversal: refuse });
+    await expect(other).rejects.toThrow(expect.objectContaining(failure("unsupported", "auto finds no method")));
   });
 
   test("agrees with a plan made by hand", async () => {

@@ -17,12 +17,14 @@ const anySizes: fc.Arbitrary<Sizes> = fc
     perState: fc.double({ min: 0.05, max: 30, noNaN: true }),
     slots: fc.constantFrom(1, 2, 3),
     coordinates: fc.oneof(fc.integer({ min: 1, max: 40 }), bytes(1, 1e6)),
+    reversible: fc.option(fc.double({ min: 0.5, max: 30, noNaN: true }), { nil: undefined }),
   })
-  .map(({ steps, stateBytes, perState, slots, coordinates }) => {
+  .map(({ steps, stateBytes, perState, slots, coordinates, reversible }) => {
     const stepBytes = Math.max(4, Math.round(perState * stateBytes));
     const snapshotBytes = Math.ceil(stateBytes / slots / 4);
     const packed = { float16: Math.ceil(stateBytes / slots / 2), int8: snapshotBytes };
-    return { steps, stateBytes, stepBytes, snapshotBytes, coordinates, packed };
+    const taken = reversible === undefined ? {} : { reversibleBytes: Math.round(reversible * stateBytes) };
+    return { steps, stateBytes, stepBytes, snapshotBytes, coordinates, packed, ...taken };
   });
 
 /** Whole bytes, around what the problem's own sizes are, where decisions fall. */
