@@ -20,7 +20,6 @@ export { sgd } from "./dynamics/sgd.ts";
 export type { Dynamics, Setting } from "./dynamics/dynamics.ts";
 
 // Ways to a hypergradient: the usual ones by name, all of them under `methods`.
-export { auto } from "./hypergradient/auto.ts";
 export { checkpointed } from "./hypergradient/checkpointed.ts";
 export { drmad } from "./hypergradient/drmad.ts";
 export { reverse } from "./hypergradient/reverse.ts";

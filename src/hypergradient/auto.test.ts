@@ -8,6 +8,7 @@ import * as nn from "../nn/nn.ts";
 import { hyper } from "../problem/hyper.ts";
 import { defineExperiment } from "../study/define.ts";
 import * as ops from "../tensor/ops.ts";
+import type { Rollout } from "../rollout/rollout.ts";
 import { auto } from "./auto.ts";
 import { checkpointed } from "./checkpointed.ts";
 import { drmad } from "./drmad.ts";
@@ -39,6 +40,18 @@ const experimentOf = (shape: "perInput" | "scalar") =>
 
 /** Numbers of a state: weights 3·40 + 40 + 40·2 + 2, and as many velocities. */
 const STATE = 2 * 8 * 242;
+
+/** The most that a method holds at once, beyond what is held before it. */
+const peakOf = async (rollout: Rollout, method: Method) => {
+  await numbersOf(rollout, method);
+  native.forget();
+  const before = native.heldBytes();
+  const { chosen } = await numbersOf(rollout, method);
+  return { chosen, bytes: native.peakBytes() - before };
+};
+const refuse = (): never => {
+  throw new DrmadError("unsupported", "sgd cannot be taken back");
+};
 
 describe("auto", async () => {
   const many = await rolloutOf(experimentOf("perInput"), native);
@@ -100,13 +113,6 @@ describe("auto", async () => {
   });
 
   test("never holds more than the budget, beyond a sweep along the straight line, which keeps nothing", async () => {
-    const peakOf = async (rollout: typeof many, method: Method) => {
-      await numbersOf(rollout, method);
-      native.forget();
-      const before = native.heldBytes();
-      const { chosen } = await numbersOf(rollout, method);
-      return { chosen, bytes: native.peakBytes() - before };
-    };
     const seen = new Set<string>();
     for (const rollout of [many, few]) {
       const { bytes: none } = await peakOf(rollout, drmad());
@@ -138,9 +144,6 @@ describe("auto", async () => {
     expect(chosen).toMatchObject({ name: "reversible", exact: true, megabytes: (STATE / 2) * MB, timeFactor: 6 });
     expect(result).toEqual(await numbersOf(many, reversible()));
     expect(bytes).toBeGreaterThan(60 * step);
-    const refuse = (): never => {
-      throw new DrmadError("unsupported", "sgd cannot be taken back");
-    };
     const other = auto({ megabytes: 0.6 * STATE * MB }).run({ ...many, reversal: refuse });
     await expect(other).rejects.toThrow(expect.objectContaining(failure("unsupported", "auto finds no method")));
   });
