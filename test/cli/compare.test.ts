@@ -61,14 +61,14 @@ describe("drmad compare", () => {
   });
 
   test("says the same as JSON lines, and tells extra memory from fresh processes", async () => {
-    const args = "compare good.ts --methods drmad,auto:1MB --rounds 1 --memory-rounds 1 --json --out lines".split(" ");
+    const args = "compare good.ts --methods auto:1MB --rounds 1 --memory-rounds 1 --json --out lines".split(" ");
     const { code, events } = await runCli(args, HERE);
     expect(code).toBe(0);
-    expect(events[0]).toMatchObject({ type: "start", contestants: ["reverse", "drmad", "auto:1MB", ...CONTROLS] });
+    expect(events[0]).toMatchObject({ type: "start", contestants: ["reverse", "auto:1MB", ...CONTROLS] });
     const turns = events.filter(({ type }) => type === "turn");
     const named = (what: string, round: number): unknown[] =>
       turns.filter((turn) => turn["what"] === what && turn["round"] === round).map((turn) => turn["name"]);
-    const order = ["plain training", "reverse", "drmad", "auto:1MB", ...CONTROLS];
+    const order = ["plain training", "reverse", "auto:1MB", ...CONTROLS];
     expect(named("time", 0)).toEqual(order);
     expect(named("time", 1)).toEqual(order);
     const result = events.at(-1)! as unknown as { type: string; rows: Row[] };
