@@ -74,11 +74,12 @@ function liveView(terminal: Terminal): CompareView {
   const block = liveBlock(terminal);
   const begin = performance.now();
   let now = "loading the experiment";
-  let share = 0;
+  /** Of a run; other processes do not tell how far they are. */
+  let share: number | undefined;
   let stopping: string | undefined;
   const draw = (): void =>
     block.draw([
-      `${now}  ${paint(terminal, "cyan", progressBar(share, 20, terminal.unicode))}`,
+      share === undefined ? now : `${now}  ${paint(terminal, "cyan", progressBar(share, 20, terminal.unicode))}`,
       `${clock((performance.now() - begin) / 1000)} elapsed`,
       ...(stopping === undefined ? [] : [paint(terminal, "yellow", stopping)]),
     ]);
@@ -88,7 +89,7 @@ function liveView(terminal: Terminal): CompareView {
     start: (...plan) => block.print(paint(terminal, "bold", startText(...plan))),
     turn(what, round, rounds, name) {
       now = `${roundText(what, round, rounds)}: ${name}`;
-      share = 0;
+      share = what === "time" ? 0 : undefined;
       soon();
     },
     progress(phase, done, total) {
