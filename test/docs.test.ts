@@ -88,17 +88,20 @@ describe("code in the documentation", () => {
   );
 });
 
+const prose = (page: string): string => readFileSync(join(ROOT, page), "utf8").replaceAll(/```[\s\S]*?```/g, "");
+
+/** Places on a page that a link can name: its headings, spelt as GitHub does. */
+const anchors = (page: string): readonly string[] =>
+  [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+
 describe("links in the documentation", () => {
-  const read = (page: string): string => readFileSync(join(ROOT, page), "utf8").replaceAll(/```[\s\S]*?```/g, "");
-  const anchors = (page: string): string[] =>
-    [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
-      heading!
-        .toLowerCase()
-        .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
-        .replaceAll(" ", "-"),
-    );
   const links = [...pages, "CHANGELOG.md"].flatMap((page) =>
-    [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link]) =>
+    [...prose(page).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link]) =>
       /^[a-z]+:/.test(link!) ? [] : [[page, link!] as const],
     ),
   );
