@@ -20,6 +20,7 @@ describe.each(Object.keys(await catalogue()))("%s", (id) => {
     const out = join(folder, id);
     const { code, events, stderr } = await runCli(["reproduce", id, "--small", "--json", "--out", out], {
       cwd: folder,
+      env: { DRMAD_DATA: DATA! },
     });
     const result = events.at(-1) as unknown as Recorded & { readonly files: readonly string[] };
     expect(result, stderr).toMatchObject({ type: "result", small: true, id });
