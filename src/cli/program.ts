@@ -3,6 +3,7 @@ import { builtIns } from "../experiments/index.ts";
 import { addCheck } from "./check.ts";
 import { addCompare } from "./compare.ts";
 import { addDoctor } from "./doctor.ts";
+import { addReproduce } from "./reproduce.ts";
 import { addTune } from "./tune.ts";
 import { VERSION } from "./version.ts";
 
@@ -30,6 +31,7 @@ export function createProgram(finish: (exit: number) => void): Command {
   addTune(program, finish);
   addCheck(program, finish);
   addCompare(program, finish);
+  addReproduce(program, finish);
   addDoctor(program, finish);
   return program;
 }

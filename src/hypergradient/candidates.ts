@@ -53,12 +53,14 @@ const someStates: Candidate<SizesForExact> = ({ steps, stateBytes, stepBytes }, 
 
 const carriedForward: Candidate<SizesForExact> = ({ stateBytes, coordinates }, limits) => {
   if (coordinates > FEW) return undefined;
-  const most = Math.min(coordinates, MOST_TANGENTS, Math.floor(limits.bytes / stateBytes));
+  // A chunk of steps has its tangents twice: as they came and as they go.
+  const tangentBytes = 2 * stateBytes;
+  const most = Math.min(coordinates, MOST_TANGENTS, Math.floor(limits.bytes / tangentBytes));
   const chunks = Array.from({ length: most }, (_, i) => i + 1);
   const cost = (n: number): number => Math.ceil(coordinates / n) * (FORWARD.base + FORWARD.tangent * n);
   const chunk = chunks.reduce((best, n) => (cost(n) < cost(best) ? n : best), 1);
   const why = `${coordinates === 1 ? "one hyperparameter is" : `${coordinates} hyperparameters are`} carried along with training`;
-  return within(limits, forward({ chunk }), chunk * stateBytes, cost(chunk), why);
+  return within(limits, forward({ chunk }), chunk * tangentBytes, cost(chunk), why);
 };
 
 /** Whether `reversible`, whose memory takes a program to reckon, can be the faster one. */
