@@ -1,4 +1,5 @@
 import type { Difference, DirectionCheck, GradientCheck } from "../hypergradient/check.ts";
+import { chosenText } from "./chosen.ts";
 import { uncompared } from "../study/session.ts";
 import { counted, listed, number, table } from "./format.ts";
 
@@ -12,6 +13,7 @@ export function checkReport(experiment: string, check: GradientCheck): readonly 
   return [
     `${experiment}: the hypergradient by ${check.method} against central differences in float64`,
     `validation loss ${number(check.value)}, gradient norm ${number(check.gradientNorm)}, adjoint growth ${number(check.growth)}`,
+    ...(check.chosen === undefined ? [] : [chosenText(check.chosen)]),
     ...check.directions.flatMap((direction) => ["", ...directionReport(direction, check.exact)]),
     "",
     ...verdict(check),

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { auto } from "../hypergradient/auto.ts";
 import { checkpointed } from "../hypergradient/checkpointed.ts";
 import { drmad } from "../hypergradient/drmad.ts";
 import { evograd } from "../hypergradient/evograd.ts";
@@ -20,6 +21,10 @@ interface Spelling {
   make(n: number): Method;
 }
 
+/** Of the memory that this process may still take, what `auto` keeps to where it is not told. */
+const SHARE = 0.5;
+const autoMegabytes = (): number => Math.max(1, Math.floor((SHARE * process.availableMemory()) / 1e6));
+
 const SPELLINGS: readonly Spelling[] = [
   { shown: "reverse", make: () => reverse() },
   { shown: "reverse:float16", make: () => reverse({ storage: "float16" }) },
@@ -27,8 +32,15 @@ const SPELLINGS: readonly Spelling[] = [
   { shown: "checkpointed:N", make: (n) => checkpointed({ checkpoints: n }) },
   { shown: "checkpointed:NMB", make: (n) => checkpointed({ megabytes: n }) },
   { shown: "reversible", make: () => reversible() },
+  { shown: "auto", make: () => auto({ megabytes: autoMegabytes() }) },
+  { shown: "auto:NMB", make: (n) => auto({ megabytes: n }) },
   { shown: "drmad", make: () => drmad() },
   { shown: "drmad:T/10", make: () => drmad({ samples: "T/10" }) },
+  { shown: "drmad:N", make: (n) => drmad({ snapshots: n }) },
+  { shown: "drmad:N:int8", make: (n) => drmad({ snapshots: n, storage: "int8" }) },
+  { shown: "drmad:N:points", make: (n) => drmad({ snapshots: n, of: "points" }) },
+  { shown: "drmad:N:means", make: (n) => drmad({ snapshots: n, of: "means" }) },
+  { shown: "drmad:N:arc-length", make: (n) => drmad({ snapshots: n, place: "arc-length" }) },
   { shown: "evograd", make: () => evograd() },
   { shown: "persistentEvolution:N", make: (n) => persistentEvolution({ pairs: n }) },
   { shown: "truncated:N", make: (n) => truncated({ steps: n }) },
@@ -50,6 +62,11 @@ function methodOf(text: string): Method | undefined {
   return undefined;
 }
 
+const ALLOWED: string = listed(
+  SPELLINGS.map(({ shown }) => shown),
+  "or",
+);
+
 /** A method by the name that the command line knows it by. */
 export const methodRule: { readonly schema: v.GenericSchema<string, Method>; readonly allowed: string } = {
   schema: v.pipe(
@@ -57,8 +74,32 @@ export const methodRule: { readonly schema: v.GenericSchema<string, Method>; rea
     v.check((text) => methodOf(text) !== undefined),
     v.transform((text) => methodOf(text)!),
   ),
-  allowed: listed(
-    SPELLINGS.map(({ shown }) => shown),
-    "or",
+  allowed: ALLOWED,
+};
+
+/** A method with the words that name it. */
+export interface Spelt {
+  readonly spelling: string;
+  readonly method: Method;
+}
+
+/**
+ * @param text one that the table has
+ * @returns spelt so that every process makes the same of it: `auto` with the megabytes that there are now
+ */
+export function spelt(text: string): Spelt {
+  const spelling = text === "auto" ? `auto:${autoMegabytes()}MB` : text;
+  return { spelling, method: methodOf(spelling)! };
+}
+
+const namesIn = (text: string): string[] => text.split(",").map((name) => name.trim());
+
+/** Several methods, with commas between them; one named twice is one. */
+export const methodsRule: { readonly schema: v.GenericSchema<string, readonly Spelt[]>; readonly allowed: string } = {
+  schema: v.pipe(
+    v.string(),
+    v.check((text) => namesIn(text).every((name) => methodOf(name) !== undefined)),
+    v.transform((text) => [...new Set(namesIn(text))].map(spelt)),
   ),
+  allowed: `some of these with commas between them: ${ALLOWED}`,
 };

@@ -44,8 +44,11 @@ export function checked<T>(flags: string, about: string, rule: Rule<T>): Option 
 }
 
 /** What every command that runs an experiment takes. */
-export interface RunFlags extends OutputFlags {
+export interface RunFlags extends ExperimentFlags {
   readonly method?: Method;
+}
+
+export interface ExperimentFlags extends OutputFlags {
   readonly innerSteps?: number;
   readonly seed?: number;
   readonly threads?: number;
@@ -65,8 +68,12 @@ export const withOutput = (command: Command): Command =>
     .option("--trace", "show the stack of an error; also DRMAD_TRACE=1");
 
 export const withRun = (command: Command): Command =>
+  withExperiment(
+    command.addOption(checked("--method <name>", `${methodRule.allowed} (default: the experiment's)`, methodRule)),
+  );
+
+export const withExperiment = (command: Command): Command =>
   command
-    .addOption(checked("--method <name>", `${methodRule.allowed} (default: the experiment's)`, methodRule))
     .addOption(checked("--inner-steps <n>", "training steps of each run (default: the experiment's)", wholeNumber(1)))
     .addOption(checked("--seed <n>", "fixes split, initial weights and minibatches (default: 0)", wholeNumber(0)))
     .addOption(

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { builtIns } from "../experiments/index.ts";
 import { addCheck } from "./check.ts";
+import { addCompare } from "./compare.ts";
 import { addDoctor } from "./doctor.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addTune } from "./tune.ts";
@@ -15,6 +16,7 @@ ${Object.entries(builtIns)
 Examples:
   drmad tune digits-l2
   drmad check digits-l2 --inner-steps 50
+  drmad compare digits-l2
   drmad doctor
 `;
 
@@ -28,6 +30,7 @@ export function createProgram(finish: (exit: number) => void): Command {
     .addHelpText("after", about);
   addTune(program, finish);
   addCheck(program, finish);
+  addCompare(program, finish);
   addReproduce(program, finish);
   addDoctor(program, finish);
   return program;

@@ -14,6 +14,8 @@ export interface Signs {
 export interface Agreement {
   /** Absent where either is 0. */
   readonly cosine?: number;
+  /** 1 − cosine, to more places than the cosine has near 1: half the squared distance of the two at unit length. */
+  readonly cosineDistance?: number;
   /** ‖method‖ / ‖exact‖; absent where the exact one is 0. */
   readonly lengthRatio?: number;
   /** same / (same + opposite): coordinates with a zero are left out; absent where no other is left. */
@@ -52,7 +54,10 @@ export function agreementOf(method: Point, exact: Point, names: readonly string[
   const signed = signs.same + signs.opposite;
   return {
     ...(length > 0 && exactLength > 0
-      ? { cosine: Math.min(1, Math.max(-1, product(u.unit, v.unit) / (uNorm * vNorm))) }
+      ? {
+          cosine: Math.min(1, Math.max(-1, product(u.unit, v.unit) / (uNorm * vNorm))),
+          cosineDistance: u.unit.reduce((sum, x, i) => sum + (x / uNorm - v.unit[i]! / vNorm) ** 2, 0) / 2,
+        }
       : {}),
     ...(exactLength > 0 ? { lengthRatio: length / exactLength } : {}),
     ...(signed > 0 ? { signAgreement: signs.same / signed } : {}),

@@ -6,8 +6,9 @@ import { DrmadError } from "../errors.ts";
  */
 
 const binomial = (n: number, k: number): number => {
+  const least = Math.min(k, n - k);
   let result = 1;
-  for (let i = 1; i <= k; i++) result = (result * (n - k + i)) / i;
+  for (let i = 1; i <= least; i++) result = (result * (n - least + i)) / i;
   return result;
 };
 
@@ -30,21 +31,14 @@ export function stride(segments: number, checkpoints: number): number {
   return Math.min(segments - 1, Math.max(1, Math.min(left, segments - right)));
 }
 
-/** Segments that are run in all to reverse a chain, each one's own run just before it is reversed included. */
+/**
+ * Segments that are run in all to reverse a chain, each one's own run just before it is reversed included:
+ * (r + 1) n − C(c + 1 + r, r − 1) for n segments, c checkpoints and r repetitions (Griewank and Walther 2000, proposition 1).
+ */
 export function segmentsRun(segments: number, checkpoints: number): number {
-  const known = new Map<string, number>();
-  const count = (n: number, c: number): number => {
-    if (n <= 1) return n;
-    if (c === 0) return (n * (n + 1)) / 2;
-    const key = `${n},${c}`;
-    const found = known.get(key);
-    if (found !== undefined) return found;
-    const m = stride(n, c);
-    const total = m + count(n - m, c - 1) + count(m, c);
-    known.set(key, total);
-    return total;
-  };
-  return count(segments, checkpoints);
+  if (checkpoints === 0) return (segments * (segments + 1)) / 2;
+  const r = repetitions(segments, checkpoints);
+  return r === 0 ? segments : (r + 1) * segments - binomial(checkpoints + 1 + r, r - 1);
 }
 
 /** Steps of a segment, and states kept between segments besides the first. */
@@ -56,7 +50,7 @@ export interface Plan {
 export const MEGABYTE = 1e6;
 
 /** Megabytes that are no fewer than these bytes, in few digits, so that who asks for them gets enough. */
-const enoughMegabytes = (bytes: number): string => {
+export const enoughMegabytes = (bytes: number): string => {
   const unit = 10 ** Math.min(5, Math.floor(Math.log10(bytes)) - 1);
   return String(Number(((Math.ceil(bytes / unit) * unit) / MEGABYTE).toPrecision(12)));
 };

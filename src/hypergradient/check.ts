@@ -2,7 +2,7 @@ import { dot, mapPoint, moved, normOf, type Point } from "../data/point.ts";
 import { normal, substream } from "../data/random.ts";
 import type { Rollout } from "../rollout/rollout.ts";
 import { requireFloat64, valueAt } from "./finite-difference.ts";
-import type { Method } from "./method.ts";
+import type { Chosen, Method } from "./method.ts";
 
 /** One central difference along a direction. */
 export interface Difference {
@@ -29,6 +29,8 @@ export interface DirectionCheck {
 export interface GradientCheck {
   readonly method: string;
   readonly exact: boolean;
+  /** From a method that chooses another. */
+  readonly chosen?: Chosen;
   /** Whether two runs at the same point gave the same loss, bit for bit. */
   readonly deterministic: boolean;
   readonly value: number;
@@ -133,7 +135,7 @@ export async function checkHypergradient(
   options: CheckOptions = {},
 ): Promise<GradientCheck> {
   requireFloat64(rollout);
-  const { final, gradient, growth, value } = await method.run(rollout);
+  const { final, gradient, growth, value, chosen } = await method.run(rollout);
   rollout.free(final);
   const deterministic = (await valueAt(rollout)) === value;
   const gradientNorm = normOf(gradient);
@@ -149,7 +151,8 @@ export async function checkHypergradient(
   }
   return {
     method: method.name,
-    exact: method.exact,
+    exact: chosen?.exact ?? method.exact,
+    ...(chosen === undefined ? {} : { chosen }),
     deterministic,
     value,
     growth,

@@ -46,6 +46,23 @@ describe("the binomial schedule", () => {
     expect(stride(2, 1)).toBe(1);
   });
 
+  test("of many segments is counted at once, and as its strides add up", () => {
+    const added = (n: number, c: number): number => {
+      if (n <= 1 || c === 0) return (n * (n + 1)) / 2;
+      const m = stride(n, c);
+      return m + added(n - m, c - 1) + added(m, c);
+    };
+    for (const [n, c] of [
+      [300, 20],
+      [300, 299],
+      [777, 3],
+      [1000, 1],
+    ] as const)
+      expect(segmentsRun(n, c)).toBe(added(n, c));
+    expect(segmentsRun(200_000, 199_999)).toBe(399_999);
+    expect(segmentsRun(200_000, 100_000)).toBe(399_999 + 99_998);
+  });
+
   test("always leaves something on both sides", () => {
     for (const c of range(1, 10)) {
       for (const n of range(2, 200)) {

@@ -43,7 +43,12 @@ describe("figures by hand", () => {
   test("the exact gradient itself", async () => {
     const report = await measured(checkpointed({ checkpoints: 1 }));
     expect(report).toMatchObject({ method: "checkpointed", exact: "reverse", trust: "value", coordinates: 5 });
-    const same = { cosine: near(1), lengthRatio: near(1), signAgreement: 1 };
+    const same = {
+      cosine: near(1),
+      cosineDistance: expect.closeTo(0, 20) as number,
+      lengthRatio: near(1),
+      signAgreement: 1,
+    };
     // (4, 4), −12, −7, 0 and (3, 4), −12, −12, 0
     expect(report.total).toEqual({ ...same, signs: { same: 4, opposite: 0, missing: 0, none: 1 }, length: near(15), exactLength: near(15) }); // prettier-ignore
     const length = near(Math.sqrt(313));

@@ -79,11 +79,16 @@ export interface FidelityMeasurement {
 const COMFORTABLE_BYTES = 256e6;
 
 /** The exact method that suits a run: about three plain trainings with every state stored, four with √T checkpoints. */
-export function exactFor({ steps, stateBytes }: Rollout): { readonly method: Method; readonly trainings: number } {
+export function exactFor({ steps, stateBytes }: Pick<Rollout, "steps" | "stateBytes">): {
+  readonly method: Method;
+  readonly trainings: number;
+  /** Of `checkpointed`. */
+  readonly checkpoints?: number;
+} {
   // Small outputs of layers are kept as well, up to half as much again.
-  return 1.5 * steps * stateBytes <= COMFORTABLE_BYTES
-    ? { method: reverse(), trainings: 3 }
-    : { method: checkpointed({ checkpoints: Math.ceil(Math.sqrt(steps)) }), trainings: 4 };
+  if (1.5 * steps * stateBytes <= COMFORTABLE_BYTES) return { method: reverse(), trainings: 3 };
+  const checkpoints = Math.ceil(Math.sqrt(steps));
+  return { method: checkpointed({ checkpoints }), trainings: 4, checkpoints };
 }
 
 const EPSILON = { float32: 2 ** -23, float64: 2 ** -52 } as const;
@@ -192,15 +197,20 @@ export async function measureFidelity(
       ),
     };
   }
-  const measured: Measured = { outcome: "ok", ...compare(rollout, found, exact), growth: growthOf(found) };
+  const measured: Measured = { outcome: "ok", ...partsOf(rollout, found, exact), growth: growthOf(found) };
   const verdict = verdictOf(method.name, measured.trust, measured.through);
   return { ...common, ...measured, ...wordsOf(method.name, verdict, common.exactGrowth, measured) };
 }
 
-function compare(rollout: Rollout, method: Given, exact: Given): Parts & Pick<Measured, "groups"> {
+/** A method's hypergradient against the exact one at the rollout's point: all hyperparameters, and each by name. */
+export function partsOf(
+  rollout: Rollout,
+  method: Pick<Hypergradient, "gradient" | "direct">,
+  exact: Pick<Hypergradient, "gradient" | "direct">,
+): Parts & { readonly groups: Readonly<Record<string, GroupParts>> } {
   const epsilon = EPSILON[rollout.engine.precision];
   const through = { method: throughOf(method, epsilon), exact: throughOf(exact, epsilon) };
-  const partsOf = (names: readonly string[]): Parts => {
+  const over = (names: readonly string[]): Parts => {
     const throughTraining = agreementOf(through.method, through.exact, names);
     return {
       coordinates: names.reduce((n, name) => n + exact.gradient[name]!.length, 0),
@@ -219,11 +229,11 @@ function compare(rollout: Rollout, method: Given, exact: Given): Parts & Pick<Me
   const groups = [...byName].map(([group, tensors]): [string, GroupParts] => [
     group,
     {
-      ...partsOf(tensors),
-      ...(tensors.length > 1 ? { tensors: Object.fromEntries(tensors.map((name) => [name, partsOf([name])])) } : {}),
+      ...over(tensors),
+      ...(tensors.length > 1 ? { tensors: Object.fromEntries(tensors.map((name) => [name, over([name])])) } : {}),
     },
   ]);
-  return { ...partsOf(names), groups: Object.fromEntries(groups) };
+  return { ...over(names), groups: Object.fromEntries(groups) };
 }
 
 const ORDER: readonly Trust[] = ["none", "signs", "direction", "value"];

@@ -18,7 +18,7 @@ const zeroPoint = (point: Point): Record<string, Float64Array> =>
   Object.fromEntries(Object.entries(point).map(([name, values]) => [name, new Float64Array(values.length)]));
 
 /** ⟨∇w f, ẇ⟩. */
-async function slopeAlong(rollout: Rollout, adjoint: Buffers, tangent: Buffers): Promise<number> {
+export async function slopeAlong(rollout: Rollout, adjoint: Buffers, tangent: Buffers): Promise<number> {
   let total = 0;
   for (const { name, kind } of rollout.leaves) {
     if (kind !== "weights") continue;

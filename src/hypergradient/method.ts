@@ -1,6 +1,19 @@
 import type { Point } from "../data/point.ts";
 import type { Buffers, Rollout } from "../rollout/rollout.ts";
 
+/** What a method that chooses another has chosen. */
+export interface Chosen {
+  /** The chosen method's. */
+  readonly name: string;
+  readonly exact: boolean;
+  /** What it keeps of training, beyond what plain training holds. */
+  readonly megabytes: number;
+  /** Its time as a multiple of plain training, as reckoned beforehand. */
+  readonly timeFactor: number;
+  /** Why it was chosen: a clause. */
+  readonly why: string;
+}
+
 /** A hypergradient at one point. Gradients are with respect to unconstrained coordinates. */
 export interface Hypergradient {
   /** The outer loss f(w_T, λ). */
@@ -20,6 +33,8 @@ export interface Hypergradient {
   readonly growthPassedAt?: number | undefined;
   /** Training steps that were swept along their exact states after all, where a method falls back to that. */
   readonly replayedSteps?: number;
+  /** From a method that chooses another. */
+  readonly chosen?: Chosen;
   /** The state after training, still held by the engine; the caller frees it. */
   readonly final: Buffers;
 }
@@ -27,7 +42,7 @@ export interface Hypergradient {
 /** A way to compute hypergradients: control flow over a rollout, and nothing else. */
 export interface Method {
   readonly name: string;
-  /** Whether it gives the derivative of the run as computed, up to rounding. */
+  /** Whether it always gives the derivative of the run as computed, up to rounding. */
   readonly exact: boolean;
   /** @throws DrmadError non-finite, unsupported, cancelled, engine-disagrees */
   run(rollout: Rollout): Promise<Hypergradient>;

@@ -1,6 +1,7 @@
 /** Every way to a hypergradient. */
+export { auto } from "./auto.ts";
 export { checkpointed } from "./checkpointed.ts";
-export { directOnly, randomSign } from "./controls.ts";
+export { directOnly, oneScalar, randomSign } from "./controls.ts";
 export { drmad } from "./drmad.ts";
 export { evograd } from "./evograd.ts";
 export { finiteDifference } from "./finite-difference.ts";

@@ -1,9 +1,10 @@
 import { DrmadError } from "../errors.ts";
 import { type Axis, linearAxis, logAxis } from "./axis.ts";
+import { drawAxes, drawHeadings, EDGE, TICK_SIZE, WIDTH } from "./frame.ts";
 import { legend, type NamedLine, placeNames } from "./line-names.ts";
 import { type Box, drawMarks, type Point } from "./marks.ts";
 import { LINE_COLOURS } from "./palette.ts";
-import { AXIS, decimal, element, GRID, label, MUTED, picture } from "./svg.ts";
+import { decimal, element, label, MUTED, picture } from "./svg.ts";
 import { textWidth, wrap } from "./text.ts";
 
 export interface Series {
@@ -40,10 +41,7 @@ interface PlacedSeries extends Series {
   readonly points: readonly (Point | undefined)[];
 }
 
-const WIDTH = 760;
 const PLOT_HEIGHT = 300;
-const EDGE = 24;
-const TICK_SIZE = 12;
 /** Beyond, differences overflow; nothing that is measured is there. */
 const LARGEST = 1e300;
 const SMALLEST_LOG = 1e-280;
@@ -61,12 +59,7 @@ export function lineChart(chart: LineChart): string {
   const finite = [...series.flatMap(({ points }) => points.filter((point) => point !== undefined)), ...marks];
   const [xAxis, yAxis] = axesOf(finite, logY);
 
-  const titles = wrap(chart.title, 17, WIDTH - 2 * EDGE, 3, true);
-  const subtitles = wrap(chart.subtitle ?? "", 13, WIDTH - 2 * EDGE, 3).filter((line) => line !== "");
-  const titleBottom = EDGE + 12 + 22 * (titles.length - 1);
-  const subtitleBottom = titleBottom + 4 + 18 * subtitles.length;
-  const yLabels = wrap(chart.yLabel, TICK_SIZE, WIDTH - 2 * EDGE, 2);
-  const top = subtitleBottom + 18 + 16 * yLabels.length + 12;
+  const { top, body: headings } = drawHeadings(chart);
   const bottom = top + PLOT_HEIGHT;
   const left = EDGE + Math.max(...yAxis.ticks.map((tick) => textWidth(tick.label, TICK_SIZE)), 0) + 10;
 
@@ -84,9 +77,7 @@ export function lineChart(chart: LineChart): string {
   const names = named.fit ? named.draw(lines.map(lastPoint), plot) : legend(named.lines, EDGE, under, WIDTH - 2 * EDGE);
   const order = lines.map((_, i) => i).sort((a, b) => emphasisOf(series[a]!) - emphasisOf(series[b]!));
   const body = [
-    ...titles.map((line, i) => label(EDGE, EDGE + 12 + 22 * i, line, { size: 17, bold: true })),
-    ...subtitles.map((line, i) => label(EDGE, titleBottom + 22 + 18 * i, line, { size: 13, fill: MUTED })),
-    ...yLabels.map((line, i) => label(EDGE, subtitleBottom + 30 + 16 * i, line, { size: TICK_SIZE, fill: MUTED })),
+    ...headings,
     ...drawAxes(xAxis, yAxis, plot),
     ...xLabels.map((line, i) =>
       label((left + right) / 2, bottom + 42 + 16 * i, line, { size: TICK_SIZE, fill: MUTED, anchor: "middle" }),
@@ -172,28 +163,6 @@ function emphasisOf({ emphasis }: Series): number {
 
 function lastPoint(line: readonly (Point | undefined)[]): Point | undefined {
   return line.findLast((point) => point !== undefined);
-}
-
-function drawAxes(xAxis: Axis, yAxis: Axis, { left, top, right, bottom }: Box): string[] {
-  const parts: string[] = [];
-  for (const { value, label: content } of yAxis.ticks) {
-    const y = bottom - yAxis.place(value) * (bottom - top);
-    parts.push(element("line", { x1: left, x2: right, y1: y, y2: y, stroke: GRID, "stroke-width": 1 }));
-    parts.push(label(left - 8, y + 4.3, content, { size: TICK_SIZE, fill: MUTED, anchor: "end" }));
-  }
-  parts.push(element("line", { x1: left, x2: right, y1: bottom, y2: bottom, stroke: AXIS, "stroke-width": 1.2 }));
-  let taken = -Infinity;
-  for (const { value, label: content } of xAxis.ticks) {
-    const x = left + xAxis.place(value) * (right - left);
-    parts.push(element("line", { x1: x, x2: x, y1: bottom, y2: bottom + 5, stroke: AXIS, "stroke-width": 1.2 }));
-    const half = textWidth(content, TICK_SIZE) / 2;
-    const centre = Math.min(x, WIDTH - 4 - half);
-    // Long numbers: leave out the label that would touch the one before.
-    if (centre - half < taken + 8) continue;
-    taken = centre + half;
-    parts.push(label(centre, bottom + 20, content, { size: TICK_SIZE, fill: MUTED, anchor: "middle" }));
-  }
-  return parts;
 }
 
 /** Joins neighbouring points, but for those that fall onto the one before. */

@@ -16,38 +16,73 @@ export interface Box {
 
 const SIZE = 12;
 const MOST_WIDTH = 260;
+/** What words that stand nearer to another point cost: as much as a place three distances further off. */
+const MISTAKEN = 24;
+
+/** A point with words. */
+export type LabelledPoint = Point & { readonly label: string };
 
 /** Rings around points, each with its words where they cover the least of the lines and of the marks before them. */
 export function drawMarks(
-  marks: readonly (Point & { readonly label: string })[],
+  marks: readonly LabelledPoint[],
   lines: readonly (readonly (Point | undefined)[])[],
   plot: Box,
 ): string[] {
+  const words = placeWords(marks, lines, plot, [9, 24, 44]);
+  return marks.flatMap(({ x, y }, i) => [
+    element("circle", { cx: x, cy: y, r: 4.6, fill: "#fff", stroke: INK, "stroke-width": 1.8 }),
+    drawWords(words[i]!),
+  ]);
+}
+
+/** Words and where they stand. */
+export interface PlacedWords {
+  readonly text: string;
+  readonly box: Box;
+}
+
+export const drawWords = ({ text, box }: PlacedWords): string =>
+  label(box.left, box.bottom - 3.5, text, { size: SIZE, halo: true });
+
+/**
+ * A place for the words of every point: where they cover the least of the lines, of all points and of the words before them.
+ * @param distances from the points at which to look, in pixels, the best first
+ */
+export function placeWords(
+  marks: readonly LabelledPoint[],
+  lines: readonly (readonly (Point | undefined)[])[],
+  plot: Box,
+  distances: readonly number[],
+): PlacedWords[] {
   const obstacles = [...lines.flatMap(pointsAlong), ...marks.flatMap((mark) => Array.from({ length: 12 }, () => mark))];
   const taken: Box[] = [];
-  return marks.flatMap(({ x, y, label: words }) => {
-    const text = shorten(words, SIZE, MOST_WIDTH);
-    const boxes = boxesAround({ x, y }, textWidth(text, SIZE));
-    const costs = boxes.map((box, rank) => rank + cost(box, obstacles, taken, plot));
-    const best = boxes[costs.indexOf(Math.min(...costs))]!;
-    taken.push(best);
-    return [
-      element("circle", { cx: x, cy: y, r: 4.6, fill: "#fff", stroke: INK, "stroke-width": 1.8 }),
-      label(best.left, best.bottom - 3.5, text, { size: SIZE, halo: true }),
-    ];
+  return marks.map((mark) => {
+    const text = shorten(mark.label, SIZE, MOST_WIDTH);
+    const boxes = boxesAround(mark, textWidth(text, SIZE), distances);
+    const costs = boxes.map((box, rank) => {
+      const nearer = marks.some((other) => other !== mark && distanceTo(box, other) <= distanceTo(box, mark));
+      return rank + cost(box, obstacles, taken, plot) + (nearer ? MISTAKEN : 0);
+    });
+    const box = boxes[costs.indexOf(Math.min(...costs))]!;
+    taken.push(box);
+    return { text, box };
   });
 }
 
 /** Where words of that width may stand beside a point, the most pleasant place first. */
-function boxesAround({ x, y }: Point, width: number): Box[] {
+function boxesAround({ x, y }: Point, width: number, distances: readonly number[]): Box[] {
   const boxes: Box[] = [];
-  for (const away of [9, 24, 44]) {
+  for (const away of distances) {
     for (const top of [y - away - 15, y + away]) {
       for (const left of [x - width / 2, x + 6, x - 6 - width]) boxes.push(boxAt(left, top, width));
     }
     for (const left of [x + away + 2, x - away - 2 - width]) boxes.push(boxAt(left, y - 8, width));
   }
   return boxes;
+}
+
+function distanceTo({ left, top, right, bottom }: Box, { x, y }: Point): number {
+  return Math.hypot(Math.max(left - x, x - right, 0), Math.max(top - y, y - bottom, 0));
 }
 
 function boxAt(left: number, top: number, width: number): Box {

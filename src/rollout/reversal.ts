@@ -1,9 +1,10 @@
 import { settingsAt } from "../dynamics/dynamics.ts";
 import type { Program, Range, Reversible, ReversibleProgram } from "../engine/engine.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
-import { broadcastTo } from "../tensor/elementwise.ts";
+import { add, and, broadcastTo, greater, less, log, mul, where } from "../tensor/elementwise.ts";
 import { toGraph } from "../tensor/graph.ts";
 import { input, reshape } from "../tensor/layout.ts";
+import { mean } from "../tensor/reduce.ts";
 import { sizeOf, type Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { inChunks } from "./chunks.ts";
@@ -24,6 +25,8 @@ const RESTORED_BYTES = 6e6;
 export interface SharedReversal {
   readonly shared: Shared;
   readonly program: ReversibleProgram;
+  /** Bits lost in all of training at a point. */
+  lostBits(point: Point): Promise<number>;
   compiled(): Promise<Reversible>;
   verify(from: Buffers, point: Point): Promise<void>;
 }
@@ -54,6 +57,36 @@ function settingsProgram(original: Problem): Program {
   return { name: "settings of momentum", graph: toGraph(Object.fromEntries(outputs)) };
 }
 
+/** Beyond any memory: what a decay is counted as that loses no finite number of bits. */
+const ENDLESS = 1e30;
+
+/** Bits that a step loses, log2(1/γ) for every weight, summed over the steps of a range. */
+function lossProgram(original: Problem): Program {
+  const dynamics = original.dynamics(hypersAt(original, hyperSymbols(original), STEP).tree);
+  const lost = original.weights.map(({ path, shape }) => {
+    const { decay } = settingsAt(dynamics, path, shape) as { readonly decay: Tensor };
+    const bits = mul(-1 / Math.LN2, log(quantisedDecay(decay)));
+    const counted = where(and(greater(decay, 0), less(decay, 1)), bits, ENDLESS);
+    return mul(sizeOf(shape), mean(counted));
+  });
+  const before = input("lost", []);
+  const total = lost.reduce((sum, bits) => add(sum, bits), before);
+  return {
+    name: "bits that momentum loses",
+    graph: toGraph({ lostAfter: total }),
+    loop: { carry: { lost: "lostAfter" }, scan: [], direction: "forward" },
+  };
+}
+
+/** More than rounding in the sum of single numbers and what is not yet a whole word add to the bits. */
+const BITS_MARGIN = 1.02;
+
+/**
+ * A weight's place in the integers (weight, velocity and accumulator, 8 bytes each), its part of a block of words that is
+ * not full yet, and where every weight has a rate and a decay of its own, these and its growth.
+ */
+const weightBytes = (numberBytes: number): number => 3 * 8 + 2 * numberBytes + 4 + 2 * 8 + 4;
+
 /** @throws DrmadError unsupported for other dynamics than momentum */
 export function shareReversal(original: Shared): SharedReversal {
   const problem = withQuantisedDecay(original.problem);
@@ -73,6 +106,15 @@ export function shareReversal(original: Shared): SharedReversal {
       compile: (key, make) => original.compile(`reversible ${key}`, make),
     },
     program,
+    async lostBits(point) {
+      const { engine, problem: untouched } = original;
+      const counter = await original.compile("bits lost", () => lossProgram(untouched));
+      const none = await engine.load({ data: new Float64Array(1), shape: [] });
+      const { lost } = await counter.executable.run({ ...(await original.hyper(point)), lost: none }, { from: 0, to: untouched.steps }); // prettier-ignore
+      const bits = (await engine.read(lost!)).data[0]!;
+      engine.free([none, lost!]);
+      return bits < ENDLESS ? bits : Infinity;
+    },
     compiled: () => (compiled ??= original.engine.compileReversible(program)),
     verify: (from, point) =>
       verify(problem.batch ?? rowsOf(problem.data.train), (n) => gradientProgram(problem, n), from, point),
@@ -81,7 +123,7 @@ export function shareReversal(original: Shared): SharedReversal {
 
 /** Training in fixed point at one point of hyperparameters. */
 export function createReversal(
-  { shared, program, compiled, verify }: SharedReversal,
+  { shared, program, lostBits, compiled, verify }: SharedReversal,
   point: Point,
   free: (...groups: readonly Buffers[]) => void,
 ): Reversal {
@@ -98,8 +140,20 @@ export function createReversal(
   };
   const numberBytes = engine.description.precision === "float64" ? 8 : 4;
 
+  const rowBytes = (keep: readonly string[]): number =>
+    keep.reduce((n, name) => n + numberBytes * sizeOf(shapeOf(name)), 0);
+  const rowsRestored = (keep: readonly string[]): number =>
+    keep.length === 0
+      ? problem.steps
+      : Math.max(1, Math.min(problem.steps, Math.floor(RESTORED_BYTES / rowBytes(keep))));
+
   return {
     sweep: (path) => createSweep(shared, path, point, hyper, free),
+    async bytes(keep) {
+      const weights = program.weights.reduce((n, { shape }) => n + sizeOf(shape), 0);
+      const bits = BITS_MARGIN * (await lostBits(point));
+      return Math.ceil(bits / 8 + weights * weightBytes(numberBytes) + rowsRestored(keep) * rowBytes(keep));
+    },
     async train(from): Promise<Reversed> {
       await verify(from, point);
       const run = await (await compiled()).begin(from);
@@ -118,8 +172,7 @@ export function createReversal(
       }
 
       async function* back(keep: readonly string[]): AsyncGenerator<Kept> {
-        const bytes = keep.reduce((n, name) => n + numberBytes * sizeOf(shapeOf(name)), 0);
-        const most = bytes === 0 ? Infinity : Math.max(1, Math.floor(RESTORED_BYTES / bytes));
+        const most = rowsRestored(keep);
         for (let to = problem.steps; to > 0;) {
           const range = { from: Math.max(0, to - most), to };
           const { rows, all } = await inputs(range);

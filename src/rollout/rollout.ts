@@ -172,6 +172,12 @@ export interface Reversal {
   /** As the rollout's own sweep, of the training that is made here. */
   sweep(path: Path): Promise<Sweep>;
   /**
+   * Bytes that a run and its way back hold at most beyond what plain training does, reckoned from the decays at this point.
+   * Infinity where a decay is not between 0 and 1.
+   * @param keep what the way back gives, as in `back`
+   */
+  bytes(keep: readonly string[]): Promise<number>;
+  /**
    * All training steps from the weights given, which are left alone; velocities start at 0.
    * @throws DrmadError unsupported where a decay is not between 0 and 1, or a number leaves the range of fixed point; non-finite
    */

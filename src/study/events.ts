@@ -1,5 +1,6 @@
 import type { NdArray } from "../data/dataset.ts";
 import type { FidelityReport } from "../hypergradient/fidelity.ts";
+import type { Chosen } from "../hypergradient/method.ts";
 import type { Phase } from "../rollout/rollout.ts";
 import type { FidelityPlan } from "./fidelity.ts";
 
@@ -73,6 +74,8 @@ export interface StartInfo {
 }
 
 export interface TuneResult extends StartInfo {
+  /** From a method that chooses another. */
+  readonly chosen?: Chosen;
   readonly steps: readonly StepRecord[];
   /** Index into `steps` of the lowest validation loss: the chosen result. */
   readonly best: number;
@@ -99,6 +102,7 @@ export type TuneEvent =
       readonly total: number;
     }
   | ({ readonly type: "step"; readonly best: boolean } & StepRecord)
+  | ({ readonly type: "chosen" } & Chosen)
   | ({ readonly type: "fidelity" } & StepFidelity)
   /** `chaos` comes once, at the first chaotic hypergradient, before anything is moved by it. */
   | { readonly type: "warning"; readonly message: string; readonly chaos?: Chaos }

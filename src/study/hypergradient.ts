@@ -1,5 +1,5 @@
 import { DrmadError, type ErrorCode } from "../errors.ts";
-import type { Method } from "../hypergradient/method.ts";
+import type { Chosen, Method } from "../hypergradient/method.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { checkedMethod } from "./checked.ts";
 import { explained } from "./explained.ts";
@@ -31,6 +31,8 @@ export type HypergradientResult =
       readonly growthPassedAt?: number | undefined;
       /** Steps that a method with a growth limit swept exactly after all. */
       readonly replayedSteps?: number;
+      /** What a method that chooses another has chosen. */
+      readonly chosen?: Chosen;
       /**
        * Programs that were too large to be compared with the reference interpreter; nothing was compared, and nothing is
        * listed, with `trustEngine` or on that interpreter itself.

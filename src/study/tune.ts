@@ -1,6 +1,6 @@
 import { addPoints, normOf, type Point } from "../data/point.ts";
 import { DrmadError } from "../errors.ts";
-import type { Method } from "../hypergradient/method.ts";
+import type { Chosen, Method } from "../hypergradient/method.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import { measureFidelity, type Given } from "../hypergradient/fidelity.ts";
 import { adam } from "../outer/adam.ts";
@@ -170,6 +170,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
     let optimizerState = settings.optimizer.init(rollout.point);
     let best = { step: 0, point: rollout.point };
     const held = new Map<"start" | "best", Buffers>();
+    let chosen: Chosen | undefined;
     let stop: { reason: StopReason; detail?: string } = { reason: "budget" };
 
     const hold = (name: "start" | "best", final: Buffers): void => {
@@ -242,6 +243,10 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
           best = { step: outerStep, point: rollout.point };
           hold("best", final);
         } else rollout.free(final);
+        if (chosen === undefined && "chosen" in result && result.chosen !== undefined) {
+          chosen = result.chosen;
+          emit({ type: "chosen", ...chosen });
+        }
         emit({ type: "step", best: isBest, ...record });
         warnOfUnverified();
         if ("gradient" in result) {
@@ -301,6 +306,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
     const { start, tuned } = tested;
     const result: TuneResult = {
       ...info,
+      ...(chosen === undefined ? {} : { chosen }),
       steps,
       best: best.step,
       stop: stop.reason,

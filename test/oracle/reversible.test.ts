@@ -113,6 +113,29 @@ describe("on a small network", () => {
     },
   );
 
+  test.each(["layer", "weight", "step"] as const)("decays by %s: holds no more than reckoned", async (sharing) => {
+    const rollout = await rolloutOf(tuned(sharing), engine);
+    const reversal = rollout.reversal();
+    const start = await rollout.start();
+    const trained = await reversal.train(start);
+    const { bytes, bits } = await trained.information();
+    const reckoned = await reversal.bytes([]);
+    const weights = 5 * 6 + 6 + 6 * 3 + 3;
+    // Weights, velocities and the two arrays of reals beside what the accumulators and words take.
+    expect(bytes + weights * (2 * 8 + 2 * 8)).toBeLessThanOrEqual(reckoned);
+    // The same bits, summed step by step from the decays: what was put aside differs by less than a word a weight.
+    const lost = (reckoned - weights * (24 + 16 + 4 + 16 + 4)) * 8 / 1.02; // prettier-ignore
+    expect(Math.abs(bits - lost)).toBeLessThan(32 * weights);
+    expect(lost).toBeGreaterThan(0.5 * bits);
+    trained.end();
+    rollout.free(start, trained.final);
+  });
+
+  test("where a decay is 0 there is no end of what it takes", async () => {
+    const rollout = await rolloutOf(exactDecay(STEPS, momentum({ rate: 0.4, decay: 0 })), engine);
+    expect(await rollout.reversal().bytes([])).toBe(Infinity);
+  });
+
   test("a decay between two multiples of 2⁻¹⁶ is the nearest of them everywhere, the sweep included", async () => {
     const numerator = 53_235;
     const between = await rolloutOf(

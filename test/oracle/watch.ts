@@ -4,20 +4,35 @@ import type { Buffer, Engine, Range } from "../../src/engine/engine.ts";
 export interface Watched extends Engine {
   /** Tensors handed out and not freed yet. */
   held(): number;
+  /** Bytes of what is held. */
+  heldBytes(): number;
+  /** The most bytes that were held at once since `forget`. */
+  peakBytes(): number;
+  forget(): void;
   /** Ranges of the loops that ran, by the name of their program. */
   readonly runs: { readonly program: string; readonly range: Range | undefined }[];
 }
 
 export function watch(engine: Engine): Watched {
-  const held = new Set<number>();
+  const held = new Map<number, number>();
+  const realBytes = engine.description.precision === "float64" ? 8 : 4;
+  const bytesOf = ({ dtype, shape }: Buffer): number =>
+    shape.reduce((n, size) => n * size, 1) * (dtype === "float" ? realBytes : dtype === "int8" ? 1 : dtype === "float16" ? 2 : 4); // prettier-ignore
+  let bytes = 0;
+  let peak = 0;
   const runs: Watched["runs"] = [];
   const hold = <B extends Buffer>(buffer: B): B => {
-    held.add(buffer.id);
+    if (!held.has(buffer.id)) bytes += bytesOf(buffer);
+    held.set(buffer.id, bytesOf(buffer));
+    peak = Math.max(peak, bytes);
     return buffer;
   };
   return {
     ...engine,
     held: () => held.size,
+    heldBytes: () => bytes,
+    peakBytes: () => peak,
+    forget: () => void (peak = bytes),
     runs,
     async compile(program) {
       const executable = await engine.compile(program);
@@ -33,7 +48,10 @@ export function watch(engine: Engine): Watched {
     load: async (array) => hold(await engine.load(array)),
     free(buffers) {
       const list = [...buffers];
-      for (const { id } of list) held.delete(id);
+      for (const { id } of list) {
+        bytes -= held.get(id) ?? 0;
+        held.delete(id);
+      }
       engine.free(list);
     },
   };
