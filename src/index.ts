@@ -25,10 +25,12 @@ export { drmad } from "./hypergradient/drmad.ts";
 export { reverse } from "./hypergradient/reverse.ts";
 export * as methods from "./hypergradient/methods.ts";
 export type { GradientCheck } from "./hypergradient/check.ts";
+export type { FidelityReport } from "./hypergradient/fidelity.ts";
 export type { Hypergradient, Method } from "./hypergradient/method.ts";
 
 // Use them.
 export { checkExperiment } from "./study/check.ts";
+export { fidelity } from "./study/fidelity.ts";
 export { hypergradient, type HypergradientResult } from "./study/hypergradient.ts";
 export { tune, type TuneOptions } from "./study/tune.ts";
 export type { TuneEvent, TuneResult } from "./study/events.ts";

@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { fromSource } from "./contestants.ts";
 import { figure, median, type Figure } from "./figures.ts";
-import { TABLE_STEPS } from "./problem.ts";
+import { METHODS, TABLE_STEPS } from "./problem.ts";
 
 const LONG_STEPS = 20_000;
 const MB = 1e6;
-const PUBLISHED_BOUND = 20;
 const GROWTH_BOUND = 2;
+const WHOLE_BOUND = 512;
 
 function peak(method: string, steps: number, batches: "table" | "sampler"): number | undefined {
   const [command, ...args] = fromSource("memory.ts", method, steps, batches);
@@ -43,23 +43,31 @@ export function measureMemory(rounds: number, say: (line: string) => void): read
     say("this system does not tell a process's peak memory (VmHWM in /proc/self/status): memory is left out");
     return [];
   }
-  const [plain, published, drmad, reverse] = peaks(
-    ["published", "drmad", "reverse"],
-    TABLE_STEPS,
-    "table",
+  const names = Object.keys(METHODS);
+  const [plain, ...each] = peaks(names, TABLE_STEPS, "table", rounds, say) as [number[], ...number[][]];
+  const [plainLong, publishedLong, checkpointedLong] = peaks(
+    ["published", "checkpointed"],
+    LONG_STEPS,
+    "sampler",
     rounds,
     say,
-  ) as [number[], number[], number[], number[]];
-  const [plainLong, publishedLong] = peaks(["published"], LONG_STEPS, "sampler", rounds, say) as [number[], number[]];
-  const short = less(published, plain);
+  ) as [number[], number[], number[]];
+  const short = less(each[names.indexOf("published")]!, plain);
   return [
     figure(`plain training and outer loss, T = ${TABLE_STEPS}, in all`, "MB", plain),
     figure(`plain training and outer loss, T = ${LONG_STEPS}, in all`, "MB", plainLong),
-    figure(`published DrMAD, T = ${TABLE_STEPS}`, "MB", short, { bound: PUBLISHED_BOUND }),
+    ...names.map((name, i) => {
+      const { shown, memory } = METHODS[name]!;
+      return figure(
+        `${shown}, T = ${TABLE_STEPS}`,
+        "MB",
+        less(each[i]!, plain),
+        memory === undefined ? {} : { bound: memory },
+      );
+    }),
     figure(`published DrMAD, T = ${LONG_STEPS}`, "MB", less(publishedLong, plainLong), {
       bound: Number((median(short) + GROWTH_BOUND).toFixed(1)),
     }),
-    figure(`drmad, every step, T = ${TABLE_STEPS}`, "MB", less(drmad, plain)),
-    figure(`reverse, every state, T = ${TABLE_STEPS}`, "MB", less(reverse, plain)),
+    figure(`checkpointed, 45 states, T = ${LONG_STEPS}, in all`, "MB", checkpointedLong, { bound: WHOLE_BOUND }),
   ];
 }

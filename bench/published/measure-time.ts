@@ -1,11 +1,11 @@
 import { ours, yardstick, type Contestant, type Outcome, type Timing } from "./contestants.ts";
 import { figure, ratios, type Figure } from "./figures.ts";
-import { TABLE_STEPS } from "./problem.ts";
+import { METHODS, TABLE_STEPS } from "./problem.ts";
 
 /** Sides of a comparison that differ by more than this fraction did not train the same run. */
 const AGREEMENT = 1e-4;
 
-const BOUNDS = { numpy: 1.25, torch: 0.5, reverse: 3.2, published: 1.3 } as const;
+const BOUNDS = { numpy: 1.25, torch: 0.5 } as const;
 
 /** What one thread count gave. */
 export interface Times {
@@ -50,9 +50,7 @@ export async function measureTimes(threads: number, rounds: number, say: (line: 
     { key: "plain", by: mine, job: "plain" },
     ...(numpy === undefined ? [] : [{ key: "numpy", by: numpy, job: "plain" }]),
     ...(torch === undefined ? [] : [{ key: "torch", by: torch, job: "plain" }]),
-    { key: "published", by: mine, job: "published" },
-    { key: "drmad", by: mine, job: "drmad" },
-    { key: "reverse", by: mine, job: "reverse" },
+    ...Object.keys(METHODS).map((key) => ({ key, by: mine, job: key })),
   ];
   const taken = new Map<string, Timing[]>(jobs.map(({ key }) => [key, []]));
   try {
@@ -114,8 +112,8 @@ function timeFigures(
           ...steps("PyTorch eager", "torch"),
           ...against("ours / PyTorch eager", "plain", "torch", { ...bound(BOUNDS.torch), ...caveat }),
         ]),
-    ...against("published DrMAD / plain", "published", "plain", { bound: BOUNDS.published }),
-    ...against("drmad, every step / plain", "drmad", "plain", {}),
-    ...against("reverse / plain", "reverse", "plain", { bound: BOUNDS.reverse }),
+    ...Object.entries(METHODS).flatMap(([key, { shown, time }]) =>
+      against(`${shown} / plain`, key, "plain", time === undefined ? {} : bound(time)),
+    ),
   ];
 }

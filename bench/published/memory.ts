@@ -21,7 +21,7 @@ if (name === "plain") {
 } else {
   const method = METHODS[name];
   if (method === undefined) throw new Error(`there is no method "${name}"`);
-  await method.run(rollout);
+  await method.method.run(rollout);
 }
 process.stdout.write(`${JSON.stringify({ peak: peakResident() ?? null })}\n`);
 await engine.close();

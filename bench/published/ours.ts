@@ -1,5 +1,5 @@
 /**
- * A child process that runs one timed job per line of its input ("plain", "published", "drmad", "reverse") and answers each
+ * A child process that runs one timed job per line of its input ("plain", or a method's name) and answers each
  * with a line of JSON: wall and CPU seconds. "result" answers with the weights and the validation loss of the last "plain".
  *
  *     jiti bench/published/ours.ts THREADS STEPS
@@ -44,8 +44,9 @@ async function result(): Promise<object> {
 async function answer(line: string): Promise<object> {
   if (line === "result") return result();
   if (line === "plain") return timed(plain);
-  const method = METHODS[line];
-  if (method === undefined) throw new Error(`there is no job "${line}"`);
+  const measured = METHODS[line];
+  if (measured === undefined) throw new Error(`there is no job "${line}"`);
+  const { method } = measured;
   return timed(async () => rollout.free((await method.run(rollout)).final));
 }
 

@@ -1,17 +1,37 @@
 import { loadReference, type ReferenceProblem } from "../../test/reference/drmad-mnist.ts";
 import type { Method } from "../../src/hypergradient/method.ts";
+import { checkpointed } from "../../src/hypergradient/checkpointed.ts";
 import { drmad } from "../../src/hypergradient/drmad.ts";
 import { reverse } from "../../src/hypergradient/reverse.ts";
+import { reversible } from "../../src/hypergradient/reversible.ts";
 import { makeExperiment, type Experiment } from "../../src/problem/experiment.ts";
 
 /** The steps of a run whose minibatches are fixed by the table of the reference problem. */
 export const TABLE_STEPS = 2000;
 
+/** A method that is measured, and what it may cost: a multiple of plain training on one thread, extra megabytes. */
+export interface Measured {
+  readonly shown: string;
+  readonly method: Method;
+  readonly time?: number;
+  readonly memory?: number;
+}
+
 /** The methods that are measured, by the names they have here. */
-export const METHODS: Readonly<Record<string, Method>> = {
-  published: drmad({ samples: "T/10" }),
-  drmad: drmad(),
-  reverse: reverse(),
+export const METHODS: Readonly<Record<string, Measured>> = {
+  published: { shown: "published DrMAD", method: drmad({ samples: "T/10" }), time: 1.3, memory: 20 },
+  drmad: { shown: "drmad, every step", method: drmad() },
+  snapshots: {
+    shown: "250 snapshots in int8, activations too",
+    method: drmad({ snapshots: TABLE_STEPS / 8, storage: "int8", activations: "int8" }),
+    time: 3.2,
+    memory: 35.9,
+  },
+  int8: { shown: "reverse, int8", method: reverse({ storage: "int8" }) },
+  float16: { shown: "reverse, float16", method: reverse({ storage: "float16" }) },
+  reverse: { shown: "reverse", method: reverse(), time: 3.2 },
+  checkpointed: { shown: "checkpointed, 45 states", method: checkpointed({ checkpoints: 45 }), time: 4.2, memory: 60 },
+  reversible: { shown: "reversible", method: reversible(), time: 6, memory: 30 },
 };
 
 /** The folder that `DRMAD_DATA` names. */

@@ -2,9 +2,12 @@ import type { Command } from "commander";
 import type { Difference } from "../hypergradient/check.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import { DrmadError } from "../errors.ts";
+import type { FidelityReport } from "../hypergradient/fidelity.ts";
 import { checkExperiment } from "../study/check.ts";
+import { fidelity } from "../study/fidelity.ts";
 import { hyperCounts } from "../study/session.ts";
 import { checkReport, stepText } from "./check-report.ts";
+import { fidelityReport } from "./fidelity-report.ts";
 import { clock, count, counted } from "./format.ts";
 import { interrupt } from "./interrupt.ts";
 import { writeJson } from "./json.ts";
@@ -21,7 +24,7 @@ interface CheckFlags extends RunFlags {
 const EXAMPLES = `
 Examples:
   drmad check digits-l2 --inner-steps 50        fewer training steps: sooner done, and as telling
-  drmad check ./mine.ts --method drmad          how far an approximation is off
+  drmad check ./mine.ts --method drmad          how far an approximation is from the exact gradient
 `;
 
 export function addCheck(program: Command, finish: (exit: number) => void): void {
@@ -42,26 +45,52 @@ export function addCheck(program: Command, finish: (exit: number) => void): void
 
 /** Two trainings for the gradient and its repetition, and for each direction four for rounding and two a step. */
 const most = (directions: number): number => 2 + (1 + directions) * (4 + 2 * 17);
+/** One for an approximation, two at most for the exact hypergradient, and a plain one. */
+const MEASURING = 4;
 
 async function runCheck(name: string, flags: CheckFlags): Promise<number> {
   const prepared = await prepare(name, flags);
   const { experiment, problem, threads } = prepared;
   const method = flags.method ?? experiment.options.method ?? reverse();
-  const trainings = most(flags.directions) + (method.name === "finiteDifference" ? 2 * hyperTotal(prepared) : 0);
-  const view = viewOf(flags.json === true, problem.name, trainings, problem.steps);
+  const own = method.name === "finiteDifference" ? 2 * hyperTotal(prepared) : 0;
+  const measuring = method.exact ? 0 : MEASURING + own;
+  const trainings = measuring + most(flags.directions) + own;
+  const about = `at most ${count(trainings)} trainings of ${counted(problem.steps, "step")}, usually half as many`;
+  const first = `; the first ${count(measuring)} measure ${method.name} against the exact hypergradient`;
+  const start = `checking ${problem.name}: ${about}${method.exact ? "" : first}`;
+  const view = viewOf(flags.json === true, problem.name, start, trainings, problem.steps);
   const stop = interrupt(() => view.note("stopping (Ctrl-C again quits at once)"));
   try {
-    const check = await checkExperiment(experiment, {
+    const options = {
       ...flags,
-      method,
       threads,
       signal: stop.signal,
-      onProgress: (phase, done, total) => view.progress(phase, done, total),
+      onProgress: (phase: string, done: number, total: number) => view.progress(phase, done, total),
+    };
+    const measured = method.exact
+      ? undefined
+      : await fidelity(experiment, method, { ...options, precision: "float64" });
+    if (measured !== undefined) view.fidelity(measured);
+    if (measured !== undefined && measured.outcome !== "ok") {
+      view.close();
+      if (flags.json === true)
+        writeJson({ type: "result", experiment: problem.name, method: method.name, passed: false, fidelity: measured });
+      else process.stdout.write(`${fidelityReport(measured).join("\n")}\n`);
+      return 1;
+    }
+    const check = await checkExperiment(experiment, {
+      ...options,
+      method,
       onDifference: (direction, difference) => view.difference(direction, difference),
     });
     view.close();
-    if (flags.json === true) writeJson({ type: "result", experiment: problem.name, ...check });
-    else process.stdout.write(`${checkReport(problem.name, check).join("\n")}\n`);
+    if (flags.json === true)
+      writeJson({ type: "result", experiment: problem.name, ...check, ...(measured && { fidelity: measured }) });
+    else {
+      // What is said of an approximation last is whether to use it.
+      const lines = measured === undefined ? [] : ["", ...fidelityReport(measured)];
+      process.stdout.write(`${[...checkReport(problem.name, check), ...lines].join("\n")}\n`);
+    }
     return check.passed || !check.exact ? 0 : 1;
   } catch (error) {
     view.close();
@@ -77,17 +106,19 @@ const hyperTotal = ({ problem }: Prepared): number => Object.values(hyperCounts(
 interface View {
   progress(phase: string, done: number, total: number): void;
   difference(direction: string, difference: Difference): void;
+  /** Measured before the differences are. */
+  fidelity(report: FidelityReport): void;
   note(text: string): void;
   close(): void;
 }
 
-function viewOf(json: boolean, name: string, trainings: number, steps: number): View {
-  const start = `checking ${name}: at most ${count(trainings)} trainings of ${counted(steps, "step")}, usually half as many`;
+function viewOf(json: boolean, name: string, start: string, trainings: number, steps: number): View {
   if (json) {
     writeJson({ type: "start", experiment: name, mostTrainings: trainings, innerSteps: steps });
     return {
       progress: (phase, done, total) => writeJson({ type: "progress", phase, done, total }),
       difference: (direction, difference) => writeJson({ type: "difference", direction, ...difference }),
+      fidelity: (report) => writeJson({ type: "fidelity", ...report }),
       note: () => undefined,
       close: () => undefined,
     };
@@ -105,6 +136,7 @@ function plainView(terminal: Terminal, start: string): View {
   return {
     progress: () => undefined,
     difference: (direction, difference) => line(differenceText(direction, difference)),
+    fidelity: ({ verdict }) => line(verdict),
     note: line,
     close: () => undefined,
   };
@@ -139,6 +171,9 @@ function liveView(terminal: Terminal, start: string, trainings: number): View {
     difference(direction, difference) {
       latest = differenceText(direction, difference);
       soon();
+    },
+    fidelity({ verdict }) {
+      block.print(verdict);
     },
     note(text) {
       stopping = text;

@@ -9,6 +9,7 @@ import type { Method } from "../hypergradient/method.ts";
 import { persistentEvolution } from "../hypergradient/persistent-evolution.ts";
 import { oneStep } from "../hypergradient/one-step.ts";
 import { reverse } from "../hypergradient/reverse.ts";
+import { reversible } from "../hypergradient/reversible.ts";
 import { SOLVERS } from "../hypergradient/solve.ts";
 import { truncated } from "../hypergradient/truncated.ts";
 import { listed } from "./format.ts";
@@ -25,6 +26,7 @@ const SPELLINGS: readonly Spelling[] = [
   { shown: "reverse:int8", make: () => reverse({ storage: "int8" }) },
   { shown: "checkpointed:N", make: (n) => checkpointed({ checkpoints: n }) },
   { shown: "checkpointed:NMB", make: (n) => checkpointed({ megabytes: n }) },
+  { shown: "reversible", make: () => reversible() },
   { shown: "drmad", make: () => drmad() },
   { shown: "drmad:T/10", make: () => drmad({ samples: "T/10" }) },
   { shown: "evograd", make: () => evograd() },

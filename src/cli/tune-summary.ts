@@ -1,5 +1,6 @@
 import type { HyperTensor } from "../problem/hyper.ts";
 import type { Metrics, TuneResult } from "../study/events.ts";
+import { fidelitySummary } from "./fidelity-report.ts";
 import { counted, count, listed, metricText, number, seconds, short, table } from "./format.ts";
 import { statistics } from "./statistics.ts";
 import { fill } from "./terminal.ts";
@@ -65,6 +66,7 @@ function verdicts(result: TuneResult): readonly string[] {
     "not-stationary": `outer step ${steps.length} has no gradient: ${stopDetail ?? "training ended at no minimum"}`,
     "not-converged": `outer step ${steps.length} has no gradient: ${stopDetail ?? "a solver stopped short"}`,
     "invalid-experiment": `outer step ${steps.length} failed: ${stopDetail ?? "a metric is not finite"}`,
+    chaotic: stopDetail ?? "a hypergradient was chaotic",
     cancelled: `it was interrupted in outer step ${steps.length}`,
   };
   const lines = [`Stopped because ${reasons[stop]}.`];
@@ -72,8 +74,23 @@ function verdicts(result: TuneResult): readonly string[] {
   else if (steps.length > 1)
     lines.push("No step brought the validation loss below that of the untuned start, which is the result.");
   else lines.push("Only the untuned start was trained, so nothing is tuned.");
-  return [...lines, ...testVerdict(result)];
+  return [...lines, ...testVerdict(result), ...chaosVerdict(result), ...fidelityVerdict(result)];
 }
+
+/** How many of the hypergradients that were used meant nothing. */
+function chaosVerdict({ steps, stop }: TuneResult): readonly string[] {
+  const computed = steps.filter(({ chaotic }) => chaotic !== undefined);
+  const chaotic = computed.filter((record) => record.chaotic === true);
+  // Where chaos stops a run, that is said already, and nothing was moved by it.
+  if (chaotic.length === 0 || stop === "chaotic") return [];
+  return [
+    `${count(chaotic.length)} of ${counted(computed.length, "hypergradient")} were chaotic, the first at step ${chaotic[0]!.step}: ` +
+      "what moved by them moved at random.",
+  ];
+}
+
+const fidelityVerdict = ({ fidelity }: TuneResult): readonly string[] =>
+  fidelity === undefined ? [] : fidelitySummary(fidelity);
 
 /** The truth about the test split, which chose nothing. */
 function testVerdict({ test, best, hyperparameters, rows }: TuneResult): readonly string[] {

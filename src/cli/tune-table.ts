@@ -1,4 +1,5 @@
 import type { Metrics, StartInfo, StepRecord } from "../study/events.ts";
+import { fidelityHeading } from "./fidelity-report.ts";
 import { counted, metricText, number } from "./format.ts";
 
 /** One outer step a row; only the columns that a window has room for. */
@@ -37,7 +38,12 @@ function columnsOf(first: StepRecord): Column[] {
     { title: "step", rank: 0, width: 4, cell: ({ step }) => String(step) },
     ...metrics,
     { title: "|gradient|", rank: 40, width: 10, cell: ({ gradientNorm }) => optional(gradientNorm) },
-    { title: "growth", rank: 30, width: 9, cell: ({ growth }) => optional(growth) },
+    {
+      title: "growth",
+      rank: 30,
+      width: 9,
+      cell: ({ growth, chaotic }) => optional(growth) + (chaotic === true ? "!" : ""),
+    },
     { title: "seconds", rank: 25, width: 7, cell: ({ seconds }) => seconds.toFixed(2) },
   ];
 }
@@ -60,7 +66,7 @@ export function stepTable(first: StepRecord, room: number): StepTable {
   };
 }
 
-/** What is about to run, in two lines. */
+/** What is about to run, in two lines, and a third where fidelity is measured. */
 export function heading(info: StartInfo): readonly string[] {
   const rows = info.rows["train"] ?? 0;
   return [
@@ -68,6 +74,7 @@ export function heading(info: StartInfo): readonly string[] {
       `${counted(info.innerSteps, "training step")} on ${counted(rows, "row")}, seed ${info.seed}`,
     `${info.method} with ${info.optimizer}, ${counted(info.outerSteps, "outer step")}; ` +
       `${info.engine}, ${info.precision}, ${counted(info.threads, "thread")}`,
+    ...(info.fidelityPlan === undefined ? [] : [fidelityHeading(info.fidelityPlan)]),
   ];
 }
 

@@ -1,4 +1,5 @@
 import type { TuneEvent } from "../study/events.ts";
+import { fidelityLine } from "./fidelity-report.ts";
 import { liveBlock } from "./live-block.ts";
 import { throttled } from "./progress.ts";
 import { fill, paint, type Terminal } from "./terminal.ts";
@@ -23,6 +24,7 @@ export function plainView(terminal: Terminal): View {
     event(event) {
       if (event.type === "start") heading(event).forEach(line);
       else if (event.type === "warning") line(`warning: ${event.message}`);
+      else if (event.type === "fidelity") line(fidelityLine(event));
       else if (event.type === "step") {
         if (table === undefined) line((table = stepTable(event, terminal.columns())).header);
         line(table.row(event, event.best));
@@ -65,11 +67,13 @@ export function liveView(terminal: Terminal, name: string, limit?: number): View
     event(event) {
       if (event.type === "start") {
         progress = { ...progress, info: event };
-        const [first, second] = heading(event).map((line) => fill(line, terminal.columns() - 1));
-        block.print(`${paint(terminal, "bold", first!)}\n${paint(terminal, "dim", second!)}`);
+        const [first, ...others] = heading(event).map((line) => fill(line, terminal.columns() - 1));
+        block.print([paint(terminal, "bold", first!), ...others.map((o) => paint(terminal, "dim", o))].join("\n"));
       } else if (event.type === "progress") progress = { ...progress, now: event };
       else if (event.type === "warning") {
         block.print(paint(terminal, "yellow", fill(`warning: ${event.message}`, terminal.columns() - 1)));
+      } else if (event.type === "fidelity") {
+        block.print(paint(terminal, "dim", fill(fidelityLine(event), terminal.columns() - 1)));
       } else if (event.type === "step") {
         // A window of another width has room for other columns.
         const columns = terminal.columns();

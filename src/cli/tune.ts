@@ -32,6 +32,8 @@ interface TuneFlags extends RunFlags {
   readonly patience?: number;
   readonly seconds?: number;
   readonly testCurve?: true;
+  readonly fidelity?: true | number;
+  readonly onChaos?: "continue" | "stop";
   readonly out?: string;
   readonly quiet?: true;
 }
@@ -71,6 +73,20 @@ export function addTune(program: Command, finish: (exit: number) => void): void 
       checked("--out <folder>", "a new or empty folder for the results (default: a new one below runs)", folderRule),
     )
     .option("--test-curve", "evaluate the test split at every step too; it chooses nothing")
+    .addOption(
+      checked(
+        "--fidelity [n]",
+        "measure the method against the exact hypergradient at the first step and the chosen one, or every n steps",
+        wholeNumber(1),
+      ),
+    )
+    .addOption(
+      checked(
+        "--on-chaos <what>",
+        "continue or stop where a hypergradient is chaotic, before it is used (default: continue)",
+        oneOf(["continue", "stop"]),
+      ),
+    )
     .option("--quiet", "no progress, only the result");
   withOutput(withRun(command))
     .addHelpText("after", EXAMPLES)
@@ -98,7 +114,13 @@ async function runTune(name: string, flags: TuneFlags): Promise<number> {
   return FAILED.includes(done.result.stop) ? 1 : 0;
 }
 
-const FAILED: readonly StopReason[] = ["non-finite", "not-stationary", "not-converged", "invalid-experiment"];
+const FAILED: readonly StopReason[] = [
+  "non-finite",
+  "not-stationary",
+  "not-converged",
+  "invalid-experiment",
+  "chaotic",
+];
 
 interface Study extends Prepared {
   readonly result: TuneResult;

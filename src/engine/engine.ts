@@ -73,6 +73,52 @@ export interface Executable {
   run(inputs: Readonly<Record<string, Buffer>>, range?: Range): Promise<Record<string, Buffer>>;
 }
 
+/** Momentum as what a step of it is computed from, for weights by name. */
+export interface ReversibleProgram {
+  readonly weights: readonly { readonly name: string; readonly shape: Shape }[];
+  /** `weights/NAME`, the step `t` and its place `k` in tables, and other inputs → `gradient/NAME`, and `kept/…` to be kept. */
+  readonly gradient: Program;
+  /**
+   * `t` and other inputs → `rate/NAME` and `decay/NAME`, the latter a multiple of 2⁻¹⁶, and `given/NAME`, the decay before it
+   * was rounded. Each is one number, or one for each weight.
+   */
+  readonly settings: Program;
+}
+
+/** How much is kept so that a run can be taken back. */
+export interface Information {
+  readonly bits: number;
+  /** Bytes allocated for these bits. */
+  readonly bytes: number;
+}
+
+/** A training run in integers: its steps can be taken back, bit for bit, with the inputs they were made with. */
+export interface ReversibleRun {
+  /** @throws DrmadError unsupported where a decay is not between 0 and 1, or a number leaves the range; non-finite */
+  forward(inputs: Readonly<Record<string, Buffer>>, range: Range): Promise<void>;
+  /**
+   * Takes back the last steps made.
+   * @param keep names of weights, velocities (`velocity/NAME`) and kept outputs to give back as they were before each step,
+   * in tables with a row for every step of the range, which last until the next call
+   * @throws DrmadError engine-disagrees where the first state does not come back
+   */
+  back(
+    inputs: Readonly<Record<string, Buffer>>,
+    range: Range,
+    keep: readonly string[],
+  ): Promise<Record<string, Buffer>>;
+  /** `weights/NAME` and `velocity/NAME` now. */
+  state(): Promise<Record<string, Buffer>>;
+  information(): Promise<Information>;
+  /** The run is not used any more. */
+  end(): void;
+}
+
+export interface Reversible {
+  /** Begins at step 0, at these `weights/NAME`, without velocity. */
+  begin(weights: Readonly<Record<string, Buffer>>): Promise<ReversibleRun>;
+}
+
 export interface EngineDescription {
   readonly name: "onnxruntime" | "reference";
   readonly version: string;
@@ -87,6 +133,7 @@ export interface EngineDescription {
 export interface Engine {
   readonly description: EngineDescription;
   compile(program: Program): Promise<Executable>;
+  compileReversible(program: ReversibleProgram): Promise<Reversible>;
   /** Real numbers are rounded to the engine's precision. The array stays the caller's: later changes do not reach the tensor. */
   load(array: HeldArray): Promise<Buffer>;
   /** Real tensors come back as Float32Array or Float64Array, integers and truth values as Int32Array. */

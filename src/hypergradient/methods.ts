@@ -9,4 +9,5 @@ export { implicit } from "./implicit.ts";
 export { oneStep } from "./one-step.ts";
 export { persistentEvolution } from "./persistent-evolution.ts";
 export { reverse } from "./reverse.ts";
+export { reversible } from "./reversible.ts";
 export { truncated } from "./truncated.ts";

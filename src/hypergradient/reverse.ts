@@ -16,16 +16,19 @@ export const storedPath = (steps: number): Path => ({
   product: stored,
 });
 
+/** A row of a packed table. */
+export function unpacked(name: string, shape: readonly number[], packed: Packed, { k, input }: PathContext): Tensor {
+  const row = (of: string, each: readonly number[], dtype: DType): Tensor =>
+    gather(input(storedName(of), [1, ...each], { rows: true, dtype }), k);
+  const scale = packed === "int8" ? row(scaleName(name), [], "float") : undefined;
+  return unpack({ values: row(name, shape, packed), scale });
+}
+
 /** The same from packed tables. What follows from the weights is computed from the weights as they were kept. */
 export const packedPath = (steps: number, packed: Packed): Path => ({
   name: `stored as ${packed}`,
   length: steps,
-  state({ name, shape }, { k, input }) {
-    const row = (of: string, each: readonly number[], dtype: DType): Tensor =>
-      gather(input(storedName(of), [1, ...each], { rows: true, dtype }), k);
-    const scale = packed === "int8" ? row(scaleName(name), [], "float") : undefined;
-    return unpack({ values: row(name, shape, packed), scale });
-  },
+  state: ({ name, shape }, context) => unpacked(name, shape, packed, context),
 });
 
 export interface ReverseOptions {

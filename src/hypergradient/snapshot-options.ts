@@ -10,6 +10,11 @@ export interface SnapshotOptions {
   readonly place?: "time" | "arc-length";
   /** How snapshots are kept; in the engine's own precision unless told. */
   readonly storage?: Packed;
+  /**
+   * Keeps the layers' small outputs of every step as well, packed so: the sweep is quicker for not computing them again. Only
+   * with points at equal times.
+   */
+  readonly activations?: Packed;
   /** Growth of the adjoint from which steps are swept along their exact states instead, computed again. */
   readonly growthLimit?: number;
 }
@@ -24,6 +29,7 @@ export function requireSense({
   of = "points",
   place = "time",
   storage,
+  activations,
   growthLimit,
 }: SnapshotOptions): void {
   if (!Number.isInteger(k) || k < 1) refuse(`with ${k} snapshots`, "Give a whole number, at least 1.");
@@ -32,6 +38,9 @@ export function requireSense({
   }
   if (growthLimit !== undefined && (of !== "points" || place !== "time")) {
     refuse("with a growth limit replays from points at equal times", 'Leave of: "points" and place: "time".');
+  }
+  if (activations !== undefined && (of !== "points" || place !== "time")) {
+    refuse("keeps activations with points at equal times", 'Leave of: "points" and place: "time".');
   }
   if (place === "arc-length" && storage === "float16") {
     refuse("places windows by the path's length in numbers, not in halves", 'Use storage: "int8", or none.');

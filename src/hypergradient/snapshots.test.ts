@@ -18,14 +18,14 @@ const native = nativeEngine({ precision: "float64", threads: 1 });
 afterAll(() => native.close());
 
 const STEPS = 37;
-const split = (seed: number, n: number) => ({
-  x: { data: formula(seed, 3 * n), shape: [n, 3] },
+const split = (seed: number, n: number, features = 3) => ({
+  x: { data: formula(seed, features * n), shape: [n, features] },
   y: { data: Int32Array.from({ length: n }, (_, i) => (i * i + seed) % 2), shape: [n] },
 });
-const experiment = (decay: number): DefinedExperiment =>
+const experiment = (decay: number, features = 3): DefinedExperiment =>
   defineExperiment({
-    data: { train: split(1, 20), valid: split(2, 9) },
-    params: nn.mlp([3, 4, 2]),
+    data: { train: split(1, 20, features), valid: split(2, 9, features) },
+    params: nn.mlp([features, 4, 2]),
     hyper: {
       l2: hyper.perWeight(0.01, { transform: "log" }),
       rate: hyper.scalar(0.3, { transform: "log", perStep: true }),
@@ -39,14 +39,17 @@ const experiment = (decay: number): DefinedExperiment =>
     valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
   });
 
-const error = async (options: DrmadOptions, engine = native): Promise<number> => {
-  const rollout = await rolloutOf(experiment(0.5), engine);
+const error = async (options: DrmadOptions, engine = native, features = 3): Promise<number> => {
+  const rollout = await rolloutOf(experiment(0.5, features), engine);
   const exact = await numbersOf(rollout, reverse());
   const got = await numbersOf(rollout, drmad(options));
   expect(got.value).toBe(exact.value);
   expect(got.direct).toEqual(exact.direct);
   return relativeError(flat(got.gradient), flat(exact.gradient));
 };
+
+// Forty features make the first layer's products worth keeping.
+const wide = (options: Partial<DrmadOptions>): Promise<number> => error({ snapshots: STEPS, ...options }, native, 40);
 
 describe("through snapshots", () => {
   test("of every step it is exact, rates recovered from differences included", async () => {
@@ -81,6 +84,22 @@ describe("through snapshots", () => {
     ];
     expect(half).toBeGreaterThan(100 * whole);
     expect(byte).toBeGreaterThan(half);
+  });
+
+  test("activations are kept where they are worth it, and cost what packing rounds away", async () => {
+    const [whole, half, byte] = [
+      await wide({}),
+      await wide({ activations: "float16" }),
+      await wide({ activations: "int8" }),
+    ];
+    expect(whole).toBeLessThan(1e-9);
+    expect(half).toBeGreaterThan(100 * whole);
+    expect(half).toBeLessThan(2e-3);
+    expect(byte).toBeGreaterThan(half);
+    expect(byte).toBeLessThan(5e-2);
+    const few = await wide({ snapshots: 7, storage: "int8" });
+    expect(await wide({ snapshots: 7, storage: "int8", activations: "float16" })).toBeLessThan(1.5 * few);
+    expect(await wide({ snapshots: 7, activations: "int8", growthLimit: 1e-9 })).toBeLessThan(1e-13);
   });
 
   test("the whole is replayed where any growth is too much, and is exact then", async () => {
@@ -148,6 +167,7 @@ describe("through snapshots", () => {
     [{ snapshots: 4, growthLimit: 0 }, "growth limit of 0"],
     [{ snapshots: 4, growthLimit: 9, of: "means" }, "replays from points"],
     [{ snapshots: 4, place: "arc-length", storage: "float16" }, "not in halves"],
+    [{ snapshots: 4, of: "means", activations: "int8" }, "activations with points"],
   ] as const)("%o is refused", (options, part) => {
     expect(() => drmad(options)).toThrow(expect.objectContaining(failure("invalid-argument", part)));
   });

@@ -1,7 +1,8 @@
-import type { Buffers, Outer, Rollout, Snapshot, Swept } from "../rollout/rollout.ts";
+import type { Buffers, Kept, Outer, Rollout, Snapshot, Swept, TrainOptions } from "../rollout/rollout.ts";
 import type { Packed } from "../tensor/tensor.ts";
 import { byArcLength } from "./arc-length.ts";
-import { knotPath, runsBack } from "./knots.ts";
+import { keptRunsBack, runsBack } from "./knot-runs.ts";
+import { knotPath } from "./knots.ts";
 import type { Method } from "./method.ts";
 import { storedPath } from "./reverse.ts";
 import { requireSense, type SnapshotOptions } from "./snapshot-options.ts";
@@ -18,11 +19,13 @@ interface Stretch {
   readonly state: Buffers;
   /** The weights at `from`, at the end of every window in it, and at `to`. */
   readonly knots: readonly Snapshot[];
+  /** Activations of its steps. */
+  readonly kept: readonly Kept[];
 }
 
 /** Drmad along a piecewise straight line through snapshots of the weights; see `drmad`. */
 export function alongSnapshots(options: SnapshotOptions): Method {
-  const { snapshots: k, of = "points", place = "time", storage, growthLimit } = options;
+  const { snapshots: k, of = "points", place = "time", storage, activations, growthLimit } = options;
   requireSense(options);
   const name = `drmad ${k} ${of}${place === "time" ? "" : ` by ${place}`}${storage === undefined ? "" : ` ${storage}`}`;
   return {
@@ -33,10 +36,11 @@ export function alongSnapshots(options: SnapshotOptions): Method {
       const windows = Math.min(steps, place === "time" ? k : CANDIDATES * k);
       const every = Math.ceil(steps / windows);
       const blocks = place === "time" ? every : steps;
-      const sweep = await rollout.sweep(knotPath(steps, blocks, storage));
+      const sweep = await rollout.sweep(knotPath(steps, blocks, storage, activations));
       const stored = growthLimit === undefined ? undefined : await rollout.sweep(storedPath(steps));
       const length = stored === undefined ? steps : every * Math.ceil(steps / every / STRETCHES);
-      const { stretches, final } = await train(rollout, length, { every, of, packed: storage });
+      const keep = { keep: sweep.reads, ...(activations && { packed: activations }) };
+      const { stretches, final } = await train(rollout, length, { every, of, packed: storage }, keep);
       try {
         const outer = await rollout.outer(final);
         const swept = await sweepBack(outer);
@@ -45,7 +49,7 @@ export function alongSnapshots(options: SnapshotOptions): Method {
         rollout.free(final);
         throw error;
       } finally {
-        rollout.free(...stretches.map(({ state }) => state));
+        rollout.free(...stretches.flatMap(({ state, kept }) => [state, ...kept.map(({ tensors }) => tensors)]));
       }
 
       async function sweepBack(outer: Outer): Promise<Swept & { readonly replayedSteps: number }> {
@@ -55,7 +59,10 @@ export function alongSnapshots(options: SnapshotOptions): Method {
           for (const stretch of stretches.toReversed()) {
             let at = stretch.to;
             const knots = place === "time" ? stretch.knots : byArcLength(stretch.knots, k);
-            for await (const { range, tensors } of runsBack(rollout, knots, blocks)) {
+            const runs = activations
+              ? keptRunsBack(rollout, knots, blocks, stretch.kept)
+              : runsBack(rollout, knots, blocks);
+            for await (const { range, tensors } of runs) {
               if (!(await run.back(range, tensors, growthLimit))) break;
               at = range.from;
             }
@@ -89,6 +96,7 @@ async function train(
   rollout: Rollout,
   length: number,
   snapshots: { readonly every: number; readonly of: "points" | "means"; readonly packed: Packed | undefined },
+  keep: Pick<TrainOptions, "keep" | "packed">,
 ): Promise<{ readonly stretches: readonly Stretch[]; readonly final: Buffers }> {
   const { steps } = rollout;
   const { packed } = snapshots;
@@ -98,15 +106,15 @@ async function train(
     for (let from = 0; from < steps; from += length) {
       const to = Math.min(from + length, steps);
       const first = await rollout.snapshot(state, from, packed);
-      const trained = await rollout.train(state, { range: { from, to }, snapshots });
+      const trained = await rollout.train(state, { range: { from, to }, snapshots, ...keep });
       // Points end with the window; means do not reach the ends of training.
       const last = snapshots.of === "points" ? [] : [await rollout.snapshot(trained.final, to, packed)];
-      stretches.push({ from, to, state, knots: [first, ...trained.snapshots, ...last] });
+      stretches.push({ from, to, state, knots: [first, ...trained.snapshots, ...last], kept: trained.kept });
       state = trained.final;
     }
     return { stretches, final: state };
   } catch (error) {
-    rollout.free(state, ...stretches.map((stretch) => stretch.state));
+    rollout.free(state, ...stretches.flatMap((each) => [each.state, ...each.kept.map(({ tensors }) => tensors)]));
     throw error;
   }
 }

@@ -18,6 +18,7 @@ import {
   startProgram,
   trainProgram,
 } from "./programs.ts";
+import { createReversal, shareReversal, type SharedReversal } from "./reversal.ts";
 import type { Buffers, Kept, Outer, Rollout, RolloutOptions, Snapshot } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
 import { allFinite, loadDrawn, readAll, share, zeros, type Shared } from "./shared.ts";
@@ -35,10 +36,12 @@ export function createRollout(problem: Problem, engine: Engine, options: Rollout
   checkEveryHyperIsUsed(problem, [trainProgram(problem), startProgram(problem), outerProgram(problem)]);
   checkMetrics(problem);
   const start = Object.fromEntries(problem.hypers.tensors.map((t) => [t.name, t.start]));
-  return bind(share(problem, engine, options), start);
+  const shared = share(problem, engine, options);
+  let reversal: SharedReversal | undefined;
+  return bind(shared, () => (reversal ??= shareReversal(shared)), start);
 }
 
-function bind(shared: Shared, point: Point): Rollout {
+function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rollout {
   const { problem, engine } = shared;
   const leaves = stateLeaves(problem);
   const hyper = (): Promise<Buffers> => shared.hyper(point);
@@ -63,7 +66,7 @@ function bind(shared: Shared, point: Point): Rollout {
     get unverified() {
       return [...shared.unverified];
     },
-    at: (other) => bind(shared, other),
+    at: (other) => bind(shared, reversal, other),
 
     async start() {
       const { executable } = await shared.compile("start", () => startProgram(problem));
@@ -170,6 +173,7 @@ function bind(shared: Shared, point: Point): Rollout {
 
     merger: (options) => createMerger(shared, point, hyper, options),
     sweep: (path) => createSweep(shared, path, point, hyper, free),
+    reversal: () => createReversal(reversal(), point, free),
     async huntNonFinite({ after, ...limits } = {}) {
       const there = pointOf(after);
       return huntNonFinite(shared, there, await rollout.at(there).start(), limits);

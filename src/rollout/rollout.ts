@@ -1,5 +1,5 @@
 import type { Point } from "../data/point.ts";
-import type { Buffer, EngineDescription, HeldArray, Range } from "../engine/engine.ts";
+import type { Buffer, EngineDescription, HeldArray, Information, Range } from "../engine/engine.ts";
 import type { HyperTensor } from "../problem/hyper.ts";
 import type { HuntOptions } from "./hunt-non-finite.ts";
 import type { NonFinite } from "./non-finite.ts";
@@ -167,6 +167,32 @@ export interface Curvature {
   ): Promise<{ readonly x: Float64Array; readonly iterations: number }>;
 }
 
+/** Momentum training in exact arithmetic, with its decay rounded to a multiple of 2⁻¹⁶ wherever it is used. */
+export interface Reversal {
+  /** As the rollout's own sweep, of the training that is made here. */
+  sweep(path: Path): Promise<Sweep>;
+  /**
+   * All training steps from the weights given, which are left alone; velocities start at 0.
+   * @throws DrmadError unsupported where a decay is not between 0 and 1, or a number leaves the range of fixed point; non-finite
+   */
+  train(from: Buffers): Promise<Reversed>;
+}
+
+/** A training run that can be taken back. */
+export interface Reversed {
+  readonly final: Buffers;
+  /** What is kept for the way back, now. */
+  information(): Promise<Information>;
+  /**
+   * Takes all steps back, and gives what `keep` names as it was before them, by runs of steps, last first. A run's tensors
+   * last until the next is asked for.
+   * @throws DrmadError engine-disagrees where the first state does not come back bit for bit
+   */
+  back(keep: readonly string[]): AsyncIterable<Kept>;
+  /** Frees what is kept and restored, and not the final state. */
+  end(): void;
+}
+
 /**
  * A problem on an engine: it trains, differentiates the end of training, and sweeps back along a path. Methods are control
  * flow over this, and know nothing else.
@@ -198,6 +224,8 @@ export interface Rollout {
   evaluate(final: Buffers, split: SplitName): Promise<Readonly<Record<string, number>>>;
   /** @throws DrmadError unsupported where the path cannot give what the sweep needs */
   sweep(path: Path): Promise<Sweep>;
+  /** @throws DrmadError unsupported for other dynamics than momentum */
+  reversal(): Reversal;
   /**
    * A compiled f(Σ p_k (w + ε_k), λ) with p = softmax(−l / temperature), l_k the training loss of copy k.
    * @throws DrmadError unsupported where a hyperparameter is in training but not in its loss

@@ -13,12 +13,17 @@ import type { SweepProgram } from "./sweep.ts";
 import { hyperInputName } from "./hypers.ts";
 import { ROWS } from "./step.ts";
 
+/**
+ * Compares a program with the reference interpreter, once: on its first call.
+ * @param buffers the inputs it is about to run on
+ */
+export type Verify = (rows: number, at: (rows: number) => Program, buffers: Buffers, point: Point) => Promise<void>;
+
 /** A compiled program, with the means to compare it once with the reference interpreter. */
 export interface Compiled {
   readonly program: Program;
   readonly executable: Executable;
-  /** Compares on first use; `buffers` are the inputs it is about to run on. */
-  verify(rows: number, at: (rows: number) => Program, buffers: Buffers, point: Point): Promise<void>;
+  readonly verify: Verify;
 }
 
 /** A sweep compiled: its loop, and what turns the gathered cotangents into a hypergradient. */
@@ -39,6 +44,7 @@ export interface Shared {
   /** At which point a run was when an error told that it is not finite. */
   readonly diverged: WeakMap<Error, Point>;
   compile(key: string, make: () => Program): Promise<Compiled>;
+  verifier(program: Program): Verify;
   data(split: SplitName): Promise<Buffers>;
   /** Hyperparameters at a point. One point is held at a time; another one takes its place. */
   hyper(point: Point): Promise<Buffers>;
@@ -109,6 +115,16 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
     return input.rows ? takeRows(value, [0, 1, 2].slice(0, value.shape[0])) : value;
   }
 
+  function verifier({ name }: Program): Verify {
+    let pending = options.trustEngine !== true && engine.description.name !== "reference";
+    return async (rows, at, buffers, point) => {
+      if (!pending) return;
+      pending = false;
+      const compared = await verifyOnFewRows(engine, rows, at, (input) => feed(input, buffers, point));
+      if (!compared) unverified.add(name);
+    };
+  }
+
   return {
     problem,
     engine,
@@ -122,18 +138,9 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
         options.onProgress?.("compile", 0, 1);
         const program = make();
         const executable = await engine.compile(program);
-        let pending = options.trustEngine !== true && engine.description.name !== "reference";
-        return {
-          program,
-          executable,
-          async verify(rows, at, buffers, point) {
-            if (!pending) return;
-            pending = false;
-            const compared = await verifyOnFewRows(engine, rows, at, (input) => feed(input, buffers, point));
-            if (!compared) unverified.add(program.name);
-          },
-        };
+        return { program, executable, verify: verifier(program) };
       }),
+    verifier,
     data: (name) => once(data, name, () => loadSplit(engine, name, problem.data[name]!)),
     async hyper(point) {
       if (held?.point !== point) {

@@ -1,5 +1,7 @@
 import type { NdArray } from "../data/dataset.ts";
+import type { FidelityReport } from "../hypergradient/fidelity.ts";
 import type { Phase } from "../rollout/rollout.ts";
+import type { FidelityPlan } from "./fidelity.ts";
 
 /** The loss, and every metric of the experiment by its name (for example `error`, a fraction). */
 export type Metrics = { readonly loss: number; readonly [metric: string]: number };
@@ -18,16 +20,37 @@ export interface StepRecord {
   readonly directNorm?: number;
   /** max over t of the norm of the adjoint in the weights, divided by its norm at the end of training. */
   readonly growth?: number;
+  /** The training step at which it passed a thousand, going back; absent where it did not. */
+  readonly growthPassedAt?: number;
+  /** Whether growth passed a thousand, so that the hypergradient is chaotic; absent where none is computed. */
+  readonly chaotic?: boolean;
   readonly seconds: number;
 }
+
+/** Where a hypergradient was first found to be chaotic. */
+export interface Chaos {
+  readonly outerStep: number;
+  readonly growth: number;
+  readonly growthPassedAt?: number;
+}
+
+/** How far the method was from the exact hypergradient at an outer step. */
+export type StepFidelity = { readonly step: number } & FidelityReport;
 
 /**
  * `budget`: all outer steps are done, or the seconds are over. `plateau`: too many steps without a better validation loss.
  * `non-finite`: a run diverged. `not-stationary`, `not-converged`: an implicit method refused. `invalid-experiment`: no
- * loss, but a metric was not finite. `cancelled`: the caller's signal.
+ * loss, but a metric was not finite. `chaotic`: a hypergradient was, and `onChaos` says stop. `cancelled`: the caller's signal.
  */
 export type StopReason =
-  "budget" | "plateau" | "non-finite" | "not-stationary" | "not-converged" | "invalid-experiment" | "cancelled";
+  | "budget"
+  | "plateau"
+  | "non-finite"
+  | "not-stationary"
+  | "not-converged"
+  | "invalid-experiment"
+  | "chaotic"
+  | "cancelled";
 
 export interface StartInfo {
   readonly experiment: string;
@@ -45,6 +68,8 @@ export interface StartInfo {
   readonly outerSteps: number;
   /** Rows of each split. */
   readonly rows: Readonly<Record<string, number>>;
+  /** Present where fidelity is measured. */
+  readonly fidelityPlan?: FidelityPlan;
 }
 
 export interface TuneResult extends StartInfo {
@@ -56,12 +81,14 @@ export interface TuneResult extends StartInfo {
   readonly stopDetail?: string;
   /** Test metrics at the untuned start and at the chosen result. Absent without a test split, or where one is not finite. */
   readonly test?: { readonly start: Metrics; readonly tuned: Metrics };
+  /** In order of measurement, the chosen result's last; present where fidelity was asked for. */
+  readonly fidelity?: readonly StepFidelity[];
   readonly seconds: number;
   /** Tuned hyperparameters at the chosen result, natural values, by name. */
   readonly values: Readonly<Record<string, NdArray>>;
 }
 
-/** Everything a study tells while it runs, in order: one start, any number of progress, step and warning, one result. */
+/** Everything a study tells while it runs, in order: one start, any number of the others, one result. */
 export type TuneEvent =
   | ({ readonly type: "start" } & StartInfo)
   | {
@@ -72,5 +99,7 @@ export type TuneEvent =
       readonly total: number;
     }
   | ({ readonly type: "step"; readonly best: boolean } & StepRecord)
-  | { readonly type: "warning"; readonly message: string }
+  | ({ readonly type: "fidelity" } & StepFidelity)
+  /** `chaos` comes once, at the first chaotic hypergradient, before anything is moved by it. */
+  | { readonly type: "warning"; readonly message: string; readonly chaos?: Chaos }
   | ({ readonly type: "result" } & TuneResult);

@@ -2,16 +2,19 @@ import { addPoints, normOf, type Point } from "../data/point.ts";
 import { DrmadError } from "../errors.ts";
 import type { Method } from "../hypergradient/method.ts";
 import { reverse } from "../hypergradient/reverse.ts";
+import { measureFidelity, type Given } from "../hypergradient/fidelity.ts";
 import { adam } from "../outer/adam.ts";
 import { type OuterOptimizer } from "../outer/optimizer.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { rowsOf, type Problem } from "../problem/problem.ts";
 import type { SplitName } from "../rollout/programs.ts";
 import type { Buffers, Rollout } from "../rollout/rollout.ts";
+import { chaosAdvice, chaosText, isChaotic } from "./chaos.ts";
 import { checkedMethod, requireOptimizer } from "./checked.ts";
 import type { TuneDefaults } from "./define.ts";
-import type { Metrics, StartInfo, StepRecord, StopReason, TuneEvent, TuneResult } from "./events.ts";
+import type { Metrics, StartInfo, StepFidelity, StepRecord, StopReason, TuneEvent, TuneResult } from "./events.ts";
 import { explained } from "./explained.ts";
+import { fidelityPlan, isMeasured, requireFidelity } from "./fidelity.ts";
 import {
   hyperCounts,
   naturalValues,
@@ -36,11 +39,16 @@ export interface TuneOptions extends SessionOptions {
   readonly seconds?: number;
   /** Evaluate the test split at every step too, as a diagnostic that chooses nothing. */
   readonly testCurve?: boolean;
+  /**
+   * Measures the method against the exact hypergradient, at the first step and at the chosen one; with a number, at every so
+   * many steps from the first as well. It changes nothing else. Each costs about 4 or 5 trainings, the chosen one's the
+   * method once more.
+   */
+  readonly fidelity?: boolean | number;
+  /** What to do where a hypergradient is chaotic, before anything is moved by it: warn and go on, or stop. Default `continue`. */
+  readonly onChaos?: "continue" | "stop";
   readonly onEvent?: (event: TuneEvent) => void;
 }
-
-/** Steps at whose adjoint growth a gradient is likely useless; exact trajectories stay far below. */
-const SUSPICIOUS_GROWTH = 1e4;
 
 interface Settings {
   readonly method: Method;
@@ -66,7 +74,13 @@ function settingsOf(experiment: Experiment, options: TuneOptions): Settings {
     }
   }
   requireOptimizer(settings.optimizer);
-  const { seconds } = options;
+  requireFidelity(options.fidelity ?? false);
+  const { seconds, onChaos = "continue" } = options;
+  if (!["continue", "stop"].includes(onChaos)) {
+    throw new DrmadError("invalid-argument", `onChaos: ${JSON.stringify(onChaos)}`, {
+      hint: 'Give "continue" or "stop".',
+    });
+  }
   if (seconds !== undefined && !(seconds > 0 && Number.isFinite(seconds))) {
     throw new DrmadError("invalid-argument", `seconds: ${seconds}`, { hint: "Give a finite number above 0." });
   }
@@ -144,7 +158,12 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
         hint: "Leave testCurve out, or give the experiment's data a test split.",
       });
     }
-    const info = startInfo(problem, session.rollout, settings);
+    const asked = options.fidelity ?? false;
+    const plan = asked === false ? undefined : fidelityPlan(session.rollout, asked);
+    const info: StartInfo = {
+      ...startInfo(problem, session.rollout, settings),
+      ...(plan === undefined ? {} : { fidelityPlan: plan }),
+    };
     emit({ type: "start", ...info });
     const steps: StepRecord[] = [];
     let rollout = session.rollout;
@@ -168,6 +187,19 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
       emit({ type: "warning", message });
       return undefined;
     };
+    const fidelity: StepFidelity[] = [];
+    /** It only measures: where that fails, the run goes on without. */
+    const measure = async (at: Rollout, step: number, given?: Given): Promise<void> => {
+      try {
+        const report = await measureFidelity(at, settings.method, { given });
+        fidelity.push({ step, ...report });
+        emit({ type: "fidelity", step, ...report });
+      } catch (error) {
+        if (!(error instanceof DrmadError) || error.code === "cancelled") throw error;
+        emit({ type: "warning", message: `the fidelity of step ${step} could not be measured: ${error.message}` });
+      }
+    };
+    let warnedOfChaos = false;
     let warned = false;
     const warnOfUnverified = (): void => {
       const { unverified } = rollout;
@@ -181,7 +213,9 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
       let change: Point | undefined;
       try {
         const last = outerStep === settings.outerSteps;
+        const began = performance.now();
         const result = last ? { final: await trainOnly(rollout) } : await settings.method.run(rollout);
+        const methodSeconds = (performance.now() - began) / 1000;
         const { final } = result;
         const test = options.testCurve === true ? await testMetrics(rollout, final, outerStep) : undefined;
         const record: StepRecord = {
@@ -190,7 +224,13 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
           valid: await metrics(rollout, final, "valid"),
           ...(test === undefined ? {} : { test }),
           ...("gradient" in result
-            ? { gradientNorm: normOf(result.gradient), directNorm: normOf(result.direct), growth: result.growth }
+            ? {
+                gradientNorm: normOf(result.gradient),
+                directNorm: normOf(result.direct),
+                growth: result.growth,
+                ...(result.growthPassedAt === undefined ? {} : { growthPassedAt: result.growthPassedAt }),
+                chaotic: isChaotic(result),
+              }
             : {}),
           seconds: (performance.now() - stepBegin) / 1000,
         };
@@ -204,14 +244,20 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
         } else rollout.free(final);
         emit({ type: "step", best: isBest, ...record });
         warnOfUnverified();
-        if ("growth" in result && result.growth > SUSPICIOUS_GROWTH) {
-          emit({
-            type: "warning",
-            message: `the adjoint grew ${result.growth.toExponential(1)}-fold on its way back: this gradient is probably useless`,
-          });
-        }
         if ("gradient" in result) {
-          const update = settings.optimizer.update(result.gradient, optimizerState);
+          const { gradient, growth, growthPassedAt } = result;
+          if (isChaotic(result)) {
+            const advice = chaosAdvice(settings.method, rollout.steps, growthPassedAt);
+            const message = `${chaosText(outerStep, result)}; ${advice}`;
+            const chaos = { outerStep, growth, ...(growthPassedAt === undefined ? {} : { growthPassedAt }) };
+            if (!warnedOfChaos) emit({ type: "warning", message, chaos });
+            warnedOfChaos = true;
+            if (options.onChaos === "stop") stop = { reason: "chaotic", detail: message };
+          }
+          if (plan !== undefined && isMeasured(plan, outerStep))
+            await measure(rollout, outerStep, { ...result, seconds: methodSeconds });
+          if (stop.reason === "chaotic") break;
+          const update = settings.optimizer.update(gradient, optimizerState);
           optimizerState = update.state;
           change = update.change;
         }
@@ -246,6 +292,12 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
         best.step === 0 ? tested.start : await testMetrics(rollout.at(best.point), held.get("best")!, best.step);
       warnOfUnverified();
     }
+    if (plan !== undefined && stop.reason !== "cancelled" && !fidelity.some(({ step }) => step === best.step)) {
+      await measure(rollout.at(best.point), best.step).catch((error: unknown) => {
+        if (stopOf(error) !== "cancelled") throw error;
+        emit({ type: "warning", message: `the fidelity of step ${best.step} was not measured: it was interrupted` });
+      });
+    }
     const { start, tuned } = tested;
     const result: TuneResult = {
       ...info,
@@ -254,6 +306,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
       stop: stop.reason,
       ...(stop.detail === undefined ? {} : { stopDetail: stop.detail }),
       ...(start === undefined || tuned === undefined ? {} : { test: { start, tuned } }),
+      ...(plan === undefined ? {} : { fidelity }),
       seconds: elapsed(),
       values: naturalValues(problem, best.point),
     };

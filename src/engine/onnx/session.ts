@@ -14,6 +14,8 @@ import {
   type Precision,
   type Program,
 } from "../engine.ts";
+import { createReversible, type StepHost } from "../reversal/stepper.ts";
+import { hoist } from "./hoist.ts";
 import { toModel } from "./model.ts";
 import { COUNTERS, resultName } from "./values.ts";
 
@@ -39,8 +41,24 @@ const sessionOptions = (threads: number): ort.InferenceSession.SessionOptions =>
   extra: { session: { set_denormal_as_zero: "1", intra_op: { allow_spinning: "0" } } },
 });
 
-/** ONNX Runtime on the CPU, in this thread. A run blocks the thread until it ends; see the worker host. */
-export function nativeEngine({ precision, threads, ownsArrays = false }: NativeOptions): Engine {
+type Tensors = Record<string, ort.Tensor>;
+
+interface Session {
+  readonly inputs: readonly { readonly name: string }[];
+  run(feeds: Tensors, range?: { from: number; to: number }): Promise<Tensors>;
+  /** Some of the results of a program without a loop. */
+  only(outputs: readonly string[], feeds: Tensors): Promise<readonly ort.Tensor[]>;
+  release(): Promise<void>;
+}
+
+/**
+ * ONNX Runtime on the CPU, in this thread. A run blocks the thread until it ends; see the worker host.
+ * @param passed told of the bytes of results that are dropped as soon as they are read
+ */
+export function nativeEngine(
+  { precision, threads, ownsArrays = false }: NativeOptions,
+  passed?: (bytes: number) => void,
+): Engine {
   const held = new Map<number, ort.Tensor>();
   let nextId = 0;
   const hold = (tensor: ort.Tensor): Buffer => {
@@ -49,14 +67,7 @@ export function nativeEngine({ precision, threads, ownsArrays = false }: NativeO
     return { id, shape: tensor.dims, dtype: dtypeOf(tensor) };
   };
   const sessions = new Set<ort.InferenceSession>();
-  async function create(
-    program: Program,
-    bodyOnly = false,
-  ): Promise<{
-    readonly inputs: readonly { readonly name: string }[];
-    run(feeds: Record<string, ort.Tensor>, range?: { from: number; to: number }): Promise<Record<string, ort.Tensor>>;
-    release(): Promise<void>;
-  }> {
+  async function create(program: Program, bodyOnly = false): Promise<Session> {
     const { bytes, inputs, tables, counters } = toModel(program, precision, bodyOnly);
     const session = await ort.InferenceSession.create(bytes, sessionOptions(threads));
     sessions.add(session);
@@ -66,6 +77,10 @@ export function nativeEngine({ precision, threads, ownsArrays = false }: NativeO
       loop === undefined ? Object.keys(program.graph.outputs) : [...Object.keys(loop.carry), ...loop.scan, ...ends];
     return {
       inputs,
+      async only(outputs, feeds) {
+        const results = await session.run(feeds, outputs.map(resultName));
+        return outputs.map((name) => results[resultName(name)]!);
+      },
       async run(feeds, range) {
         const total = range === undefined ? 0 : range.to - range.from;
         if (loop !== undefined && total === 0) return nothingRun(program, loop, feeds, precision);
@@ -94,38 +109,74 @@ export function nativeEngine({ precision, threads, ownsArrays = false }: NativeO
     };
   }
 
+  /** The tensors that a session reads: those given as they are, the others held under their buffers. */
+  const feedsFor = (
+    { name: program }: Program,
+    session: Session,
+    inputs: Readonly<Record<string, Buffer>>,
+    given: Tensors = {},
+  ): Tensors =>
+    Object.fromEntries(
+      session.inputs.map(({ name }) => {
+        const buffer = inputs[name];
+        const tensor = given[name] ?? (buffer === undefined ? undefined : held.get(buffer.id));
+        if (tensor === undefined) throw new Error(`${program}: input ${name} was not given or is freed`);
+        return [name, tensor];
+      }),
+    );
+  const read = (buffer: Buffer): HeldArray => {
+    const tensor = held.get(buffer.id);
+    if (tensor === undefined) throw new Error(`buffer ${buffer.id} was freed`);
+    // A copy: what the caller does to it must not reach the tensor.
+    return { data: plainData(tensor).slice(), shape: tensor.dims };
+  };
+  const free = (buffers: Iterable<Buffer>): void => {
+    for (const buffer of buffers) held.delete(buffer.id);
+  };
+  const steps: StepHost = {
+    precision,
+    hold: (array) => hold(toOrt(array, precision)),
+    release: free,
+    read,
+    async prepare(program, changing) {
+      const { once, step } = hoist(program, changing);
+      const session = await create(step);
+      const before = once === undefined ? undefined : await create(once);
+      return {
+        async bind(inputs, live) {
+          const fixed = before === undefined ? {} : await before.run(feedsFor(program, before, inputs));
+          const changes = Object.entries(live).map(([name, array]) => [name, toOrt(array, precision)] as const);
+          const feeds = feedsFor(program, session, inputs, { ...fixed, ...Object.fromEntries(changes) });
+          return async (outputs) => {
+            const results = await session.only(outputs, feeds);
+            const arrays = results.map((tensor) => ({ data: plainData(tensor), shape: tensor.dims }));
+            passed?.(arrays.reduce((bytes, { data }) => bytes + data.byteLength, 0));
+            return arrays;
+          };
+        },
+      };
+    },
+  };
+
   const engine: Engine = {
     description: { name: "onnxruntime", version: VERSION, device: "cpu", precision, threads, worker: false },
     async compile(program): Promise<Executable> {
       const session = await create(program);
       return {
         async run(inputs, range) {
-          const feeds: Record<string, ort.Tensor> = {};
-          for (const { name } of session.inputs) {
-            const buffer = inputs[name];
-            const tensor = buffer === undefined ? undefined : held.get(buffer.id);
-            if (tensor === undefined) throw new Error(`${program.name}: input ${name} was not given or is freed`);
-            feeds[name] = tensor;
-          }
-          const results = await session.run(feeds, range);
+          const results = await session.run(feedsFor(program, session, inputs), range);
           return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, hold(tensor)]));
         },
       };
     },
+    compileReversible: (program) => createReversible(program, steps),
     load(array) {
       const tensor = toOrt(array, precision);
       const shared = !ownsArrays && tensor.data === array.data;
       return Promise.resolve(hold(shared ? toOrt({ ...array, data: array.data.slice() }, precision) : tensor));
     },
-    read(buffer) {
-      const tensor = held.get(buffer.id);
-      if (tensor === undefined) throw new Error(`buffer ${buffer.id} was freed`);
-      // A copy: what the caller does to it must not reach the tensor.
-      return Promise.resolve({ data: plainData(tensor).slice(), shape: tensor.dims });
-    },
-    free(buffers) {
-      for (const buffer of buffers) held.delete(buffer.id);
-    },
+    read: (buffer) => Promise.resolve(read(buffer)),
+    free,
     verify: (program, inputs) =>
       compareWithReference(program, inputs, precision, async (probe, feeds) => {
         const session = await create(probe, true);

@@ -9,6 +9,7 @@ import {
   type Program,
   type Range,
 } from "../engine.ts";
+import { createReversible, type StepHost } from "../reversal/stepper.ts";
 import { evaluateAll, type Values } from "./evaluate.ts";
 import { fromHalf, toHalf } from "./float16.ts";
 
@@ -104,6 +105,37 @@ export function referenceEngine(): Engine {
     return { id, shape: values.shape, dtype };
   };
 
+  const read = (buffer: Buffer): HeldArray => toArray(held.get(buffer.id)!, buffer.dtype);
+  // A copy: what the caller does to the array afterwards must not reach the tensor.
+  const load = (array: HeldArray): Buffer => {
+    const { data, shape } = toValues(array);
+    return hold({ data: data === array.data ? data.slice() : data, shape }, dtypeOf(array));
+  };
+  const free = (buffers: Iterable<Buffer>): void => {
+    for (const buffer of buffers) held.delete(buffer.id);
+  };
+  const host: StepHost = {
+    precision: "float64",
+    hold: load,
+    release: free,
+    read,
+    prepare: ({ graph }) => {
+      const names = new Set(inputsOf(graph).map((i) => i.name));
+      return Promise.resolve({
+        async bind(inputs, live) {
+          const fixed = Object.entries(inputs).filter(([name]) => names.has(name) && !(name in live));
+          const feeds = Object.fromEntries(fixed.map(([name, buffer]) => [name, held.get(buffer.id)!]));
+          await othersTurn();
+          return (outputs) => {
+            const now = Object.entries(live).map(([name, array]) => [name, toValues(array)] as const);
+            const results = evaluate(graph, { ...feeds, ...Object.fromEntries(now) });
+            return Promise.resolve(outputs.map((name) => results[name]!));
+          };
+        },
+      });
+    },
+  };
+
   return {
     description: { name: "reference", version: "1", device: "cpu", precision: "float64", threads: 1, worker: false },
     compile(program): Promise<Executable> {
@@ -127,15 +159,10 @@ export function referenceEngine(): Engine {
         },
       });
     },
-    // A copy: what the caller does to the array afterwards must not reach the tensor.
-    load(array) {
-      const { data, shape } = toValues(array);
-      return Promise.resolve(hold({ data: data === array.data ? data.slice() : data, shape }, dtypeOf(array)));
-    },
-    read: (buffer) => Promise.resolve(toArray(held.get(buffer.id)!, buffer.dtype)),
-    free(buffers) {
-      for (const buffer of buffers) held.delete(buffer.id);
-    },
+    compileReversible: (program) => createReversible(program, host),
+    load: (array) => Promise.resolve(load(array)),
+    read: (buffer) => Promise.resolve(read(buffer)),
+    free,
     verify: () => Promise.resolve(),
     close() {
       held.clear();

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { DrmadError } from "../../errors.ts";
-import type { Buffer, Engine, EngineDescription, HeldArray } from "../engine.ts";
+import type { Buffer, Engine, EngineDescription, HeldArray, ReversibleRun } from "../engine.ts";
 import type { NativeOptions } from "../onnx/session.ts";
 import type { Reply, Request } from "./protocol.ts";
 
@@ -60,6 +60,14 @@ export async function hostedEngine(options: NativeOptions): Promise<Engine> {
       worker.postMessage({ id, request });
     });
 
+  const runOf = (reversal: number): ReversibleRun => ({
+    forward: (inputs, range) => ask({ call: "forward", reversal, inputs, range }),
+    back: (inputs, range, keep) => ask({ call: "back", reversal, inputs, range, keep }),
+    state: () => ask({ call: "state", reversal }),
+    information: () => ask({ call: "information", reversal }),
+    end: () => void ask({ call: "end", reversal }).catch(() => undefined),
+  });
+
   const opened = await ask<EngineDescription>({ call: "open", options }).catch(async (error: unknown) => {
     closing = true;
     await worker.terminate();
@@ -73,6 +81,10 @@ export async function hostedEngine(options: NativeOptions): Promise<Engine> {
       return {
         run: (inputs, range) => ask({ call: "run", executable, inputs, ...(range === undefined ? {} : { range }) }),
       };
+    },
+    async compileReversible(program) {
+      const reversible = await ask<number>({ call: "compileReversible", program });
+      return { begin: async (weights) => runOf(await ask<number>({ call: "begin", reversible, weights })) };
     },
     load: (array) => ask<Buffer>({ call: "load", array }),
     read: (buffer) => ask<HeldArray>({ call: "read", buffer }),

@@ -1,22 +1,25 @@
 import { parentPort } from "node:worker_threads";
 import { DrmadError } from "../../errors.ts";
-import type { Engine, Executable } from "../engine.ts";
+import type { Engine, Executable, Reversible, ReversibleRun } from "../engine.ts";
 import { nativeEngine } from "../onnx/session.ts";
-import { reclaimer } from "./reclaim.ts";
+import { reclaimer, type Reclaimer } from "./reclaim.ts";
 import type { Failure, Numbered, Reply, Request } from "./protocol.ts";
 
 /** The engine's thread: it owns the native engine and answers one request after another. */
 const port = parentPort!;
 const executables: Executable[] = [];
+const reversibles: Reversible[] = [];
+const reversals = new Map<number, ReversibleRun>();
+let nextReversal = 0;
 let engine: Engine | undefined;
-let reclaim: ReturnType<typeof reclaimer> | undefined;
+let reclaim: Reclaimer | undefined;
 
 type Value = Extract<Reply, { value: unknown }>["value"];
 
 async function answer(request: Request): Promise<Value> {
   if (request.call === "open") {
-    engine = nativeEngine({ ...request.options, ownsArrays: true });
     reclaim = reclaimer(request.options.precision);
+    engine = nativeEngine({ ...request.options, ownsArrays: true }, reclaim.passed);
     return engine.description;
   }
   if (engine === undefined) throw new Error("the engine's thread was not opened");
@@ -25,13 +28,31 @@ async function answer(request: Request): Promise<Value> {
       return executables.push(await engine.compile(request.program)) - 1;
     case "run":
       return executables[request.executable]!.run(request.inputs, request.range);
+    case "compileReversible":
+      return reversibles.push(await engine.compileReversible(request.program)) - 1;
+    case "begin":
+      reversals.set(nextReversal, await reversibles[request.reversible]!.begin(request.weights));
+      return nextReversal++;
+    case "forward":
+      await reversals.get(request.reversal)!.forward(request.inputs, request.range);
+      return undefined;
+    case "back":
+      return reversals.get(request.reversal)!.back(request.inputs, request.range, request.keep);
+    case "state":
+      return reversals.get(request.reversal)!.state();
+    case "information":
+      return reversals.get(request.reversal)!.information();
+    case "end":
+      reversals.get(request.reversal)?.end();
+      reversals.delete(request.reversal);
+      return undefined;
     case "load":
       return engine.load(request.array);
     case "read":
       return engine.read(request.buffer);
     case "free":
       engine.free(request.buffers);
-      reclaim?.(request.buffers);
+      reclaim?.freed(request.buffers);
       return undefined;
     case "verify":
       await engine.verify(request.program, request.inputs);

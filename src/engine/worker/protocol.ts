@@ -1,5 +1,13 @@
 import type { ErrorCode } from "../../errors.ts";
-import type { Buffer, EngineDescription, HeldArray, Program, Range } from "../engine.ts";
+import type {
+  Buffer,
+  EngineDescription,
+  HeldArray,
+  Information,
+  Program,
+  Range,
+  ReversibleProgram,
+} from "../engine.ts";
 import type { NativeOptions } from "../onnx/session.ts";
 
 /** What the main thread asks of the engine's thread: the engine interface, call by call. */
@@ -12,6 +20,22 @@ export type Request =
       readonly inputs: Readonly<Record<string, Buffer>>;
       readonly range?: Range;
     }
+  | { readonly call: "compileReversible"; readonly program: ReversibleProgram }
+  | { readonly call: "begin"; readonly reversible: number; readonly weights: Readonly<Record<string, Buffer>> }
+  | {
+      readonly call: "forward";
+      readonly reversal: number;
+      readonly inputs: Readonly<Record<string, Buffer>>;
+      readonly range: Range;
+    }
+  | {
+      readonly call: "back";
+      readonly reversal: number;
+      readonly inputs: Readonly<Record<string, Buffer>>;
+      readonly range: Range;
+      readonly keep: readonly string[];
+    }
+  | { readonly call: "state" | "information" | "end"; readonly reversal: number }
   | { readonly call: "load"; readonly array: HeldArray }
   | { readonly call: "read"; readonly buffer: Buffer }
   | { readonly call: "free"; readonly buffers: readonly Buffer[] }
@@ -34,6 +58,7 @@ export interface Failure {
 export type Reply =
   | {
       readonly id: number;
-      readonly value: EngineDescription | Record<string, Buffer> | Buffer | HeldArray | number | undefined;
+      readonly value:
+        EngineDescription | Information | Record<string, Buffer> | Buffer | HeldArray | number | undefined;
     }
   | { readonly id: number; readonly failure: Failure };
