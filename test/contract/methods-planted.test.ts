@@ -44,8 +44,8 @@ const PLANTS: readonly (readonly [clause: keyof typeof CLAUSES, bug: string, mak
   ["a finite number for every coordinate, by name", "a coordinate missing", giving(({ gradient }) => ({ gradient: { ...gradient, rate: gradient["rate"]!.subarray(1) } }))], // prettier-ignore
   ["a finite number for every coordinate, by name", "a tensor missing", giving(({ gradient: { rate } }) => ({ gradient: { rate } }))], // prettier-ignore
   ["a finite number for every coordinate, by name", "a number that is none", giving(({ gradient }) => ({ gradient: scaled(gradient, NaN) }))], // prettier-ignore
-  ["leaves the final state with the engine, and nothing else", "a state left behind", giving((_, rollout) => void rollout.start() ?? {})], // prettier-ignore
-  ["leaves the final state with the engine, and nothing else", "a final state freed", giving(({ final: { ["weights/0.b"]: b, ...rest } }, rollout) => (rollout.free({ b: b! }), { final: rest }))], // prettier-ignore
+  ["leaves the final state with the engine, and nothing else", "a state left behind", broken((rollout) => rollout.start().then(() => reverse().run(rollout)))], // prettier-ignore
+  ["leaves the final state with the engine, and nothing else", "a final state freed", giving(({ final }, rollout) => (rollout.free({ b: final["weights/0.b"]! }), {}))], // prettier-ignore
   ["the same bits again", "a call that remembers the one before", giving(({ gradient }) => ({ gradient: scaled(gradient, 1 + calls++) }))], // prettier-ignore
   ["at another point it is that point's, and back again", "the first point's result for ever", giving(({ gradient }) => ({ gradient: (remembered ??= gradient) }))], // prettier-ignore
   [

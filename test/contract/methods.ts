@@ -15,6 +15,12 @@ export interface Listed {
   readonly series?: true;
   /** Its training step is compiled with more beside it, so that the last bits of training may be others. */
   readonly ownStep?: true;
+  /** It trains in numbers of its own: how far value, state and gradient may be from plain training's, relatively. */
+  readonly near?: number;
+  /** What it says where training diverges, if not that a number is not finite. */
+  readonly diverged?: Refusal;
+  /** Its gradient may be the same at all points. */
+  readonly blind?: true;
   readonly refusesFloat32?: Refusal;
   readonly refuses?: Partial<Record<TinyName, Refusal>>;
 }
@@ -22,6 +28,7 @@ export interface Listed {
 const SCHEDULE = "rate per step, momentum, minibatches";
 const SCALE = "decay and initial scale, momentum, minibatches";
 const RATE = "rate per layer, sgd, full batch";
+const PENALTY = "penalty per weight, sgd, full batch";
 const dynamics = (name: string): Refusal => ["unsupported", name];
 const insideTheLoss: Listed["refuses"] = { [SCHEDULE]: dynamics("rate"), [SCALE]: dynamics("scale"), [RATE]: dynamics("rate") }; // prettier-ignore
 
@@ -35,6 +42,14 @@ export const METHODS: { readonly [Name in keyof typeof methods]: readonly Listed
   checkpointed: [
     { make: () => methods.checkpointed({ checkpoints: 3 }), trainsAgain: true },
     { make: () => methods.checkpointed({ megabytes: 0.003 }), trainsAgain: true },
+  ],
+  reversible: [
+    {
+      make: () => methods.reversible(),
+      near: 1e-5,
+      diverged: ["unsupported", "range of fixed point"],
+      refuses: { [PENALTY]: dynamics("sgd"), [RATE]: dynamics("sgd") },
+    },
   ],
   truncated: [{ make: () => methods.truncated({ steps: 7 }) }, { make: () => methods.truncated({ steps: 1000 }) }],
   drmad: [
@@ -67,6 +82,11 @@ export const METHODS: { readonly [Name in keyof typeof methods]: readonly Listed
   finiteDifference: [
     { make: () => methods.finiteDifference(), trainsAgain: true, refusesFloat32: ["unsupported", "float64"] },
   ],
-  directOnly: [{ make: () => methods.directOnly() }],
-  randomSign: [{ make: () => methods.randomSign({ seed: 3 }), series: true }],
+  directOnly: [{ make: () => methods.directOnly(), blind: true }],
+  randomSign: [{ make: () => methods.randomSign({ seed: 3 }), series: true, blind: true }],
 };
+
+/** All of them with their names. */
+export const LISTED: readonly (readonly [name: string, listed: Listed])[] = Object.values(METHODS).flatMap((calls) =>
+  calls.map((listed) => [listed.make().name, listed] as const),
+);
