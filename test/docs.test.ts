@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createJiti } from "jiti";
 import { describe, expect, test } from "vitest";
@@ -86,6 +86,32 @@ describe("code in the documentation", () => {
       expect(withoutComments(code)).toBe(withoutComments(readFileSync(join(ROOT, kind.slice(5)), "utf8")));
     },
   );
+});
+
+const prose = (page: string): string => readFileSync(join(ROOT, page), "utf8").replaceAll(/```[\s\S]*?```/g, "");
+
+/** Places on a page that a link can name: its headings, spelt as GitHub does. */
+const anchors = (page: string): readonly string[] =>
+  [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+
+describe("links in the documentation", () => {
+  const links = [...pages, "CHANGELOG.md"].flatMap((page) =>
+    [...prose(page).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link]) =>
+      /^[a-z]+:/.test(link!) ? [] : [[page, link!] as const],
+    ),
+  );
+
+  test.each(links)("%s: %s is there", (page, link) => {
+    const [path = "", anchor] = link.split("#");
+    const target = path === "" ? page : join(dirname(page), path);
+    expect(existsSync(join(ROOT, target))).toBe(true);
+    if (anchor !== undefined) expect(anchors(target)).toContain(anchor);
+  });
 });
 
 describe("examples", () => {

@@ -9,8 +9,11 @@ import type { Point } from "../../src/data/point.ts";
 import { openEngine } from "../../src/engine/choose.ts";
 import { directOnly } from "../../src/hypergradient/controls.ts";
 import { drmad } from "../../src/hypergradient/drmad.ts";
+import { evograd } from "../../src/hypergradient/evograd.ts";
 import type { Method } from "../../src/hypergradient/method.ts";
+import { oneStep } from "../../src/hypergradient/one-step.ts";
 import { reverse } from "../../src/hypergradient/reverse.ts";
+import { reversible } from "../../src/hypergradient/reversible.ts";
 import { truncated } from "../../src/hypergradient/truncated.ts";
 import { resolveProblem } from "../../src/problem/problem.ts";
 import { createRollout } from "../../src/rollout/create.ts";
@@ -36,6 +39,8 @@ const ROWS: readonly (readonly [string, Method, number])[] = [
   ["drmad as published", drmad({ samples: "T/10" }), 0],
   ["drmad, every step", drmad(), 0],
   [`truncated to ${T / 10}`, truncated({ steps: T / 10 }), (T / 10) * (P + A) * 4],
+  ["one step at a time, every tenth", oneStep(), 0],
+  ["evograd, two copies", evograd(), 2 * P * 4],
   ...([16, 32, 128] as const).flatMap((k) => [
     [`${k} points`, drmad({ snapshots: k }), k * P * 4] as const,
     [`${k} means`, drmad({ snapshots: k, of: "means" }), k * P * 4] as const,
@@ -55,6 +60,8 @@ const ROWS: readonly (readonly [string, Method, number])[] = [
     (T / 8) * P + T * A,
   ],
   ["32 points, replay beyond growth 200", drmad({ snapshots: 32, growthLimit: 200 }), (32 + 16 * 2) * P * 4],
+  // The bits that a decay of 0.95 loses, integers at work, and a run of restored steps.
+  ["reversible", reversible(), (T * P * Math.log2(1 / 0.95)) / 8 + 32 * P + 6e6],
   ["every state in int8", reverse({ storage: "int8" }), T * P],
   ["every state in float16", reverse({ storage: "float16" }), T * P * 2],
   ["every state in float32", reverse(), T * (P + A) * 4],

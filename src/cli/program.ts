@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { builtIns } from "../experiments/index.ts";
 import { addCheck } from "./check.ts";
 import { addDoctor } from "./doctor.ts";
+import { addReproduce } from "./reproduce.ts";
 import { addTune } from "./tune.ts";
 import { VERSION } from "./version.ts";
 
@@ -27,6 +28,7 @@ export function createProgram(finish: (exit: number) => void): Command {
     .addHelpText("after", about);
   addTune(program, finish);
   addCheck(program, finish);
+  addReproduce(program, finish);
   addDoctor(program, finish);
   return program;
 }

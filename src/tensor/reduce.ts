@@ -54,7 +54,7 @@ export function sumKeeping(x: Tensor, axes: readonly number[]): Tensor {
   if (x.op === "mul") {
     const factor = constantValue(x.inputs[0]!);
     if (factor !== undefined && sameShape(x.inputs[1]!.shape, x.shape))
-      return mul(factor, sumKeeping(x.inputs[1]!, axes));
+      return mul(constant(factor, [], x.dtype), sumKeeping(x.inputs[1]!, axes));
   }
   if (x.op === "neg") return mul(-1, sumKeeping(x.inputs[0]!, axes));
   return node("sum", [x], { axes }, shape, x.dtype);

@@ -115,6 +115,11 @@ describe("constants merge", () => {
     expect(Object.is((ops.literal([-0, -0]).attributes as { value: number }).value, -0)).toBe(true);
     expect(ops.literal([Number.NaN, Number.NaN]).op).toBe("constant");
   });
+
+  test("a factor that is NaN is drawn out of a sum like any other", () => {
+    const sum = ops.sum(ops.mul(ops.constant(Number.NaN), input("a", [3])));
+    expect(evaluate(toGraph({ sum }), { a: { data: Float64Array.of(1, 2, 3), shape: [3] } })["sum"]!.data[0]).toBeNaN();
+  });
 });
 
 describe("layout is absorbed", () => {

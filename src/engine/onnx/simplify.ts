@@ -1,6 +1,5 @@
-import { add, constantValue, div, mul, neg, sub } from "../../tensor/elementwise.ts";
+import { add, broadcastTo, constant, constantValue, div, mul, neg, sub } from "../../tensor/elementwise.ts";
 import { toGraph, type Graph } from "../../tensor/graph.ts";
-import { broadcastTo } from "../../tensor/elementwise.ts";
 import { reshape, transpose } from "../../tensor/layout.ts";
 import { matmul } from "../../tensor/matmul.ts";
 import { sizeOf } from "../../tensor/shape.ts";
@@ -88,7 +87,7 @@ export function sinkConstants(graph: Graph, varying: readonly boolean[]): Graph 
   const rebuilt = new Map<Tensor, Tensor>();
   const now = (t: Tensor): Tensor => rebuilt.get(t)!;
   const scaled = (t: Tensor, factor: number): Tensor => {
-    if (!varies(t) || !absorbs(t)) return mul(factor, now(t));
+    if (!varies(t) || !absorbs(t)) return mul(constant(factor), now(t));
     const [a, b] = t.inputs as readonly [Tensor, Tensor];
     switch (t.op) {
       case "mul":

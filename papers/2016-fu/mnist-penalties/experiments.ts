@@ -1,0 +1,87 @@
+import { defineExperiment, hyper, momentum, nn, ops, outer, type Method } from "drmad";
+import { images } from "../../data.ts";
+
+export interface Size {
+  readonly rows: { readonly train: number; readonly valid: number; readonly test: number };
+  readonly steps: number;
+  readonly outerSteps: number;
+  readonly seeds: readonly number[];
+}
+
+const NETWORK = [784, 50, 50, 50, 10];
+const DEVIATION = Math.exp(-3);
+const PENALTY = Math.exp(-4);
+const START = 0.2;
+const DECAY = 0.95;
+const RATE = 0.05;
+
+type Layers = readonly nn.Layer<ops.Tensor>[];
+
+/** Weights z are used as z·eᵗ. */
+const scaled = (z: Layers, t: Layers): Layers =>
+  z.map(({ W, b }, i) => ({ W: ops.mul(W, ops.exp(t[i]!.W)), b: ops.mul(b, ops.exp(t[i]!.b)) }));
+
+/** The published experiment: one t for each input of each layer, or one for all. */
+export const published = (
+  folder: string,
+  { rows, steps, outerSteps }: Size,
+  sharing: "input" | "network" = "input",
+) => {
+  const t = sharing === "input" ? hyper.perInput(START, { biases: START }) : hyper.perNetwork(START, { biases: START });
+  return defineExperiment({
+    name: "mnist-penalties",
+    data: (seed) => images(folder, rows, seed),
+    params: nn.mlp(NETWORK, { deviation: DEVIATION }),
+    hyper: { t },
+    train: {
+      loss: (z, h, { x, y }) => ops.add(ops.crossEntropy(nn.forward(scaled(z, h.t), x), y), nn.l2(z, PENALTY)),
+      dynamics: momentum({ rate: RATE, decay: DECAY }),
+      steps,
+      batch: 50,
+    },
+    valid: { loss: (z, h, { x, y }) => ops.crossEntropy(nn.forward(scaled(z, h.t), x), y) },
+    metrics: { error: (z, h, { x, y }) => nn.errorRate(nn.forward(scaled(z, h.t), x), y) },
+    outer: { optimizer: outer.sign({ rate: 0.07 }), steps: outerSteps },
+  });
+};
+
+/** From the very same start: the penalty of each input, the rate of each layer, the decay and the initial scales, each by itself. */
+export const recipe = (folder: string, { rows, steps, outerSteps }: Size) =>
+  defineExperiment({
+    name: "mnist-penalties-recipe",
+    data: (seed) => images(folder, rows, seed),
+    params: nn.mlp(NETWORK, { deviation: DEVIATION }),
+    hyper: {
+      scale: hyper.perLayer(Math.exp(START), { transform: "log" }),
+      // With w = z·eᵗ, a penalty p of z is one of p·e⁻²ᵗ of w, and a rate α of z one of α·e²ᵗ.
+      penalty: hyper.perInput(PENALTY * Math.exp(-2 * START), {
+        transform: "log",
+        biases: PENALTY * Math.exp(-2 * START),
+      }),
+      rate: hyper.perLayer(RATE * Math.exp(2 * START), { transform: "log" }),
+      decay: hyper.scalar(DECAY, { transform: "logit" }),
+    },
+    initial: (w, h) => w.map(({ W, b }, i) => ({ W: ops.mul(h.scale[i]!.W, W), b: ops.mul(h.scale[i]!.b, b) })),
+    train: {
+      loss: (w, h, { x, y }) => ops.add(ops.crossEntropy(nn.forward(w, x), y), nn.l2(w, h.penalty)),
+      dynamics: (h) => momentum({ rate: h.rate, decay: h.decay }),
+      steps,
+      batch: 50,
+    },
+    valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
+    metrics: { error: (w, _, { x, y }) => nn.errorRate(nn.forward(w, x), y) },
+    outer: { optimizer: outer.adam({ rate: 0.2 }), steps: outerSteps },
+  });
+
+/** A method that says "more" of every coordinate, whatever the loss: with the outer optimiser sign, the same step each time. */
+export const always = (method: Method): Method => ({
+  name: "always more",
+  exact: false,
+  async run(rollout) {
+    const result = await method.run(rollout);
+    return {
+      ...result,
+      gradient: Object.fromEntries(Object.entries(result.gradient).map(([k, v]) => [k, v.map(() => -1)])),
+    };
+  },
+});

@@ -1,0 +1,62 @@
+import { createJiti } from "jiti";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DrmadError } from "../errors.ts";
+import * as drmad from "../index.ts";
+import type { Catalogue, Recorded, ReproductionData } from "./reproduction.ts";
+
+/** Beside src in a clone, beside dist in the package. */
+const FOLDER = resolve(dirname(fileURLToPath(import.meta.url)), "../../papers");
+
+/** Its files are TypeScript, and import drmad as a user's do. */
+export async function catalogue(): Promise<Catalogue> {
+  const jiti = createJiti(import.meta.url, { interopDefault: false, virtualModules: { drmad } });
+  return ((await jiti.import(join(FOLDER, "index.ts"))) as { readonly default: Catalogue }).default;
+}
+
+/** Of the files that a reproduction is written in: parts of an interrupted run are good for the same ones only. */
+export function fingerprint(id: string): string {
+  const folder = join(FOLDER, id);
+  const hash = createHash("sha256");
+  for (const name of readdirSync(folder)
+    .filter((file) => file.endsWith(".ts"))
+    .sort())
+    hash.update(name).update(readFileSync(join(folder, name)));
+  return hash.digest("hex");
+}
+
+/** The full run that was kept beside the reproduction; undefined where none was made. */
+export function recordedAt(id: string): Recorded | undefined {
+  const path = join(FOLDER, id, "results.json");
+  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Recorded) : undefined;
+}
+
+const PLACES: Readonly<Record<ReproductionData, readonly string[]>> = {
+  mnist: ["data/mnist", "mnist"],
+  omniglot: ["data/omniglot", "omniglot"],
+};
+
+/**
+ * Where the data sets lie that a reproduction needs.
+ * @throws DrmadError file-not-found where the user has not said, or there is nothing
+ */
+export function dataFolders(
+  given: string | undefined,
+  needed: readonly ReproductionData[],
+): Record<ReproductionData, string> {
+  const root = given ?? process.env["DRMAD_DATA"] ?? "";
+  const folders: Record<ReproductionData, string> = { mnist: "", omniglot: "" };
+  for (const name of needed) {
+    const places = PLACES[name].map((place) => resolve(root, place));
+    const found = root === "" ? undefined : places.find((place) => existsSync(place));
+    if (found === undefined) {
+      throw new DrmadError("file-not-found", `this reproduction reads ${name}, which drmad does not bring`, {
+        hint: `Put its files into a folder, in ${PLACES[name].join(" or ")}, and name that folder with --data or DRMAD_DATA.`,
+      });
+    }
+    folders[name] = found;
+  }
+  return folders;
+}

@@ -1,0 +1,71 @@
+import { fill } from "./terminal.ts";
+import type { Recorded, Reproduction, Row, Table } from "./reproduction.ts";
+
+export interface Listed {
+  readonly id: string;
+  readonly about: string;
+  readonly recorded: Recorded | undefined;
+}
+
+export function listing(entries: readonly Listed[], columns: number): readonly string[] {
+  return entries.flatMap(({ id, about, recorded }) => [
+    id,
+    ...indented(about, columns),
+    ...(recorded === undefined ? ["  not run"] : recorded.conclusions.flatMap((line) => indented(line, columns))),
+  ]);
+}
+
+const indented = (text: string, columns: number): string[] =>
+  fill(text, columns - 2)
+    .split("\n")
+    .map((line) => `  ${line}`);
+
+const digits = (value: number): string =>
+  Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3)
+    ? value.toExponential(2)
+    : String(Number(value.toPrecision(4)));
+
+/** Mean and standard error over seeds, and the range. */
+export function ours({ values }: Row): string {
+  if (values.length === 0) return "not run";
+  const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
+  if (values.length === 1) return digits(mean);
+  const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - 1);
+  const range = `${digits(Math.min(...values))} to ${digits(Math.max(...values))}`;
+  return `${digits(mean)} ± ${digits(Math.sqrt(variance / values.length))} (${range})`;
+}
+
+/** Cells of a table, the heading first. */
+export function cells({ unit, rows }: Table): readonly (readonly string[])[] {
+  const most = Math.max(...rows.map(({ values }) => values.length));
+  const heading = most > 1 ? `ours, ${unit}: mean ± s.e. of ${most} seeds (range)` : `ours, ${unit}`;
+  const body = rows.map((row) => [row.control === true ? `(${row.name})` : row.name, ours(row), row.paper ?? "–"]);
+  return [["", heading, "paper"], ...body];
+}
+
+function tableLines(table: Table): readonly string[] {
+  const all = cells(table);
+  const widths = [0, 1, 2].map((i) => Math.max(...all.map((row) => [...row[i]!].length)));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join("  ")
+      .trimEnd();
+  return [table.title, ...all.map(line)];
+}
+
+/** What was found, for a terminal. Controls stand in brackets. */
+export function report(reproduction: Reproduction, recorded: Recorded, columns: number): readonly string[] {
+  const wrapped = (text: string): string[] => fill(text, columns).split("\n");
+  const failed = recorded.expectations.filter(({ holds }) => !holds);
+  return [
+    ...wrapped(`The paper: ${reproduction.claim}`),
+    ...(recorded.small ? wrapped("A small run: its figures are not to be compared with the paper's.") : []),
+    ...recorded.tables.flatMap((table) => ["", ...tableLines(table)]),
+    "",
+    ...recorded.conclusions.flatMap(wrapped),
+    ...(failed.length === 0
+      ? []
+      : ["", ...failed.flatMap(({ what, found }) => wrapped(`NOT AS EXPECTED: ${what} (${found})`))]),
+  ];
+}

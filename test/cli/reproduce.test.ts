@@ -1,0 +1,88 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { partsIn } from "../../src/cli/parts.ts";
+import { cells, ours } from "../../src/cli/reproduce-report.ts";
+import { failure } from "../oracle/measure.ts";
+import { buildFirst, runCli, temporaryFolder } from "./run-cli.ts";
+
+buildFirst();
+const folder = temporaryFolder();
+const ID = "2016-fu/mnist-penalties";
+
+describe("drmad reproduce", () => {
+  test("lists what there is, and what was found", async () => {
+    const { code, stdout } = await runCli(["reproduce"], { cwd: folder });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^${ID}\n {2}a penalty for each input`, "m"));
+    const { events } = await runCli(["reproduce", "--json"], { cwd: folder });
+    expect(events[0]).toMatchObject({ type: "reproduction", id: expect.any(String) as string });
+    expect(events.at(-1)).toMatchObject({ type: "result", count: events.length - 1 });
+  });
+
+  test.each([
+    ["an id that is none", ["2016-fu/nothing"], "there is no reproduction"],
+    ["no data", [ID], "reads mnist, which drmad does not bring"],
+    ["a folder without the data", [ID, "--data", "."], "reads mnist"],
+  ])("refuses %s, and writes nothing", async (_, args, part) => {
+    const { code, stderr } = await runCli(["reproduce", ...args], { cwd: folder, env: { DRMAD_DATA: "" } });
+    expect([code, stderr.replaceAll("\n", " ")]).toEqual([2, expect.stringContaining(part)]);
+    expect(existsSync(join(folder, "runs"))).toBe(false);
+  });
+});
+
+const quiet = (): void => undefined;
+describe("parts of a run", () => {
+  test("are computed once, for the same run only", async () => {
+    const at = join(folder, "parts");
+    let computed = 0;
+    const compute = (): Promise<object> => Promise.resolve({ n: ++computed });
+    expect(await partsIn(at, { id: 1 }, quiet).part("a", compute)).toEqual({ n: 1 });
+    const again = partsIn(at, { id: 1 }, quiet);
+    expect(await again.part("a", compute)).toEqual({ n: 1 });
+    expect(await again.part("b", compute)).toEqual({ n: 2 });
+    expect(await partsIn(at, { id: 2 }, quiet).part("a", compute)).toEqual({ n: 3 });
+    again.finish([["results.json", new TextEncoder().encode("{}")]]);
+    expect(readFileSync(join(at, "results.json"), "utf8")).toBe("{}");
+    expect(existsSync(join(at, "parts"))).toBe(false);
+    expect(() => partsIn(at, { id: 1 }, quiet)).toThrow(
+      expect.objectContaining(failure("folder-not-empty", "results.json")),
+    );
+  });
+
+  test("that fail leave nothing of theirs", async () => {
+    const at = join(folder, "failing");
+    const parts = partsIn(at, {}, quiet);
+    await expect(parts.part("a", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    expect(await partsIn(at, {}, quiet).part("a", () => Promise.resolve(5))).toBe(5);
+  });
+
+  test("do not begin in a folder that holds something else", () => {
+    const at = join(folder, "filled");
+    mkdirSync(at);
+    writeFileSync(join(at, "mine.txt"), "");
+    expect(() => partsIn(at, {}, quiet)).toThrow(expect.objectContaining(failure("folder-not-empty", "mine.txt")));
+  });
+});
+
+describe("a table", () => {
+  test("gives mean, standard error and range, and says what was not run", () => {
+    expect(ours({ name: "a", values: [] })).toBe("not run");
+    expect(ours({ name: "a", values: [2.5] })).toBe("2.5");
+    expect(ours({ name: "a", values: [1, 2, 3] })).toBe("2 ± 0.5774 (1 to 3)");
+    expect(
+      cells({
+        title: "",
+        unit: "%",
+        rows: [
+          { name: "a", values: [1, 3], paper: "2" },
+          { name: "b", values: [0, 0], control: true },
+        ],
+      }),
+    ).toEqual([
+      ["", "ours, %: mean ± s.e. of 2 seeds (range)", "paper"],
+      ["a", "2 ± 1 (1 to 3)", "2"],
+      ["(b)", "0 ± 0 (0 to 0)", "–"],
+    ]);
+  });
+});

@@ -1,0 +1,34 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { catalogue } from "../../src/cli/papers.ts";
+import type { Recorded } from "../../src/cli/reproduction.ts";
+import { buildFirst, runCli } from "../cli/run-cli.ts";
+import { needs } from "../optional.ts";
+
+/** Every reproduction in its small version, whose expectations have tolerances that can fail. */
+buildFirst();
+const DATA = process.env["DRMAD_DATA"];
+needs(() => (DATA === undefined ? "DRMAD_DATA names no folder with the papers' data sets" : undefined));
+
+const folder = mkdtempSync(join(tmpdir(), "drmad-papers-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe.each(Object.keys(await catalogue()))("%s", (id) => {
+  test("its small run holds what it must", async () => {
+    const out = join(folder, id);
+    const { code, events, stderr } = await runCli(["reproduce", id, "--small", "--json", "--out", out], {
+      cwd: folder,
+      env: { DRMAD_DATA: DATA! },
+    });
+    const result = events.at(-1) as unknown as Recorded & { readonly files: readonly string[] };
+    expect(result, stderr).toMatchObject({ type: "result", small: true, id });
+    for (const { what, holds, found } of result.expectations) expect(holds, `${what}: ${found}`).toBe(true);
+    expect(result.expectations.length).toBeGreaterThan(0);
+    expect(code).toBe(0);
+    expect(readdirSync(out).sort()).toEqual([...result.files].sort());
+    const { type: _, folder: __, files: ___, ...written } = result as unknown as Record<string, unknown>;
+    expect(JSON.parse(readFileSync(join(out, "results.json"), "utf8"))).toEqual(written);
+  }, 180_000);
+});
