@@ -173,6 +173,25 @@ describe("through snapshots", () => {
   });
 });
 
+test.each([reverse({ storage: "float16" }), drmad({ snapshots: 2, storage: "float16" })])(
+  "$name: a weight beyond the range of halves is a typed error, not a number",
+  async (method) => {
+    const nothing = { x: { data: new Float64Array(1), shape: [1, 1] } };
+    const large = defineExperiment({
+      data: { train: nothing, valid: nothing },
+      params: { w: nn.given([2], [1e5, 1]) },
+      hyper: { penalty: hyper.perWeight(0.5) },
+      train: {
+        loss: ({ w }, h) => ops.sum(ops.mul(h.penalty.w, ops.square(w))),
+        dynamics: sgd({ rate: 0.01 }),
+        steps: 5,
+      },
+      valid: { loss: ({ w }) => ops.sum(ops.square(w)) },
+    });
+    await expect(method.run(await rolloutOf(large, native))).rejects.toMatchObject(failure("non-finite", "float16"));
+  },
+);
+
 const at = (time: number, x: number) => ({
   time,
   weights: { w: { array: { data: Int8Array.of(x, 0), shape: [2] }, scale: 0.5 } },

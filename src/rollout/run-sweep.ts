@@ -166,7 +166,13 @@ export async function createSweep(
         const whole = traced.reads.length > 0 || path.blocks !== undefined;
         const most = whole ? range.to - range.from : Infinity;
         const pace = whole ? { stepsPerSecond: Infinity } : shared.pace.backward;
-        await inChunks(range, "backward", pace, most, runChunk);
+        try {
+          await inChunks(range, "backward", pace, most, runChunk);
+        } catch (error) {
+          // The adjoint to go back to is held beside the one that `abandon` frees.
+          if (limit < Infinity && state.carry !== before.carry) free(before.carry);
+          throw error;
+        }
         if (within || limit === Infinity) {
           if (limit < Infinity && state.carry !== before.carry) free(before.carry);
           return true;

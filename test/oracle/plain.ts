@@ -84,9 +84,15 @@ export function plainLine(p: PlainProblem, positions: Vector): PlainPath {
   };
 }
 
-/** The adjoint sweep, in natural values of the hyperparameters. */
-export function plainSweep(p: PlainProblem, path: PlainPath): PlainGradient {
-  const last = plainTraining(p).w[p.steps]!;
+/**
+ * The adjoint sweep, in natural values of the hyperparameters.
+ * @param last where training ends
+ */
+export function plainSweep(
+  p: PlainProblem,
+  path: PlainPath,
+  last: Vector = plainTraining(p).w[p.steps]!,
+): PlainGradient {
   const value = 0.5 * last.reduce((sum, w, i) => sum + (w - p.target[i]!) ** 2, 0) + 0.2 * dot(p.penalty, last);
   let dw: Vector = last.map((w, i) => w - p.target[i]! + 0.2 * p.penalty[i]!);
   let dv: Vector = last.map(() => 0);
@@ -111,4 +117,30 @@ export function plainSweep(p: PlainProblem, path: PlainPath): PlainGradient {
     growth = Math.max(growth, Math.sqrt(dot(dw, dw)) / begin);
   }
   return { value, penalty, rate, decay, growth };
+}
+
+/** f differentiated through the last step alone at each of some steps, the mean of these, and the direct part at the end. */
+export function plainLastStep(p: PlainProblem, after: readonly number[]): PlainGradient {
+  const { w, v } = plainTraining(p);
+  const zeros = (): number[][] => Array.from({ length: p.steps }, () => p.start.map(() => 0));
+  const [rate, decay] = [zeros(), zeros()];
+  const penalty = w[p.steps]!.map((x) => 0.2 * x);
+  for (const to of after) {
+    const t = to - 1;
+    const g = gradientAt(p, w[t]!, t);
+    w[to]!.forEach((x, i) => {
+      const dw = (x - p.target[i]! + 0.2 * p.penalty[i]!) / after.length;
+      const [alpha, gamma] = [p.rate(t)[i]!, p.decay(t)[i]!];
+      rate[t]![i] = dw * v[to]![i]!;
+      decay[t]![i] = alpha * dw * (v[t]![i]! + g[i]!);
+      penalty[i]! -= alpha * (1 - gamma) * dw * w[t]![i]!;
+    });
+  }
+  return {
+    value: 0.5 * w[p.steps]!.reduce((sum, x, i) => sum + (x - p.target[i]!) ** 2, 0),
+    penalty,
+    rate,
+    decay,
+    growth: 1,
+  };
 }

@@ -45,6 +45,37 @@ export function watch(engine: Engine): Watched {
         },
       };
     },
+    async compileReversible(program) {
+      const reversible = await engine.compileReversible(program);
+      return {
+        async begin(weights) {
+          const run = await reversible.begin(weights);
+          let restored: Buffer[] = [];
+          const forget = (): void => {
+            for (const { id } of restored) held.delete(id);
+            restored = [];
+          };
+          return {
+            ...run,
+            async back(inputs, range, keep) {
+              const results = await run.back(inputs, range, keep);
+              forget();
+              restored = Object.values(results).map(hold);
+              return results;
+            },
+            async state() {
+              const results = await run.state();
+              Object.values(results).forEach(hold);
+              return results;
+            },
+            end() {
+              forget();
+              return run.end();
+            },
+          };
+        },
+      };
+    },
     load: async (array) => hold(await engine.load(array)),
     free(buffers) {
       const list = [...buffers];

@@ -142,7 +142,8 @@ const KERNELS: { readonly [O in Op]: Kernel<O> } = {
   pack: (n, [x, scale]) =>
     n.dtype === "float16"
       ? x!.data.map(roundToHalf)
-      : x!.data.map((v) => Math.min(127, Math.max(-128, roundToEven(v / scale!.data[0]!)))),
+      : // An integer has no −0.
+        x!.data.map((v) => Math.min(127, Math.max(-128, roundToEven(v / scale!.data[0]!))) + 0),
   unpack: (_, [x, scale]) => (scale === undefined ? x!.data : x!.data.map((v) => v * scale.data[0]!)),
   detach: (_, [a]) => a!.data,
   alias: (_, [a]) => a!.data,

@@ -16,11 +16,13 @@ export function roundToHalf(x: number): number {
   return Math.abs(rounded) > 65504 ? Math.sign(x) * Infinity : rounded;
 }
 
-/** The nearest integer, ties to even. */
+/** The nearest integer, ties to even; what rounds to 0 keeps its sign. */
 export function roundToEven(x: number): number {
-  const below = Math.floor(x);
-  const rest = x - below;
-  return rest < 0.5 || (rest === 0.5 && below % 2 === 0) ? below : below + 1;
+  const size = Math.abs(x);
+  const below = Math.floor(size);
+  const rest = size - below;
+  const rounded = rest < 0.5 || (rest === 0.5 && below % 2 === 0) ? below : below + 1;
+  return x < 0 ? -rounded : rounded;
 }
 
 /** The 16 bits of a number that is a half already. */
