@@ -82,6 +82,11 @@ export const METHODS: { readonly [Name in keyof typeof methods]: readonly Listed
   finiteDifference: [
     { make: () => methods.finiteDifference(), trainsAgain: true, refusesFloat32: ["unsupported", "float64"] },
   ],
+  auto: [
+    { make: () => methods.auto({ megabytes: 5 }) },
+    { make: () => methods.auto({ megabytes: 0.003 }), trainsAgain: true },
+  ],
+  oneScalar: [{ make: () => methods.oneScalar(), ownStep: true, trainsAgain: true }],
   directOnly: [{ make: () => methods.directOnly(), blind: true }],
   randomSign: [{ make: () => methods.randomSign({ seed: 3 }), series: true, blind: true }],
 };
