@@ -19,7 +19,7 @@ const before: LeafState = { weight: w, slots: { velocity: v } };
 
 /** One step on two weights. */
 function step(dynamics: Dynamics, feeds: Numbers): { w: number[]; v: number[] } {
-  const after = dynamics.step(before, g, settingsAt(dynamics, "w", [2]));
+  const after = dynamics.step(before, g, settingsAt(dynamics, "w", [2]), input("t", [], "int"));
   const outputs = { w: after.weight, v: after.slots["velocity"] ?? v };
   const given = Object.fromEntries(
     Object.entries(feeds).map(([name, data]) => [name, { data: Float64Array.from(data), shape: [2] }]),

@@ -22,13 +22,15 @@ export interface Dynamics {
   readonly settings: Readonly<Record<string, Setting>>;
   /** Names of the tensors kept for each weight tensor besides it, of the same shape, zero at the start. */
   readonly slots: readonly string[];
-  step(state: LeafState, gradient: Tensor, settings: Readonly<Record<string, Tensor>>): LeafState;
+  /** @param t the number of the step, counted from 0: an integer */
+  step(state: LeafState, gradient: Tensor, settings: Readonly<Record<string, Tensor>>, t: Tensor): LeafState;
   /**
-   * The slots after a step in which the weights changed by `change`, for paths that know weights only. It divides by
-   * the setting `divisor`, which must not be 0 at any step.
+   * The slots after a step in which the weights changed by `change`, for paths that know weights only. Where it divides
+   * by a setting, `divisor` names it, and it must not be 0 at any step. Slots that do not follow from the weights have no
+   * recovery: paths then place them as they place the weights.
    */
   readonly recover?: {
-    readonly divisor: string;
+    readonly divisor?: string;
     slots(change: Tensor, settings: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>>;
   };
 }
