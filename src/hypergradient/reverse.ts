@@ -2,6 +2,7 @@ import { gather } from "../tensor/layout.ts";
 import { unpack } from "../tensor/pack.ts";
 import type { DType, Packed, Tensor } from "../tensor/tensor.ts";
 import { scaleName, storedName, type Path, type PathContext } from "../rollout/path.ts";
+import { isPackable } from "../rollout/state.ts";
 import type { Method } from "./method.ts";
 import { sweepBack } from "./sweep-back.ts";
 
@@ -24,11 +25,12 @@ export function unpacked(name: string, shape: readonly number[], packed: Packed,
   return unpack({ values: row(name, shape, packed), scale });
 }
 
-/** The same from packed tables. What follows from the weights is computed from the weights as they were kept. */
+/** The same from packed tables; slots like second moments keep their precision. What follows from the weights is computed from the weights as they were kept. */
 export const packedPath = (steps: number, packed: Packed): Path => ({
   name: `stored as ${packed}`,
   length: steps,
-  state: ({ name, shape }, context) => unpacked(name, shape, packed, context),
+  state: (leaf, context) =>
+    isPackable(leaf) ? unpacked(leaf.name, leaf.shape, packed, context) : stored(leaf.name, leaf.shape, context),
 });
 
 export interface ReverseOptions {

@@ -176,6 +176,7 @@ describe("through snapshots", () => {
 const at = (time: number, x: number) => ({
   time,
   weights: { w: { array: { data: Int8Array.of(x, 0), shape: [2] }, scale: 0.5 } },
+  slots: {},
 });
 
 test("knots by arc length cut the path into equal lengths", () => {
