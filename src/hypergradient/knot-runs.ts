@@ -2,13 +2,14 @@ import { scaleName } from "../rollout/path.ts";
 import type { Buffers, Kept, Rollout, Snapshot } from "../rollout/rollout.ts";
 import { knotName, TIMES } from "./knots.ts";
 
+const tensorsOf = ({ weights, slots }: Snapshot): Snapshot["weights"] => ({ ...weights, ...slots });
+
 /** Knots first … last and the one before, as the tables of the blocks between them. */
 async function tablesOf(rollout: Rollout, path: readonly Snapshot[], first: number, last: number): Promise<Buffers> {
   const before = path[first - 1] ?? { ...path[first]!, time: path[first]!.time - 1 };
   const knots = [before, ...path.slice(first, last + 1)];
   const tables: Record<string, Buffers[string]> = {};
   tables[TIMES] = await rollout.load({ data: Float64Array.from(knots, ({ time }) => time), shape: [knots.length] });
-  const tensorsOf = ({ weights, slots }: Snapshot): Snapshot["weights"] => ({ ...weights, ...slots });
   const all = knots.map(tensorsOf);
   for (const [name, { array, scale }] of Object.entries(all[0]!)) {
     const each = array.data.length;

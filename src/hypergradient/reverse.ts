@@ -44,7 +44,7 @@ export interface ReverseOptions {
  *     (dw, ds)_t = (∂Φ_t/∂(w, s))ᵀ (dw, ds)_{t+1},   dλ = ∂f/∂λ + Σ_t (∂Φ_t/∂λ)ᵀ (dw, ds)_{t+1}
  *
  * Right wherever it fits in memory: T·P numbers, where P counts the weights, and the optimiser's slots too when a rate or
- * decay is a hyperparameter; the layers' small outputs are kept as well, up to half as much again. Cost: training once, and about twice that again for the sweep.
+ * decay is a hyperparameter or the dynamics keep more than a velocity (slots like second moments are never packed); the layers' small outputs are kept as well, up to half as much again. Cost: training once, and about twice that again for the sweep.
  *
  * Source: Domke 2012; Maclaurin, Duvenaud, Adams 2015, algorithm 2 (in the order of their code).
  */
