@@ -88,7 +88,6 @@ const STEPS = 6;
 const BATCH = 3;
 type Sharing = (value: number, options: HyperOptions) => Hyper;
 const SHARINGS: readonly (readonly [string, Sharing])[] = [
-  ["one number", hyper.scalar],
   ["one a step", (value, options) => hyper.scalar(value, { ...options, perStep: true })],
   ["per layer", hyper.perLayer],
   ["per weight", hyper.perWeight],
@@ -180,15 +179,38 @@ describe.each(NAMES)("%s, with gradients of zero", (name) => {
   });
 
   test("the exact methods agree; snapshots of every step are exact", async () => {
-    const rollout = spread(await rolloutOf(problemOf(name, SHARINGS[1]![1]), engine));
+    const rollout = spread(await rolloutOf(problemOf(name, SHARINGS[0]![1]), engine));
     const exact = (await numbersOf(rollout, reverse())).gradient;
     expect((await numbersOf(rollout, checkpointed({ checkpoints: 2 }))).gradient).toEqual(exact);
     expect((await numbersOf(rollout, truncated({ steps: STEPS }))).gradient).toEqual(exact);
-    for (const method of [forward(), drmad({ snapshots: STEPS })]) {
+    for (const method of [forward(), drmad({ snapshots: STEPS }), drmad({ snapshots: STEPS, of: "means" })]) {
       const { gradient } = await numbersOf(rollout, method);
       for (const key of Object.keys(exact)) {
         expect(relativeError(gradient[key]!, exact[key]!), `${method.name} ${key}`).toBeLessThan(1e-11);
       }
     }
   });
+
+  test("a line of one step is that step", async () => {
+    const rollout = await rolloutOf(problemOf(name, hyper.scalar), engine, { steps: 1 });
+    const [exact, line] = [await numbersOf(rollout, reverse()), await numbersOf(rollout, drmad())];
+    for (const [key, want] of Object.entries(exact.gradient)) {
+      expect(relativeError(line.gradient[key]!, want), key).toBeLessThan(1e-12);
+    }
+  });
+});
+
+test("averages keep their precision where weights are packed", async () => {
+  const rollout = await rolloutOf(problemOf("adam", hyper.scalar), engine);
+  const numbers = 4 * 3;
+  expect(rollout.keptBytes(["weights/0.W"], "int8")).toBe(numbers + 8);
+  expect(rollout.keptBytes(["mean/0.W", "square/0.W"], "int8")).toBe(2 * 8 * numbers);
+  const { gradient } = await numbersOf(rollout, reverse());
+  const small = [reverse({ storage: "float16" }), drmad({ snapshots: STEPS, storage: "float16" })];
+  for (const method of small) {
+    const rounded = (await numbersOf(rollout, method)).gradient;
+    for (const key of ["rate", "second", "epsilon"]) {
+      expect(relativeError(rounded[key]!, gradient[key]!), `${method.name} ${key}`).toBeLessThan(0.01);
+    }
+  }
 });
