@@ -20,7 +20,7 @@ export type DrmadOptions =
  *     w_t ≈ w_0 + (t/T)(w_T − w_0)
  *
  * With `samples: "T/10"` as published: the line is sampled at linspace(0.001, 0.999, T/10), sample i uses minibatch i (so
- * only the first tenth of the minibatches), and nothing is rescaled.
+ * only the first tenth of the minibatches), and nothing is rescaled. The number of the step that Adam corrects by is i too.
  *
  * Right where curvature is benign and paths are short. Wrong on its own MNIST problem at T = 2000, where the cosine to
  * the exact gradient is 0.44 with T/10 samples and the adjoint explodes with T: read `growth`.
