@@ -14,10 +14,11 @@ export { mnist } from "./data/open.ts";
 export { parseIdx } from "./data/idx.ts";
 export type { Dataset, NdArray, Split } from "./data/dataset.ts";
 
-// How training moves.
+// How training moves: the usual ways by name, all of them under `dynamics`.
 export { momentum } from "./dynamics/momentum.ts";
 export { sgd } from "./dynamics/sgd.ts";
-export type { Dynamics, Setting } from "./dynamics/dynamics.ts";
+export * as dynamics from "./dynamics/optimisers.ts";
+export type { Dynamics } from "./dynamics/dynamics.ts";
 
 // Ways to a hypergradient: the usual ones by name, all of them under `methods`.
 export { checkpointed } from "./hypergradient/checkpointed.ts";

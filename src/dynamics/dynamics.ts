@@ -10,6 +10,15 @@ import type { Tree } from "../tensor/tree.ts";
  */
 export type Setting = Tree<number | Tensor>;
 
+/** Where the numbers of a setting must lie. */
+const DOMAINS = {
+  "0 or above": (x: number) => x >= 0,
+  "above 0": (x: number) => x > 0,
+  "from 0 to 1": (x: number) => x >= 0 && x <= 1,
+  "from 0, below 1": (x: number) => x >= 0 && x < 1,
+};
+export type Domain = keyof typeof DOMAINS;
+
 /** One weight tensor, its slots and its gradient, before a step. */
 export interface LeafState {
   readonly weight: Tensor;
@@ -20,15 +29,19 @@ export interface LeafState {
 export interface Dynamics {
   readonly name: string;
   readonly settings: Readonly<Record<string, Setting>>;
+  /** Checked for settings that are numbers; a hyperparameter keeps to its domain by its transform. */
+  readonly domains?: Readonly<Record<string, Domain>>;
   /** Names of the tensors kept for each weight tensor besides it, of the same shape, zero at the start. */
   readonly slots: readonly string[];
-  step(state: LeafState, gradient: Tensor, settings: Readonly<Record<string, Tensor>>): LeafState;
+  /** @param t the number of the step, counted from 0: an integer */
+  step(state: LeafState, gradient: Tensor, settings: Readonly<Record<string, Tensor>>, t: Tensor): LeafState;
   /**
-   * The slots after a step in which the weights changed by `change`, for paths that know weights only. It divides by
-   * the setting `divisor`, which must not be 0 at any step.
+   * The slots after a step in which the weights changed by `change`, for paths that know weights only. Where it divides
+   * by a setting, `divisor` names it, and it must not be 0 at any step. Slots that do not follow from the weights have no
+   * recovery: paths then place them as they place the weights.
    */
   readonly recover?: {
-    readonly divisor: string;
+    readonly divisor?: string;
     slots(change: Tensor, settings: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>>;
   };
 }
@@ -38,6 +51,7 @@ export function settingsAt(dynamics: Dynamics, path: string, shape: Shape): Read
   return Object.fromEntries(
     Object.entries(dynamics.settings).map(([name, setting]) => {
       const value = find(setting, path, `${dynamics.name}'s ${name}`);
+      checkDomain(dynamics, name, value);
       if (!sameShape(broadcastShapes(`${dynamics.name}'s ${name} for weights ${path}`, [value.shape, shape]), shape)) {
         throw new DrmadError(
           "shape-mismatch",
@@ -48,6 +62,16 @@ export function settingsAt(dynamics: Dynamics, path: string, shape: Shape): Read
       return [name, value];
     }),
   );
+}
+
+function checkDomain({ name, domains }: Dynamics, setting: string, value: Tensor): void {
+  const domain = domains?.[setting];
+  if (domain === undefined || value.op !== "constant") return;
+  const number = value.attributes.value;
+  if (Number.isFinite(number) && DOMAINS[domain](number)) return;
+  throw new DrmadError("invalid-experiment", `${name}'s ${setting} is ${number}`, {
+    hint: `Give a finite number ${domain}.`,
+  });
 }
 
 /** Walks down a tree until a tensor or number is met: a group's value serves everything below it. */

@@ -10,14 +10,16 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  *
  * PyTorch's `SGD(lr = α, momentum = γ, dampening = γ)` is the same map but for its first step, which skips the dampening.
  *
- * @param settings `rate` α > 0 and `decay` 0 ≤ γ < 1: each a number, a tensor that broadcasts to every weight tensor, or a
- * tree nested like the weights (a group's value serves all below it). These domains are not checked: a hyperparameter keeps
- * to them by its transform, `log` for a rate and `logit` for a decay. With α = 0 anywhere `drmad` cannot recover velocities.
- * @throws DrmadError shape-mismatch, as the experiment is traced, for a setting that does not broadcast to its weights
+ * @param settings `rate` α ≥ 0 and `decay` γ from 0 to 1: each a number, a tensor that broadcasts to every weight tensor, or a
+ * tree nested like the weights (a group's value serves all below it). A hyperparameter keeps to these domains by
+ * its transform, `log` for a rate and `logit` for a decay. With α = 0 anywhere `drmad` cannot recover velocities.
+ * @throws DrmadError as the experiment is traced: shape-mismatch for a setting that does not broadcast to its weights,
+ * invalid-experiment for a number outside its domain
  */
 export const momentum = (settings: { readonly rate: Setting; readonly decay: Setting }): Dynamics => ({
   name: "momentum",
   settings: { rate: settings.rate, decay: settings.decay },
+  domains: { rate: "0 or above", decay: "from 0 to 1" },
   slots: ["velocity"],
   step({ weight, slots }, gradient, { rate, decay }) {
     const velocity = sub(mul(decay!, slots["velocity"]!), mul(sub(1, decay!), gradient));

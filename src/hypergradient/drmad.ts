@@ -20,11 +20,12 @@ export type DrmadOptions =
  *     w_t ≈ w_0 + (t/T)(w_T − w_0)
  *
  * With `samples: "T/10"` as published: the line is sampled at linspace(0.001, 0.999, T/10), sample i uses minibatch i (so
- * only the first tenth of the minibatches), and nothing is rescaled.
+ * only the first tenth of the minibatches), and nothing is rescaled. The number of the step that Adam corrects by is i too.
  *
  * Right where curvature is benign and paths are short. Wrong on its own MNIST problem at T = 2000, where the cosine to
  * the exact gradient is 0.44 with T/10 samples and the adjoint explodes with T: read `growth`.
- * Gradients in rates and decays use velocities recovered as (w_{t+1} − w_t)/α_t. Memory: two more weight vectors.
+ * Gradients in rates and decays use velocities recovered as (w_{t+1} − w_t)/α_t. Slots that do not follow from the weights, such
+ * as Adam's averages, lie on a straight line between their own ends too. Memory: two more weight vectors, and such slots.
  * Cost: training once, and about 2·samples/T of it again.
  *
  * With `snapshots: k` the line is cut into k pieces, through the weights at the end of k windows of training or their
@@ -36,7 +37,7 @@ export type DrmadOptions =
  * Windows are equally long in time, or by arc length: ‖m_{j+1} − m_j‖ as equal as 8k candidates allow. It tends to the exact
  * gradient as k tends to T. With `growthLimit` whole states are kept at up to 16 places, and from the step where
  * ‖dw_t‖ / ‖dw_T‖ passes the limit to the next of them the steps are run again and swept exactly; `replayedSteps` says how
- * many. Memory: k weight vectors, a quarter of it in int8, plus 16 states with a limit. Cost: training once, about 2.1 times
+ * many. Memory: k weight vectors, a quarter of it in int8, and such slots unpacked, plus 16 states with a limit. Cost: training once, about 2.1 times
  * that again, and the steps replayed.
  *
  * Errors: `unsupported` for `T/10` with hyperparameters indexed by step, or with T below 10, or a rate of 0.

@@ -2,20 +2,23 @@ import { scaleName } from "../rollout/path.ts";
 import type { Buffers, Kept, Rollout, Snapshot } from "../rollout/rollout.ts";
 import { knotName, TIMES } from "./knots.ts";
 
+const tensorsOf = ({ weights, slots }: Snapshot): Snapshot["weights"] => ({ ...weights, ...slots });
+
 /** Knots first … last and the one before, as the tables of the blocks between them. */
-async function tablesOf(rollout: Rollout, all: readonly Snapshot[], first: number, last: number): Promise<Buffers> {
-  const before = all[first - 1] ?? { ...all[first]!, time: all[first]!.time - 1 };
-  const knots = [before, ...all.slice(first, last + 1)];
+async function tablesOf(rollout: Rollout, path: readonly Snapshot[], first: number, last: number): Promise<Buffers> {
+  const before = path[first - 1] ?? { ...path[first]!, time: path[first]!.time - 1 };
+  const knots = [before, ...path.slice(first, last + 1)];
   const tables: Record<string, Buffers[string]> = {};
   tables[TIMES] = await rollout.load({ data: Float64Array.from(knots, ({ time }) => time), shape: [knots.length] });
-  for (const [name, { array, scale }] of Object.entries(knots[0]!.weights)) {
+  const all = knots.map(tensorsOf);
+  for (const [name, { array, scale }] of Object.entries(all[0]!)) {
     const each = array.data.length;
     const Kind = array.data.constructor as new (n: number) => typeof array.data;
     const data = new Kind(knots.length * each);
-    knots.forEach(({ weights }, i) => data.set(weights[name]!.array.data, i * each));
+    all.forEach((tensors, i) => data.set(tensors[name]!.array.data, i * each));
     tables[knotName(name)] = await rollout.load({ data, shape: [knots.length, ...array.shape] });
     if (scale === undefined) continue;
-    const scales = Float64Array.from(knots, ({ weights }) => weights[name]!.scale!);
+    const scales = Float64Array.from(all, (tensors) => tensors[name]!.scale!);
     tables[knotName(scaleName(name))] = await rollout.load({ data: scales, shape: [knots.length] });
   }
   return tables;

@@ -4,6 +4,7 @@ import { unpack } from "../tensor/pack.ts";
 import type { DType, Packed, Tensor } from "../tensor/tensor.ts";
 import { unpacked } from "./reverse.ts";
 import { scaleName, type Path, type PathContext } from "../rollout/path.ts";
+import { isPackable } from "../rollout/state.ts";
 
 export const knotName = (name: string): string => `knot/${name}`;
 /** Times of the knots. */
@@ -15,12 +16,12 @@ function knot(name: string, shape: readonly number[], dtype: DType, place: -1 | 
   return gather(context.input(knotName(name), [1, ...shape], { rows: true, dtype }), add(context.b, place + 1));
 }
 
-interface Weights {
+interface Placed {
   readonly name: string;
   readonly shape: readonly number[];
 }
 
-const weightsAt = ({ name, shape }: Weights, packed: Packed | undefined, place: -1 | 0 | 1, c: PathContext): Tensor =>
+const valueAt = ({ name, shape }: Placed, packed: Packed | undefined, place: -1 | 0 | 1, c: PathContext): Tensor =>
   packed === undefined
     ? knot(name, shape, "float", place, c)
     : unpack({
@@ -36,7 +37,7 @@ const timeAt = (place: -1 | 0 | 1, { b, input }: PathContext): Tensor =>
  *
  *     w_t ≈ m_j + (t − τ_j)/(τ_{j+1} − τ_j) · (m_{j+1} − m_j)        τ_j ≤ t < τ_{j+1}
  *
- * Block j of the sweep holds the steps between two knots, so that knots are unpacked once for all of them.
+ * and slots that weights do not tell likewise. Block j of the sweep holds the steps between two knots, so that knots are unpacked once for all of them.
  */
 export const knotPath = (
   steps: number,
@@ -51,9 +52,10 @@ export const knotPath = (
   length: steps,
   blocks,
   state(leaf, c) {
-    if (leaf.kind !== "weights") return undefined;
-    const left = weightsAt(leaf, packed, 0, c);
-    const span = sub(weightsAt(leaf, packed, 1, c), left);
+    if (leaf.recoverable) return undefined;
+    const as = isPackable(leaf) ? packed : undefined;
+    const left = valueAt(leaf, as, 0, c);
+    const span = sub(valueAt(leaf, as, 1, c), left);
     const at = div(sub(cast(c.t, "float"), timeAt(0, c)), sub(timeAt(1, c), timeAt(0, c)));
     return add(left, mul(at, span));
   },
@@ -63,7 +65,7 @@ export const knotPath = (
     const slope = (place: -1 | 0): Tensor => {
       const after = place === -1 ? 0 : 1;
       return div(
-        sub(weightsAt(weights, packed, after, c), weightsAt(weights, packed, place, c)),
+        sub(valueAt(weights, packed, after, c), valueAt(weights, packed, place, c)),
         sub(timeAt(after, c), timeAt(place, c)),
       );
     };

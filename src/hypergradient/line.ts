@@ -2,7 +2,7 @@ import { add, cast, mul, sub } from "../tensor/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Path } from "../rollout/path.ts";
 
-/** The first weights, and how far the last ones are from them. */
+/** A first tensor, and how far the last one is from it. */
 const ends = (
   leaf: { name: string; shape: readonly number[] },
   input: Parameters<Path["state"]>[1]["input"],
@@ -11,13 +11,13 @@ const ends = (
   return [start, sub(input(`end/${leaf.name}`, leaf.shape), start)];
 };
 
-/** The straight line w_0 + β (w_T − w_0), with the position β of each sample of the sweep. */
+/** The straight line w_0 + β (w_T − w_0), with the position β of each sample of the sweep; slots that weights do not tell likewise. */
 function line(name: string, steps: number, length: number, position: (i: Tensor) => Tensor): Path {
   return {
     name,
     length,
     state(leaf, { t, input }) {
-      if (leaf.kind !== "weights") return undefined;
+      if (leaf.recoverable) return undefined;
       const [start, chord] = ends(leaf, input);
       return add(start, mul(position(cast(t, "float")), chord));
     },

@@ -2,6 +2,7 @@ import { gather } from "../tensor/layout.ts";
 import { unpack } from "../tensor/pack.ts";
 import type { DType, Packed, Tensor } from "../tensor/tensor.ts";
 import { scaleName, storedName, type Path, type PathContext } from "../rollout/path.ts";
+import { isPackable } from "../rollout/state.ts";
 import type { Method } from "./method.ts";
 import { sweepBack } from "./sweep-back.ts";
 
@@ -24,11 +25,12 @@ export function unpacked(name: string, shape: readonly number[], packed: Packed,
   return unpack({ values: row(name, shape, packed), scale });
 }
 
-/** The same from packed tables. What follows from the weights is computed from the weights as they were kept. */
+/** The same from packed tables; slots like second moments keep their precision. What follows from the weights is computed from the weights as they were kept. */
 export const packedPath = (steps: number, packed: Packed): Path => ({
   name: `stored as ${packed}`,
   length: steps,
-  state: ({ name, shape }, context) => unpacked(name, shape, packed, context),
+  state: (leaf, context) =>
+    isPackable(leaf) ? unpacked(leaf.name, leaf.shape, packed, context) : stored(leaf.name, leaf.shape, context),
 });
 
 export interface ReverseOptions {
@@ -42,7 +44,7 @@ export interface ReverseOptions {
  *     (dw, ds)_t = (∂Φ_t/∂(w, s))ᵀ (dw, ds)_{t+1},   dλ = ∂f/∂λ + Σ_t (∂Φ_t/∂λ)ᵀ (dw, ds)_{t+1}
  *
  * Right wherever it fits in memory: T·P numbers, where P counts the weights, and the optimiser's slots too when a rate or
- * decay is a hyperparameter; the layers' small outputs are kept as well, up to half as much again. Cost: training once, and about twice that again for the sweep.
+ * decay is a hyperparameter or the dynamics keep more than a velocity (slots like second moments are never packed); the layers' small outputs are kept as well, up to half as much again. Cost: training once, and about twice that again for the sweep.
  *
  * Source: Domke 2012; Maclaurin, Duvenaud, Adams 2015, algorithm 2 (in the order of their code).
  */

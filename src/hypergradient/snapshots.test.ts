@@ -195,6 +195,7 @@ test.each([reverse({ storage: "float16" }), drmad({ snapshots: 2, storage: "floa
 const at = (time: number, x: number) => ({
   time,
   weights: { w: { array: { data: Int8Array.of(x, 0), shape: [2] }, scale: 0.5 } },
+  slots: {},
 });
 
 test("knots by arc length cut the path into equal lengths", () => {

@@ -30,6 +30,8 @@ export interface Problem {
   dynamics(h: unknown): Dynamics;
   /** Tensors that it keeps for each weight tensor. */
   readonly slots: readonly string[];
+  /** Whether these follow from how the weights move. */
+  readonly recoverable: boolean;
   /** Rows of a minibatch, or undefined for the whole training set. */
   readonly batch: number | undefined;
   readonly sampler: Sampler;
@@ -190,6 +192,7 @@ export async function resolveProblem(experiment: Experiment, options: ResolveOpt
   const chosenDynamics = spec.train.dynamics;
   const dynamics = (h: unknown): Dynamics =>
     checkDynamics(typeof chosenDynamics === "function" ? chosenDynamics(h) : chosenDynamics);
+  const { slots, recover } = dynamics(hypers.arrange((name) => input(name, stepShape(hypers, name))));
 
   return {
     name: spec.name ?? "experiment",
@@ -199,7 +202,8 @@ export async function resolveProblem(experiment: Experiment, options: ResolveOpt
     weights,
     hypers,
     dynamics,
-    slots: dynamics(hypers.arrange((name) => input(name, stepShape(hypers, name)))).slots,
+    slots,
+    recoverable: recover !== undefined,
     batch,
     sampler,
     spec,

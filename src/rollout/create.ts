@@ -22,7 +22,7 @@ import { createReversal, shareReversal, type SharedReversal } from "./reversal.t
 import type { Buffers, Kept, Outer, Rollout, RolloutOptions, Snapshot } from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
 import { allFinite, loadDrawn, readAll, share, zeros, type Shared } from "./shared.ts";
-import { readAsRows, readSnapshots, weightsOf, windowEnd } from "./snapshots.ts";
+import { readAsRows, readSnapshots, snapshotOf, windowEnd } from "./snapshots.ts";
 import { stateLeaves } from "./state.ts";
 
 /** Kept tensors of one chunk lie in one piece, so their bytes bound a chunk. */
@@ -128,7 +128,7 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
       const result = await executable.run(state);
       const rows = await readAsRows(engine, result, Object.keys(program.graph.outputs));
       free(result);
-      return { time, weights: weightsOf(problem, rows, 0) };
+      return snapshotOf(problem, rows, 0, time);
     },
 
     async outer(final) {

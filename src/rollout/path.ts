@@ -27,7 +27,7 @@ export interface Path {
   readonly length: number;
   /** Steps that share what depends on `b` but not on the step; a run of the sweep is whole blocks, or one shorter one. */
   readonly blocks?: number;
-  /** The state before step t. A path may know weights only, and leave the optimiser's slots to be recovered. */
+  /** The state before step t. A path may leave the slots that are recoverable to be recovered from its weights. */
   state(leaf: StateLeaf, context: PathContext): Tensor | undefined;
   /**
    * The value of a large matrix product of the training step, for paths that can keep those too; the sweep then need not

@@ -15,7 +15,7 @@ import { expectScalar, splitInputs } from "./loss.ts";
 import { hyperInputName, hyperSymbols } from "./hypers.ts";
 import { initialSymbols } from "./initial.ts";
 import { productsOf } from "./products.ts";
-import { stateLeaves } from "./state.ts";
+import { isPackable, stateLeaves } from "./state.ts";
 import { stepSymbols } from "./step.ts";
 import { adjointName, type SweepProgram } from "./sweep.ts";
 
@@ -42,10 +42,11 @@ export function startProgram(problem: Problem): Program {
 function keptTensors(
   keep: readonly string[],
   valueOf: (name: string) => Tensor,
-  packed: Packed | undefined,
+  packing: (name: string) => Packed | undefined,
 ): Record<string, Tensor> {
   const kept: Record<string, Tensor> = {};
   for (const name of keep) {
+    const packed = packing(name);
     if (packed === undefined) {
       kept[keptName(name)] = valueOf(name);
       continue;
@@ -77,7 +78,12 @@ export function trainProgram(
     ...Object.fromEntries([...products].map(([name, product]) => [`product of ${name}`, product])),
   };
   const values = new Map([...leaves.map(({ name }, i) => [name, step.state[i]!] as const), ...products]);
-  const kept = keptTensors(keep, (name) => values.get(name)!, packed);
+  const whole = new Set(leaves.filter((leaf) => !isPackable(leaf)).map((leaf) => leaf.name));
+  const kept = keptTensors(
+    keep,
+    (name) => values.get(name)!,
+    (name) => (whole.has(name) ? undefined : packed),
+  );
   const sums = snapshots === undefined ? {} : windowSums(problem, step.state, snapshots);
   const restart = Object.fromEntries(Object.keys(sums).map((name) => [name, `next/${name}`]));
   for (const [name, value] of Object.entries(sums)) outputs[`next/${name}`] = value;

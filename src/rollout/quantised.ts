@@ -24,8 +24,8 @@ function quantised(dynamics: Dynamics): Dynamics {
   }
   return {
     ...dynamics,
-    step: (state, gradient, settings) =>
-      dynamics.step(state, gradient, { ...settings, decay: quantisedDecay(settings["decay"]!) }),
+    step: (state, gradient, settings, t) =>
+      dynamics.step(state, gradient, { ...settings, decay: quantisedDecay(settings["decay"]!) }, t),
   };
 }
 

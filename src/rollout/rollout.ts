@@ -23,7 +23,7 @@ export interface TrainOptions {
   readonly keep?: readonly string[];
   /** How they are kept; the engine's own precision unless told. Packed int8 come with a table of scales. */
   readonly packed?: Packed;
-  /** Snapshots of the weights to take on the way. */
+  /** Snapshots to take on the way. */
   readonly snapshots?: SnapshotOptions;
 }
 
@@ -35,11 +35,13 @@ export interface SnapshotOptions {
   readonly packed?: Packed | undefined;
 }
 
-/** Weights at a time of training, counted in steps; on the host. */
+/** Weights, and slots that do not follow from them, at a time of training counted in steps; on the host. */
 export interface Snapshot {
   readonly time: number;
   /** By name of the weights; packed int8 with their scale. */
   readonly weights: Readonly<Record<string, { readonly array: HeldArray; readonly scale: number | undefined }>>;
+  /** The same for slots, which are never packed; none where they follow from the weights. */
+  readonly slots: Snapshot["weights"];
 }
 
 export interface Trained {
@@ -223,7 +225,7 @@ export interface Rollout {
    * @throws DrmadError non-finite where a weight stops being a finite number
    */
   train(from: Buffers, options?: TrainOptions): Promise<Trained>;
-  /** A training state's weights as a snapshot. */
+  /** A training state as a snapshot. */
   snapshot(state: Buffers, time: number, packed?: Packed): Promise<Snapshot>;
   /** @throws DrmadError non-finite */
   outer(final: Buffers): Promise<Outer>;

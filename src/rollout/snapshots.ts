@@ -7,6 +7,7 @@ import { pack } from "../tensor/pack.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { scaleName } from "./path.ts";
 import type { Buffers, Snapshot, SnapshotOptions } from "./rollout.ts";
+import { isPackable, isPlaced, stateLeaves, type StateLeaf } from "./state.ts";
 
 const snapshotName = (name: string): string => `snapshot/${name}`;
 const sumName = (name: string): string => `sum/${name}`;
@@ -15,24 +16,24 @@ const COUNT = "count";
 /** Sums over a window that a training step adds to, by the input they continue; none for points. */
 export function windowSums(
   problem: Problem,
-  weights: readonly Tensor[],
+  state: readonly Tensor[],
   { of }: SnapshotOptions,
 ): Readonly<Record<string, Tensor>> {
   if (of === "points") return {};
-  const sums = problem.weights.map(({ path, shape }, i) => {
-    const name = sumName(`weights/${path}`);
-    return [name, add(input(name, shape), weights[i]!)] as const;
+  const sums = stateLeaves(problem).flatMap((leaf, i) => {
+    const name = sumName(leaf.name);
+    return isPlaced(leaf) ? [[name, add(input(name, leaf.shape), state[i]!)] as const] : [];
   });
   return { ...Object.fromEntries(sums), [COUNT]: add(input(COUNT, []), 1) };
 }
 
-/** What is kept at the end of a window: the weights as they are then, or their mean over it. */
+/** What is kept at the end of a window: the weights (and slots that they do not tell) as they are then, or their mean over it. */
 export function windowEnd(problem: Problem, { of, packed }: SnapshotOptions): Graph {
   const outputs: Record<string, Tensor> = {};
-  for (const { path, shape } of problem.weights) {
-    const name = `weights/${path}`;
+  for (const leaf of stateLeaves(problem).filter(isPlaced)) {
+    const { name, shape } = leaf;
     const value = of === "points" ? input(name, shape) : div(input(sumName(name), shape), input(COUNT, []));
-    if (packed === undefined) {
+    if (packed === undefined || !isPackable(leaf)) {
       outputs[snapshotName(name)] = value;
       continue;
     }
@@ -64,13 +65,17 @@ export async function readAsRows(engine: Engine, result: Buffers, names: readonl
 }
 
 /** Row i of the tables of what windows end with. */
-export function weightsOf(problem: Problem, tables: Arrays, i: number): Snapshot["weights"] {
-  const each = problem.weights.map(({ path }) => {
-    const name = `weights/${path}`;
-    const scales = tables[snapshotName(scaleName(name))];
-    return [name, { array: rowOf(tables[snapshotName(name)]!, i), scale: scales?.data[i] }] as const;
-  });
-  return Object.fromEntries(each);
+export function snapshotOf(problem: Problem, tables: Arrays, i: number, time: number): Snapshot {
+  const leaves = stateLeaves(problem).filter(isPlaced);
+  const of = (kind: StateLeaf["kind"]): Snapshot["weights"] =>
+    Object.fromEntries(
+      leaves.flatMap(({ name, kind: its }) => {
+        const scales = tables[snapshotName(scaleName(name))];
+        const value = { array: rowOf(tables[snapshotName(name)]!, i), scale: scales?.data[i] };
+        return its === kind ? [[name, value] as const] : [];
+      }),
+    );
+  return { time, weights: of("weights"), slots: of("slot") };
 }
 
 /** The snapshots of a run of training steps, off the engine. */
@@ -87,6 +92,6 @@ export async function readSnapshots(
     const first = from + i * every;
     const steps = Math.min(every, to - first);
     const time = of === "points" ? first + steps : first + (steps - 1) / 2;
-    return { time, weights: weightsOf(problem, tables, i) };
+    return snapshotOf(problem, tables, i, time);
   });
 }

@@ -72,7 +72,7 @@ export function stepSymbols(
       weight: weights[i]!,
       slots: Object.fromEntries(dynamics.slots.map((slot) => [slot, at.get(`${slot}/${path}`)!])),
     };
-    const result = dynamics.step(before, gradients[i]!, settingsAt(dynamics, path, shape));
+    const result = dynamics.step(before, gradients[i]!, settingsAt(dynamics, path, shape), STEP);
     after.set(`weights/${path}`, result.weight);
     for (const slot of dynamics.slots) after.set(`${slot}/${path}`, result.slots[slot]!);
   });

@@ -92,11 +92,13 @@ function recovery(
   };
 }
 
-/** The smallest magnitude of the setting that recovery divides by. */
-function divisor(problem: Problem, h: unknown): Tensor {
+/** The smallest magnitude of the setting that recovery divides by, if it does. */
+function divisorOf(problem: Problem, h: unknown): Tensor | undefined {
   const dynamics = problem.dynamics(h);
+  const name = dynamics.recover?.divisor;
+  if (name === undefined) return undefined;
   return problem.weights
-    .map(({ path, shape }) => min(abs(settingsAt(dynamics, path, shape)[dynamics.recover!.divisor]!)))
+    .map(({ path, shape }) => min(abs(settingsAt(dynamics, path, shape)[name]!)))
     .reduce((a, b) => minimum(a, b));
 }
 
@@ -183,8 +185,11 @@ export function sweepProgram(problem: Problem, path: Path, length?: number): Swe
       known.set(step.state[i]!, recover(leaf, "before"));
       known.set(step.next[i]!, recover(leaf, "after"));
     });
-    outputs[DIVISOR] = divisor(problem, step.hypers.tree);
-    scan.push(DIVISOR);
+    const divisor = divisorOf(problem, step.hypers.tree);
+    if (divisor !== undefined) {
+      outputs[DIVISOR] = divisor;
+      scan.push(DIVISOR);
+    }
   }
   const values = substitute(Object.values(outputs), known);
   const graph = toGraph(Object.fromEntries(Object.keys(outputs).map((name, i) => [name, values[i]!])));
