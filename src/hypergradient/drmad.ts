@@ -34,6 +34,8 @@ export type DrmadOptions =
  *     w_t ≈ m_j + (t − τ_j)/(τ_{j+1} − τ_j) · (m_{j+1} − m_j)        τ_j ≤ t < τ_{j+1}
  *     v_{t+1} ≈ (m_{j+1} − m_j)/(τ_{j+1} − τ_j) / α_t
  *
+ * Velocities are the slopes between snapshots. Rounded ones (int8) make them worse the nearer they lie: leave fewer than 8 steps
+ * between snapshots only where no rate or decay is tuned, or keep them whole.
  * Windows are equally long in time, or by arc length: ‖m_{j+1} − m_j‖ as equal as 8k candidates allow. It tends to the exact
  * gradient as k tends to T. With `growthLimit` whole states are kept at up to 16 places, and from the step where
  * ‖dw_t‖ / ‖dw_T‖ passes the limit to the next of them the steps are run again and swept exactly; `replayedSteps` says how
