@@ -25,6 +25,9 @@ import { allFinite, loadDrawn, readAll, share, zeros, type Shared } from "./shar
 import { readAsRows, readSnapshots, snapshotOf, windowEnd } from "./snapshots.ts";
 import { stateLeaves } from "./state.ts";
 
+/** Diverged training is stopped so soon; looking at all weights takes as long as a few steps. */
+const LOOK_MS = 500;
+
 /** Kept tensors of one chunk lie in one piece, so their bytes bound a chunk. */
 const KEPT_BYTES_A_CHUNK = 16e6;
 
@@ -91,6 +94,7 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
       const kept: Kept[] = [];
       const snapshots: Snapshot[] = [];
       const end = compiled.program.loop!.blocks?.end;
+      let looked = performance.now();
       const runChunk = async (chunk: Range): Promise<void> => {
         const rows = await shared.rowTable(chunk);
         const result = await compiled.executable.run({ ...constant, ...state, ...rows }, chunk);
@@ -106,7 +110,10 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
           snapshots.push(...(await readSnapshots(engine, problem, result, end, chunk, options.snapshots)));
           free(Object.fromEntries(Object.keys(end.outputs).map((name) => [name, result[name]!])));
         }
-        await requireFiniteWeights(shared, state, chunk.to, point);
+        if (chunk.to === problem.steps || performance.now() - looked > LOOK_MS) {
+          await requireFiniteWeights(shared, state, chunk.to, point);
+          looked = performance.now();
+        }
         shared.progress("train", chunk.to, problem.steps);
       };
       try {
