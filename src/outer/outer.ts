@@ -1,4 +1,7 @@
 /** Optimisers of hyperparameters, in unconstrained coordinates. */
 export { adam, type AdamOptions } from "./adam.ts";
+export { lbfgs, type LbfgsOptions } from "./lbfgs.ts";
+export { maclaurinAdam } from "./maclaurin-adam.ts";
+export { rmsprop, type RmspropOptions } from "./rmsprop.ts";
 export { sgd } from "./sgd.ts";
 export { sign } from "./sign.ts";

@@ -245,7 +245,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
         emit({ type: "step", best: isBest, ...record });
         warnOfUnverified();
         if ("gradient" in result) {
-          const { gradient, growth, growthPassedAt } = result;
+          const { gradient, value, growth, growthPassedAt } = result;
           if (isChaotic(result)) {
             const advice = chaosAdvice(settings.method, rollout.steps, growthPassedAt);
             const message = `${chaosText(outerStep, result)}; ${advice}`;
@@ -257,7 +257,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
           if (plan !== undefined && isMeasured(plan, outerStep))
             await measure(rollout, outerStep, { ...result, seconds: methodSeconds });
           if (stop.reason === "chaotic") break;
-          const update = settings.optimizer.update(gradient, optimizerState);
+          const update = settings.optimizer.update(gradient, optimizerState, value);
           optimizerState = update.state;
           change = update.change;
         }
