@@ -13,6 +13,8 @@ export interface OuterOptimizer<S = unknown> {
   init(point: Point): S;
   /** @param value the outer loss where the gradient was taken, for optimisers that compare one step with the next */
   update(gradient: Point, state: S, value?: number): Update<S>;
+  /** Whether it shortens this gradient before it uses it; absent where it never does. */
+  clips?(gradient: Point, state: S): boolean;
   /** The same optimiser with another rate, all its other settings kept; absent where it has none to change. */
   withRate?(rate: number): OuterOptimizer<S>;
 }

@@ -103,6 +103,10 @@ describe("on known sequences", () => {
   });
 });
 
+const written = (_: string, v: unknown): unknown => (v instanceof Float64Array ? { floats: [...v] } : v);
+const read = (_: string, v: { floats?: number[] } | null): unknown =>
+  v?.floats === undefined ? v : Float64Array.from(v.floats);
+
 const APART: readonly OuterOptimizer[] = [
   outer.sgd({ rate: 0.1 }) as OuterOptimizer,
   outer.sign({ rate: 0.1 }) as OuterOptimizer,
@@ -146,9 +150,7 @@ describe.each([...APART, ...TOGETHER])("$name", (optimizer: OuterOptimizer) => {
 
   test("its state outlives being written as JSON", () => {
     const { state } = optimizer.update(g, optimizer.update(at(1, 1, -1), optimizer.init(start)).state);
-    const plain = (_: string, v: unknown): unknown => (v instanceof Float64Array ? { floats: [...v] } : v);
-    const read = (_: string, v: { floats?: number[] } | null): unknown => (v?.floats === undefined ? v : Float64Array.from(v.floats)); // prettier-ignore
-    const restored = JSON.parse(JSON.stringify(state, plain), read) as unknown;
+    const restored = JSON.parse(JSON.stringify(state, written), read) as unknown;
     expect(optimizer.update(g, restored)).toEqual(optimizer.update(g, state));
   });
 

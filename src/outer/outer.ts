@@ -1,5 +1,6 @@
 /** Optimisers of hyperparameters, in unconstrained coordinates. */
 export { adam, type AdamOptions } from "./adam.ts";
+export { clipped, type ClipLimits } from "./clipped.ts";
 export { lbfgs, type LbfgsOptions } from "./lbfgs.ts";
 export { maclaurinAdam } from "./maclaurin-adam.ts";
 export { rmsprop, type RmspropOptions } from "./rmsprop.ts";
