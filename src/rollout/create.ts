@@ -36,9 +36,12 @@ export function createRollout(problem: Problem, engine: Engine, options: Rollout
   checkEveryHyperIsUsed(problem, [trainProgram(problem), startProgram(problem), outerProgram(problem)]);
   checkMetrics(problem);
   const start = Object.fromEntries(problem.hypers.tensors.map((t) => [t.name, t.start]));
-  const shared = share(problem, engine, options);
+  return bindAll(share(problem, engine, options), start);
+}
+
+function bindAll(shared: Shared, point: Point): Rollout {
   let reversal: SharedReversal | undefined;
-  return bind(shared, () => (reversal ??= shareReversal(shared)), start);
+  return bind(shared, () => (reversal ??= shareReversal(shared)), point);
 }
 
 function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rollout {
@@ -67,6 +70,7 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
       return [...shared.unverified];
     },
     at: (other) => bind(shared, reversal, other),
+    reseeded: (other) => bindAll(share(other, engine, shared.options, shared), point),
 
     async start() {
       const { executable } = await shared.compile("start", () => startProgram(problem));

@@ -1,6 +1,7 @@
 import type { Point } from "../data/point.ts";
 import type { Buffer, EngineDescription, HeldArray, Information, Range } from "../engine/engine.ts";
 import type { HyperTensor } from "../problem/hyper.ts";
+import type { Problem } from "../problem/problem.ts";
 import type { HuntOptions } from "./hunt-non-finite.ts";
 import type { NonFinite } from "./non-finite.ts";
 import type { Path } from "./path.ts";
@@ -210,6 +211,11 @@ export interface Rollout {
   readonly unverified: readonly string[];
   /** The same compiled programs at another point. */
   at(point: Point): Rollout;
+  /**
+   * The same experiment under another seed, at the same point, on the same engine. Programs are compiled again only where the
+   * shapes of its data differ, and data loaded again only where they are others.
+   */
+  reseeded(problem: Problem): Rollout;
   /** The state before training. */
   start(): Promise<Buffers>;
   /**
