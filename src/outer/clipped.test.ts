@@ -52,6 +52,11 @@ describe("clipping", () => {
     );
   });
 
+  test("by norm, just beyond it and at it", () => {
+    expect(flat(shown(outer.clipped(mirror, { norm: 7.5 }), at([6], [8])).change)).toEqual([4.5, 6]);
+    expect(shown(outer.clipped(mirror, { norm: 10 }), at([6], [8]))).toEqual({ change: at([6], [8]), clipped: false });
+  });
+
   test("by both: the values first", () => {
     const { change, clipped } = shown(outer.clipped(mirror, { norm: 5, value: 8 }), at([6], [100]));
     expect(flat(change)).toEqual([3, 4]);

@@ -1,16 +1,18 @@
 import { describe, expect, test, vi } from "vitest";
 import { failure, formula } from "../../test/oracle/measure.ts";
+import type { Point } from "../data/point.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { sgd } from "../dynamics/sgd.ts";
 import { drmad } from "../hypergradient/drmad.ts";
 import { finiteDifference } from "../hypergradient/finite-difference.ts";
+import type { Hypergradient } from "../hypergradient/method.ts";
 import * as nn from "../nn/nn.ts";
 import * as outer from "../outer/outer.ts";
 import { hyper } from "../problem/hyper.ts";
 import { createRollout } from "../rollout/create.ts";
 import type { Engine } from "../engine/engine.ts";
 import * as ops from "../tensor/ops.ts";
-import { standardError } from "./average.ts";
+import { meanHypergradient, standardError } from "./average.ts";
 import { defineExperiment } from "./define.ts";
 import type { TuneEvent, TuneResult } from "./events.ts";
 import { hypergradient } from "./hypergradient.ts";
@@ -56,6 +58,15 @@ const timeless = ({ steps, ...rest }: TuneResult) => ({
   steps: steps.map((step) => ({ ...step, seconds: 0 })),
 });
 const total = ({ fidelity }: TuneResult) => fidelity!.map((f) => (f.outcome === "ok" ? f.total.cosine : NaN))[0];
+
+const given = (growth: number, u: number, growthPassedAt?: number): Hypergradient => ({
+  value: u,
+  gradient: { u: Float64Array.of(u, 0) },
+  direct: { u: Float64Array.of(0, 3 * u) },
+  growth,
+  growthPassedAt,
+  final: {},
+});
 
 describe("averaging over seeds", () => {
   test("moves by the mean of what each seed gives alone, and records the means", async () => {
@@ -133,7 +144,9 @@ describe("averaging over seeds", () => {
     });
     const run = async (seeds: readonly number[], outerSteps: number): Promise<number[]> => {
       [compiled, live] = [0, 0];
-      await tune(resplit, { ...HERE, seeds, outerSteps, optimizer: outer.sgd({ rate: 1e-3 }) });
+      // Uphill, so that no step but the start is kept.
+      const uphill = { ...outer.sgd({ rate: 1 }), update: (change: Point) => ({ change, state: null }) };
+      await tune(resplit, { ...HERE, seeds, outerSteps, optimizer: uphill });
       return [compiled, live];
     };
     const [once] = await run([0], 2);
@@ -187,6 +200,16 @@ describe("averaging over seeds", () => {
     [{ seeds: [1], seed: 1 }, "both seed 1 and seeds"],
   ])("refuses %j", async (options, part) => {
     await expect(tune(resplit, { ...HERE, ...options })).rejects.toMatchObject(failure("invalid-argument", part));
+  });
+
+  test("the mean of hypergradients has the largest growth, and where it passed the limit", () => {
+    expect(meanHypergradient([given(2, 1), given(5000, 5, 17), given(3, 3)])).toEqual({
+      value: 3,
+      gradient: { u: Float64Array.of(3, 0) },
+      direct: { u: Float64Array.of(0, 9) },
+      growth: 5000,
+      growthPassedAt: 17,
+    });
   });
 
   test("standard error of the mean, by hand", () => {
