@@ -37,6 +37,9 @@ function columnsOf(first: StepRecord): Column[] {
   return [
     { title: "step", rank: 0, width: 4, cell: ({ step }) => String(step) },
     ...metrics,
+    ...(first.prior === undefined
+      ? []
+      : [{ title: "prior", rank: 27, width: 9, cell: ({ prior }: StepRecord) => optional(prior) }]),
     { title: "|gradient|", rank: 40, width: 10, cell: ({ gradientNorm }) => optional(gradientNorm) },
     {
       title: "growth",

@@ -15,8 +15,10 @@ import {
   checkMetrics,
   evaluateProgram,
   outerProgram,
+  priorProgram,
   startProgram,
   trainProgram,
+  withoutPrior,
 } from "./programs.ts";
 import { createReversal, shareReversal, type SharedReversal } from "./reversal.ts";
 import type { Buffers, Kept, Outer, Rollout, RolloutOptions, Snapshot } from "./rollout.ts";
@@ -33,7 +35,7 @@ const KEPT_BYTES_A_CHUNK = 16e6;
  * @throws DrmadError shape-mismatch, invalid-loss, unused-hyperparameter and the like: the experiment is traced here
  */
 export function createRollout(problem: Problem, engine: Engine, options: RolloutOptions = {}): Rollout {
-  checkEveryHyperIsUsed(problem, [trainProgram(problem), startProgram(problem), outerProgram(problem)]);
+  checkEveryHyperIsUsed(problem, [trainProgram(problem), startProgram(problem), outerProgram(withoutPrior(problem))]);
   checkMetrics(problem);
   const start = Object.fromEntries(problem.hypers.tensors.map((t) => [t.name, t.start]));
   return bindAll(share(problem, engine, options), start);
@@ -148,6 +150,8 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
       const squaredNorm = numbers["squaredNorm"]![0]!;
       if (!Object.values(numbers).every(allFinite)) {
         free(result);
+        const prior = await rollout.prior();
+        if (prior !== undefined && !Number.isFinite(prior)) throw divergence(shared, point, `valid.prior is ${prior}`);
         throw divergence(
           shared,
           point,
@@ -173,6 +177,16 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
       const numbers = await readAll(engine, result, Object.keys(program.graph.outputs));
       free(result);
       return Object.fromEntries(Object.entries(numbers).map(([name, data]) => [name, data[0]!]));
+    },
+
+    async prior() {
+      const program = priorProgram(problem);
+      if (program === undefined) return undefined;
+      const { executable } = await shared.compile("prior", () => program);
+      const result = await executable.run(await hyper());
+      const { prior } = await readAll(engine, result, ["prior"]);
+      free(result);
+      return prior![0]!;
     },
 
     merger: (options) => createMerger(shared, point, hyper, options),

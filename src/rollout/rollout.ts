@@ -51,7 +51,7 @@ export interface Trained {
   readonly snapshots: readonly Snapshot[];
 }
 
-/** Value and gradient of the outer loss at the end of training. */
+/** Value and gradient of the outer loss at the end of training, the prior included where there is one. */
 export interface Outer {
   readonly value: number;
   /** ∂f/∂λ at fixed weights, in unconstrained coordinates. */
@@ -227,6 +227,8 @@ export interface Rollout {
   snapshot(state: Buffers, time: number, packed?: Packed): Promise<Snapshot>;
   /** @throws DrmadError non-finite */
   outer(final: Buffers): Promise<Outer>;
+  /** What the prior adds to the outer objective at this point; undefined where there is none. */
+  prior(): Promise<number | undefined>;
   evaluate(final: Buffers, split: SplitName): Promise<Readonly<Record<string, number>>>;
   /** @throws DrmadError unsupported where the path cannot give what the sweep needs */
   sweep(path: Path): Promise<Sweep>;

@@ -16,6 +16,8 @@ export interface StepRecord {
   /** Its loss is the outer loss (`valid.loss`) on the training rows, without the penalties of `train.loss`. */
   readonly train: Metrics;
   readonly valid: Metrics;
+  /** `valid.prior` at these hyperparameters, in no loss; absent where the experiment has none. */
+  readonly prior?: number;
   /** Standard error of the mean of the validation loss over seeds; absent where there is one. */
   readonly validStandardError?: number;
   /** Present only when the diagnostic test curve was asked for, and finite; it never chooses anything. */

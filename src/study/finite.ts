@@ -26,3 +26,11 @@ export function requireFiniteMetrics(found: Metrics, split: "train" | "valid", s
     hint: "The losses may be fine: state the metric so that it is finite for all weights, or leave it out.",
   });
 }
+
+/** @throws DrmadError non-finite */
+export function requireFinitePrior(prior: number, step: number): void {
+  if (Number.isFinite(prior)) return;
+  throw new DrmadError("non-finite", `valid.prior is ${prior} at outer step ${step}`, {
+    hint: "A hyperparameter left the range where it is finite: state the prior for every value that its transform reaches.",
+  });
+}

@@ -20,7 +20,7 @@ import {
 import { chaosAdvice, chaosText, isChaotic } from "./chaos.ts";
 import type { Metrics, StartInfo, StepFidelity, StepRecord, StopReason, TuneResult } from "./events.ts";
 import { fidelityPlan, isMeasured } from "./fidelity.ts";
-import { called, notFinite, requireFiniteMetrics } from "./finite.ts";
+import { called, notFinite, requireFiniteMetrics, requireFinitePrior } from "./finite.ts";
 import { hyperCounts, naturalValues, openSession, requireExperiment, uncompared, weightCount } from "./session.ts";
 import { settingsOf, type Settings, type TuneOptions } from "./settings.ts";
 import { plateaued } from "./stop.ts";
@@ -65,7 +65,7 @@ const STOPS: readonly StopReason[] = [
 
 /**
  * Tunes an experiment's hyperparameters by gradient descent on its validation loss: every outer step trains once,
- * differentiates through that training, and moves. The step with the lowest validation loss is the result. The test split
+ * differentiates through that training, and moves; a prior is descended with it. The step with the lowest validation loss is the result. The test split
  * is evaluated at the untuned start and at that result, and chooses nothing.
  *
  * @throws DrmadError for bad input; `non-finite` where even the untuned start diverges, `not-stationary` and `not-converged` where a method refuses it; `invalid-experiment` where one of
@@ -171,10 +171,13 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
         const test = options.testCurve === true ? await testMetrics(runs, finals, outerStep) : undefined;
         const train = meanMetrics(await metrics(runs, finals, "train"));
         const valid = await metrics(runs, finals, "valid");
+        const [prior] = await onEach(runs.slice(0, 1), ({ prior: at }) => at());
+        if (prior !== undefined) requireFinitePrior(prior, outerStep);
         const record: StepRecord = {
           step: outerStep,
           train,
           valid: meanMetrics(valid),
+          ...(prior === undefined ? {} : { prior }),
           ...(valid.length === 1 ? {} : { validStandardError: standardError(valid.map(({ loss }) => loss)) }),
           ...(test === undefined ? {} : { test }),
           ...(result === undefined ? {} : gradientRecord(result)),
