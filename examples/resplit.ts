@@ -23,11 +23,12 @@ function taken({ data, shape }: NdArray, rows: readonly number[]): NdArray {
   return { data: chosen, shape: [rows.length, ...shape.slice(1)] };
 }
 
+const rowsOf = (rows: readonly number[]) => ({ x: taken(rest.x, rows), y: taken(rest.y, rows) });
+
 export default defineExperiment({
   data: (seed) => {
     const order = shuffled(1299, seed);
-    const split = (rows: readonly number[]) => ({ x: taken(rest.x, rows), y: taken(rest.y, rows) });
-    return { train: split(order.slice(0, 500)), valid: split(order.slice(500)), test: test! };
+    return { train: rowsOf(order.slice(0, 500)), valid: rowsOf(order.slice(500)), test: test! };
   },
   params: nn.mlp([64, 50, 10]),
   hyper: { l2: hyper.perInput(1e-4, { transform: "log", biases: 0 }) },

@@ -137,13 +137,13 @@ describe("outerOf", () => {
     [{}, undefined],
     [{ clip: 3 }, "sgd(2) clipped to norm 3"],
     [{ clip: 3, outerRate: 1 }, "sgd(1) clipped to norm 3"],
-    [{ coarseToFine: { hyperparameter: 5, tensor: 4 } }, "sgd(2), 5 steps by hyperparameter and 4 by tensor first"],
+    [{ coarseToFine: { hyperparameter: 5, tensor: 4 } }, "sgd(2), coarse to fine 5,4"],
     [{ optimizer: "lbfgs" }, "lbfgs(0.5)"],
     [{ optimizer: "rmsprop", outerRate: 0.1 }, "rmsprop(0.1)"],
     [{ optimizer: "maclaurinAdam" }, "maclaurinAdam(0.04)"],
     [
       { optimizer: "sign", clip: 1, coarseToFine: { hyperparameter: 1, tensor: 0 } },
-      "sign(0.05), 1 steps by hyperparameter and 0 by tensor first clipped to norm 1",
+      "sign(0.05), coarse to fine 1,0 clipped to norm 1",
     ],
   ] as const)("%j", (flags, name) => expect(outerOf(flags, own)?.name).toBe(name));
 

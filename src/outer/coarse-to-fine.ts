@@ -56,7 +56,7 @@ export function coarseToFine<S>(
   const begun = (step: number, like: Point): S => at(step).of.init(mapPoint(like, () => 0));
 
   return {
-    name: `${optimizer.name}, ${hyperparameter} steps by hyperparameter and ${tensor} by tensor first`,
+    name: `${optimizer.name}, coarse to fine ${hyperparameter},${tensor}`,
     init: (point) => ({ step: 0, stage: begun(0, point) }),
     update(gradient, { step, stage }, value) {
       const { change, state } = at(step).of.update(gradient, stage, value);
