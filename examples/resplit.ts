@@ -40,9 +40,9 @@ export default defineExperiment({
   },
   valid: {
     loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y),
-    // Penalties are a few thousandths, give or take a factor of e²: −log of a normal density of log l2, over 799 rows.
+    // Penalties are about 1e-4, give or take a factor of e²: −log of a normal density of log l2, over 799 rows.
     prior: ({ l2 }) => {
-      const off = ops.div(ops.sub(ops.log(l2[0]!.W), Math.log(2e-3)), 2);
+      const off = ops.div(ops.sub(ops.log(l2[0]!.W), Math.log(1e-4)), 2);
       return ops.div(ops.sum(ops.square(off)), 2 * 799);
     },
   },
