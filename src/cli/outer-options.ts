@@ -1,11 +1,10 @@
+import * as v from "valibot";
 import { DrmadError } from "../errors.ts";
-import { adam } from "../outer/adam.ts";
+import * as outer from "../outer/outer.ts";
 import type { OuterOptimizer } from "../outer/optimizer.ts";
-import { sgd } from "../outer/sgd.ts";
-import { sign } from "../outer/sign.ts";
 import { oneOf, type Rule } from "./options.ts";
 
-export type OptimizerName = "adam" | "sign" | "sgd";
+export type OptimizerName = "adam" | "sign" | "sgd" | "rmsprop" | "lbfgs" | "maclaurinAdam";
 
 interface Choice {
   readonly make: (options: { readonly rate: number }) => OuterOptimizer;
@@ -14,13 +13,33 @@ interface Choice {
 }
 
 const OPTIMIZERS: Record<OptimizerName, Choice> = {
-  adam: { make: adam, usual: 0.05 },
-  sign: { make: sign, usual: 0.05 },
+  adam: { make: outer.adam, usual: 0.05 },
+  sign: { make: outer.sign, usual: 0.05 },
   // Its steps are as long as the gradient is.
-  sgd: { make: sgd, usual: undefined },
+  sgd: { make: outer.sgd, usual: undefined },
+  rmsprop: { make: outer.rmsprop, usual: 0.05 },
+  // The length of its first step, over all hyperparameters together.
+  lbfgs: { make: outer.lbfgs, usual: 0.5 },
+  maclaurinAdam: { make: outer.maclaurinAdam, usual: 0.04 },
 };
 
 export const optimizerRule: Rule<OptimizerName> = oneOf(Object.keys(OPTIMIZERS) as OptimizerName[]);
+
+const STAGES = /^(\d{1,6}),(\d{1,6})$/;
+
+/** `5,3`: steps by hyperparameter, then steps by tensor. */
+export const coarseToFineRule: Rule<outer.CoarseToFineSteps> = {
+  schema: v.pipe(
+    v.string(),
+    v.regex(STAGES),
+    v.transform((text) => {
+      const [hyperparameter, tensor] = text.split(",").map(Number) as [number, number];
+      return { hyperparameter, tensor };
+    }),
+    v.check(({ hyperparameter, tensor }) => hyperparameter + tensor > 0),
+  ),
+  allowed: "two whole numbers of outer steps such as 5,5, not both 0: by hyperparameter, then by tensor",
+};
 
 /**
  * The outer optimiser that the options ask for, or undefined where the experiment's own serves.
@@ -51,4 +70,24 @@ export function outerOptimizer(
     });
   }
   return choice.make({ rate: given });
+}
+
+export interface OuterFlags {
+  readonly optimizer?: OptimizerName;
+  readonly outerRate?: number;
+  /** Most of the hypergradient's length. */
+  readonly clip?: number;
+  readonly coarseToFine?: outer.CoarseToFineSteps;
+}
+
+/** That optimiser, with what the options put around it: the hypergradient is clipped first, and then tied. */
+export function outerOf(
+  { optimizer, outerRate, clip, coarseToFine }: OuterFlags,
+  own: OuterOptimizer | undefined,
+): OuterOptimizer | undefined {
+  const chosen = outerOptimizer(optimizer, outerRate, own);
+  if (clip === undefined && coarseToFine === undefined) return chosen;
+  const inner = chosen ?? own ?? outer.adam({ rate: OPTIMIZERS.adam.usual! });
+  const staged = coarseToFine === undefined ? inner : outer.coarseToFine(inner, coarseToFine);
+  return clip === undefined ? staged : outer.clipped(staged, { norm: clip });
 }

@@ -12,7 +12,7 @@ export interface PrepareOptions {
   readonly threads?: number;
 }
 
-/** An experiment with its data read, once for all that follows. */
+/** An experiment with the data of its seed read, once for all that follows. */
 export interface Prepared {
   readonly experiment: DefinedExperiment;
   readonly problem: Problem;
@@ -22,8 +22,11 @@ export interface Prepared {
 /** @throws DrmadError for everything that is wrong with an experiment before it is traced, and most of what is after */
 export async function prepare(name: string, { data, seed, innerSteps, threads }: PrepareOptions): Promise<Prepared> {
   const { spec, options } = await loadExperiment(name, data);
-  const dataset = await (typeof spec.data === "function" ? spec.data(seed ?? 0) : spec.data);
-  const experiment = makeExperiment({ ...spec, data: dataset }, options);
+  const { data: given } = spec;
+  const first = seed ?? 0;
+  const dataset = await (typeof given === "function" ? given(first) : given);
+  const again = typeof given === "function" ? (other: number) => (other === first ? dataset : given(other)) : dataset;
+  const experiment = makeExperiment({ ...spec, data: again }, options);
   const problem = await resolveProblem(experiment, {
     ...(seed === undefined ? {} : { seed }),
     ...(innerSteps === undefined ? {} : { steps: innerSteps }),

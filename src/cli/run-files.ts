@@ -40,7 +40,7 @@ export async function runFiles(record: RunRecord, warn: (message: string) => voi
     format: "drmad hyperparameters, natural values",
     experiment: result.experiment,
     method: result.method,
-    seed: String(result.seed),
+    seed: (result.seeds ?? [result.seed]).join(","),
     step: String(result.best),
     drmad: version,
   });

@@ -30,6 +30,18 @@ const result: TuneResult = {
   values: {},
 };
 
+test("says what figures are means of, and how often hypergradients were clipped", () => {
+  const steps = [
+    { ...step(0, 2), clipped: true, validStandardError: 0.3 },
+    { ...step(1, 1), clipped: false, validStandardError: 0.25 },
+  ];
+  const text = tuneSummary({ ...result, seeds: [0, 1, 2], steps }, [], 200).join("\n");
+  expect(text).toContain("means over 3 seeds; the standard error of the validation loss 1.000 is 0.2500.");
+  expect(text).toContain("1 of 2 hypergradients were clipped.");
+  const plain = tuneSummary(result, [], 200).join("\n");
+  expect(plain).not.toMatch(/seeds|clipped/);
+});
+
 test("test metrics left out are said to be not finite, and a metric is blamed for its own stop", () => {
   const text = tuneSummary(result, [], 200).join("\n");
   expect(text).toContain("The test metrics are not finite");

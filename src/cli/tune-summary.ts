@@ -74,7 +74,31 @@ function verdicts(result: TuneResult): readonly string[] {
   else if (steps.length > 1)
     lines.push("No step brought the validation loss below that of the untuned start, which is the result.");
   else lines.push("Only the untuned start was trained, so nothing is tuned.");
-  return [...lines, ...testVerdict(result), ...chaosVerdict(result), ...fidelityVerdict(result)];
+  return [
+    ...lines,
+    ...seedsVerdict(result),
+    ...testVerdict(result),
+    ...clipVerdict(result),
+    ...chaosVerdict(result),
+    ...fidelityVerdict(result),
+  ];
+}
+
+/** What the figures are means of, and how sure the one is that chose. */
+function seedsVerdict({ seeds, steps, best }: TuneResult): readonly string[] {
+  if (seeds === undefined) return [];
+  const { valid, validStandardError } = steps[best]!;
+  return [
+    `All figures are means over ${seeds.length} seeds; the standard error of the validation loss ${number(valid.loss)} is ` +
+      `${number(validStandardError!)}.`,
+  ];
+}
+
+function clipVerdict({ steps }: TuneResult): readonly string[] {
+  const told = steps.filter(({ clipped }) => clipped !== undefined);
+  if (told.length === 0) return [];
+  const clipped = told.filter((record) => record.clipped === true);
+  return [`${count(clipped.length)} of ${counted(told.length, "hypergradient")} were clipped.`];
 }
 
 /** How many of the hypergradients that were used meant nothing. */

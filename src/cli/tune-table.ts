@@ -1,6 +1,6 @@
 import type { Metrics, StartInfo, StepRecord } from "../study/events.ts";
 import { fidelityHeading } from "./fidelity-report.ts";
-import { counted, metricText, number } from "./format.ts";
+import { counted, listed, metricText, number } from "./format.ts";
 
 /** One outer step a row; only the columns that a window has room for. */
 export interface StepTable {
@@ -37,6 +37,9 @@ function columnsOf(first: StepRecord): Column[] {
   return [
     { title: "step", rank: 0, width: 4, cell: ({ step }) => String(step) },
     ...metrics,
+    ...(first.prior === undefined
+      ? []
+      : [{ title: "prior", rank: 27, width: 9, cell: ({ prior }: StepRecord) => optional(prior) }]),
     { title: "|gradient|", rank: 40, width: 10, cell: ({ gradientNorm }) => optional(gradientNorm) },
     {
       title: "growth",
@@ -66,12 +69,15 @@ export function stepTable(first: StepRecord, room: number): StepTable {
   };
 }
 
+const seedsText = ({ seed, seeds }: StartInfo): string =>
+  seeds === undefined ? `seed ${seed}` : `means over seeds ${listed(seeds.map(String))}`;
+
 /** What is about to run, in two lines, and a third where fidelity is measured. */
 export function heading(info: StartInfo): readonly string[] {
   const rows = info.rows["train"] ?? 0;
   return [
     `${info.experiment}: ${counted(info.hyperparameters, "hyperparameter")}, ${counted(info.weights, "weight")}, ` +
-      `${counted(info.innerSteps, "training step")} on ${counted(rows, "row")}, seed ${info.seed}`,
+      `${counted(info.innerSteps, "training step")} on ${counted(rows, "row")}, ${seedsText(info)}`,
     `${info.method} with ${info.optimizer}, ${counted(info.outerSteps, "outer step")}; ` +
       `${info.engine}, ${info.precision}, ${counted(info.threads, "thread")}`,
     ...(info.fidelityPlan === undefined ? [] : [fidelityHeading(info.fidelityPlan)]),

@@ -15,7 +15,7 @@ import {
   withRun,
   type RunFlags,
 } from "./options.ts";
-import { optimizerRule, outerOptimizer, type OptimizerName } from "./outer-options.ts";
+import { coarseToFineRule, optimizerRule, outerOf, type OuterFlags } from "./outer-options.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import { describeResult, runFiles } from "./run-files.ts";
 import { destination, stemOf, writeRun, type Destination } from "./run-folder.ts";
@@ -24,9 +24,9 @@ import { tuneSummary } from "./tune-summary.ts";
 import { liveView, plainView, silentView, type View } from "./tune-view.ts";
 import { VERSION } from "./version.ts";
 
-interface TuneFlags extends RunFlags {
-  readonly optimizer?: OptimizerName;
-  readonly outerRate?: number;
+interface TuneFlags extends RunFlags, OuterFlags {
+  /** How many, from the seed on. */
+  readonly seeds?: number;
   readonly outerSteps?: number;
   readonly precision?: "float32" | "float64";
   readonly patience?: number;
@@ -43,6 +43,7 @@ Examples:
   drmad tune digits-l2                          the built-in experiment on embedded data, seconds
   drmad tune ./mine.ts --outer-steps 50         your own; the file exports an experiment as default
   drmad tune mnist-l2 --data ~/mnist --method reverse
+  drmad tune ./mine.ts --seeds 3 --coarse-to-fine 5,5
   drmad tune ./mine.ts --json | jq -c 'select(.type == "step") | .valid'
 `;
 
@@ -63,6 +64,21 @@ export function addTune(program: Command, finish: (exit: number) => void): void 
     )
     .addOption(
       checked("--outer-rate <rate>", "its rate; alone, it leaves the experiment's other settings", positiveNumber),
+    )
+    .addOption(checked("--clip <length>", "shorten hypergradients that are longer", positiveNumber))
+    .addOption(
+      checked(
+        "--coarse-to-fine <n,m>",
+        "change all of a hyperparameter alike for n outer steps, all of each of its tensors for m more",
+        coarseToFineRule,
+      ),
+    )
+    .addOption(
+      checked(
+        "--seeds <n>",
+        "average every outer step over n seeds, from --seed on (default: 1)",
+        wholeNumber(1, 1000),
+      ),
     )
     .addOption(checked("--precision <name>", "float32 or float64 (default: float32)", oneOf(["float32", "float64"])))
     .addOption(
@@ -129,11 +145,14 @@ interface Study extends Prepared {
 async function study(name: string, flags: TuneFlags, view: View, signal: AbortSignal): Promise<Study> {
   const prepared = await prepare(name, flags);
   const { experiment, threads } = prepared;
-  const { optimizer: kind, outerRate, ...rest } = flags;
-  const optimizer = outerOptimizer(kind, outerRate, experiment.options.outer?.optimizer);
+  const { optimizer: _kind, outerRate: _rate, clip: _clip, coarseToFine: _stages, seed, seeds, ...rest } = flags;
+  const optimizer = outerOf(flags, experiment.options.outer?.optimizer);
   if (signal.aborted) throw new DrmadError("cancelled", "stopped while the experiment was loaded");
   const result = await tune(experiment, {
     ...rest,
+    ...(seeds === undefined
+      ? seed !== undefined && { seed }
+      : { seeds: Array.from({ length: seeds }, (_, i) => (seed ?? 0) + i) }),
     ...(optimizer === undefined ? {} : { optimizer }),
     threads,
     signal,

@@ -9,7 +9,7 @@ import type { TuneResult } from "../study/events.ts";
 import { failureOf } from "./failure.ts";
 import { clock, count, listed, metricText, number, percent, seconds, short } from "./format.ts";
 import { toJson } from "./json.ts";
-import { outerOptimizer } from "./outer-options.ts";
+import { outerOf, outerOptimizer } from "./outer-options.ts";
 import { statistics } from "./statistics.ts";
 import { cut, fill, terminalOf, widthOf } from "./terminal.ts";
 import { tuneSummary } from "./tune-summary.ts";
@@ -128,6 +128,35 @@ describe("failureOf", () => {
       exit: 2,
       message: `the experiment threw TypeError: oh (${place})`,
     });
+  });
+});
+
+describe("outerOf", () => {
+  const own = sgd({ rate: 2 });
+  test.each([
+    [{}, undefined],
+    [{ clip: 3 }, "sgd(2) clipped to norm 3"],
+    [{ clip: 3, outerRate: 1 }, "sgd(1) clipped to norm 3"],
+    [{ coarseToFine: { hyperparameter: 5, tensor: 4 } }, "sgd(2), coarse to fine 5,4"],
+    [{ optimizer: "lbfgs" }, "lbfgs(0.5)"],
+    [{ optimizer: "rmsprop", outerRate: 0.1 }, "rmsprop(0.1)"],
+    [{ optimizer: "maclaurinAdam" }, "maclaurinAdam(0.04)"],
+    [
+      { optimizer: "sign", clip: 1, coarseToFine: { hyperparameter: 1, tensor: 0 } },
+      "sign(0.05), coarse to fine 1,0 clipped to norm 1",
+    ],
+  ] as const)("%j", (flags, name) => expect(outerOf(flags, own)?.name).toBe(name));
+
+  test("without an optimizer of the experiment's own it is the usual one", () => {
+    expect(outerOf({ clip: 2 }, undefined)?.name).toBe("adam(0.05) clipped to norm 2");
+  });
+
+  test("clips the hypergradient before it is tied", () => {
+    const optimizer = outerOf({ clip: 2, coarseToFine: { hyperparameter: 9, tensor: 0 } }, sgd({ rate: 1 }))!;
+    const gradient = { u: Float64Array.of(1, 1) };
+    // Of length √2; tied it is 2.
+    expect(optimizer.clips!(gradient, optimizer.init(gradient))).toBe(false);
+    expect(optimizer.update(gradient, optimizer.init(gradient)).change).toEqual({ u: Float64Array.of(-2, -2) });
   });
 });
 

@@ -1,6 +1,5 @@
 import { mapPoint, type Point } from "../data/point.ts";
-import { DrmadError } from "../errors.ts";
-import { positiveRate, type OuterOptimizer } from "./optimizer.ts";
+import { decayOf, positive, positiveRate, type OuterOptimizer } from "./optimizer.ts";
 
 export interface AdamOptions {
   readonly rate: number;
@@ -24,14 +23,9 @@ export interface AdamState {
  */
 export function adam({ rate, first = 0.9, second = 0.999, epsilon = 1e-8 }: AdamOptions): OuterOptimizer<AdamState> {
   positiveRate("adam", rate);
-  for (const [name, value] of Object.entries({ first, second })) {
-    if (!(value >= 0 && value < 1)) {
-      throw new DrmadError("invalid-argument", `adam has ${name} ${value}`, { hint: "Give a number from 0, below 1." });
-    }
-  }
-  if (!(epsilon > 0 && Number.isFinite(epsilon))) {
-    throw new DrmadError("invalid-argument", `adam has epsilon ${epsilon}`, { hint: "Give a finite number above 0." });
-  }
+  decayOf("adam", "first", first);
+  decayOf("adam", "second", second);
+  positive("adam", "epsilon", epsilon);
   return {
     name: `adam(${rate})`,
     init: (point) => ({ step: 0, mean: mapPoint(point, () => 0), square: mapPoint(point, () => 0) }),

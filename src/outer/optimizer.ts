@@ -11,14 +11,31 @@ export interface Update<S> {
 export interface OuterOptimizer<S = unknown> {
   readonly name: string;
   init(point: Point): S;
-  update(gradient: Point, state: S): Update<S>;
+  /** @param value the outer loss where the gradient was taken, for optimisers that compare one step with the next */
+  update(gradient: Point, state: S, value?: number): Update<S>;
+  /** Whether it shortens this gradient before it uses it; absent where it never does. */
+  clips?(gradient: Point, state: S): boolean;
   /** The same optimiser with another rate, all its other settings kept; absent where it has none to change. */
   withRate?(rate: number): OuterOptimizer<S>;
 }
 
-export function positiveRate(name: string, rate: number): number {
-  if (!(rate > 0 && Number.isFinite(rate))) {
-    throw new DrmadError("invalid-argument", `${name} has rate ${rate}`, { hint: "Give a finite number above 0." });
+export function positive(optimizer: string, setting: string, value: number): number {
+  if (!(value > 0 && Number.isFinite(value))) {
+    throw new DrmadError("invalid-argument", `${optimizer} has ${setting} ${value}`, {
+      hint: "Give a finite number above 0.",
+    });
   }
-  return rate;
+  return value;
+}
+
+export const positiveRate = (name: string, rate: number): number => positive(name, "rate", rate);
+
+/** A share of the past that is kept. */
+export function decayOf(optimizer: string, setting: string, value: number): number {
+  if (!(value >= 0 && value < 1)) {
+    throw new DrmadError("invalid-argument", `${optimizer} has ${setting} ${value}`, {
+      hint: "Give a number from 0, below 1.",
+    });
+  }
+  return value;
 }

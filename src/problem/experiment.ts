@@ -36,7 +36,19 @@ export interface ExperimentSpec<P, H, S extends SplitOf<S>> {
   readonly initial?: (w: TensorsOf<P>, h: HypersOf<H, P>) => Tree<Tensor> | TensorsOf<P>;
   readonly train: TrainSpec<P, H, S>;
   /** The outer loss f(w, λ) on the validation split: a scalar. Per-step hyperparameters have a leading axis of steps. */
-  readonly valid: { readonly loss: Loss<P, H, S> };
+  readonly valid: {
+    readonly loss: Loss<P, H, S>;
+    /**
+     * A term of the outer objective that sees no data: a scalar p(λ) of the natural hyperparameters, per-step ones with a
+     * leading axis of steps. Tuning follows the gradient of f(w_T, λ) + p(λ), so that with f the mean negative log likelihood
+     * of n validation rows and p = −log(density of λ) / n, in nats a row, it goes towards the most probable λ. The density is
+     * that of the natural value, without a Jacobian of the transform; for one of u = log λ, write it with `ops.log`.
+     *
+     * It is reported beside the validation loss, never in it, and chooses no step: the result is the step with the lowest
+     * validation loss.
+     */
+    readonly prior?: (h: HypersOf<H, P>) => Tensor;
+  };
   /** Scalars reported on every split. */
   readonly metrics?: Readonly<Record<string, Loss<P, H, S>>>;
 }
@@ -59,7 +71,7 @@ export interface AnySpec {
     readonly batch?: number;
     readonly rows?: (t: number, seed: number) => Int32Array;
   };
-  readonly valid: { readonly loss: AnyLoss };
+  readonly valid: { readonly loss: AnyLoss; readonly prior?: (h: unknown) => Tensor };
   readonly metrics?: Readonly<Record<string, AnyLoss>>;
 }
 

@@ -128,7 +128,7 @@ export const rowsOf = (split: Split): number => Object.values(split)[0]!.shape[0
 const PARTS: Readonly<Record<string, readonly string[]>> = {
   "": ["name", "data", "params", "hyper", "initial", "train", "valid", "metrics", "outer", "method"],
   train: ["loss", "dynamics", "steps", "batch", "rows"],
-  valid: ["loss"],
+  valid: ["loss", "prior"],
   outer: ["optimizer", "steps"],
 };
 

@@ -15,8 +15,10 @@ import {
   checkMetrics,
   evaluateProgram,
   outerProgram,
+  priorProgram,
   startProgram,
   trainProgram,
+  withoutPrior,
 } from "./programs.ts";
 import { createReversal, shareReversal, type SharedReversal } from "./reversal.ts";
 import type { Buffers, Kept, Outer, Rollout, RolloutOptions, Snapshot } from "./rollout.ts";
@@ -36,12 +38,15 @@ const KEPT_BYTES_A_CHUNK = 16e6;
  * @throws DrmadError shape-mismatch, invalid-loss, unused-hyperparameter and the like: the experiment is traced here
  */
 export function createRollout(problem: Problem, engine: Engine, options: RolloutOptions = {}): Rollout {
-  checkEveryHyperIsUsed(problem, [trainProgram(problem), startProgram(problem), outerProgram(problem)]);
+  checkEveryHyperIsUsed(problem, [trainProgram(problem), startProgram(problem), outerProgram(withoutPrior(problem))]);
   checkMetrics(problem);
   const start = Object.fromEntries(problem.hypers.tensors.map((t) => [t.name, t.start]));
-  const shared = share(problem, engine, options);
+  return bindAll(share(problem, engine, options), start);
+}
+
+function bindAll(shared: Shared, point: Point): Rollout {
   let reversal: SharedReversal | undefined;
-  return bind(shared, () => (reversal ??= shareReversal(shared)), start);
+  return bind(shared, () => (reversal ??= shareReversal(shared)), point);
 }
 
 function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rollout {
@@ -70,6 +75,7 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
       return [...shared.unverified];
     },
     at: (other) => bind(shared, reversal, other),
+    reseeded: (other) => bindAll(share(other, engine, shared.options, shared), point),
 
     async start() {
       const { executable } = await shared.compile("start", () => startProgram(problem));
@@ -151,6 +157,8 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
       const squaredNorm = numbers["squaredNorm"]![0]!;
       if (!Object.values(numbers).every(allFinite)) {
         free(result);
+        const prior = await rollout.prior();
+        if (prior !== undefined && !Number.isFinite(prior)) throw divergence(shared, point, `valid.prior is ${prior}`);
         throw divergence(
           shared,
           point,
@@ -176,6 +184,16 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
       const numbers = await readAll(engine, result, Object.keys(program.graph.outputs));
       free(result);
       return Object.fromEntries(Object.entries(numbers).map(([name, data]) => [name, data[0]!]));
+    },
+
+    async prior() {
+      const program = priorProgram(problem);
+      if (program === undefined) return undefined;
+      const { executable } = await shared.compile("prior", () => program);
+      const result = await executable.run(await hyper());
+      const { prior } = await readAll(engine, result, ["prior"]);
+      free(result);
+      return prior![0]!;
     },
 
     merger: (options) => createMerger(shared, point, hyper, options),

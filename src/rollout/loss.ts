@@ -1,6 +1,7 @@
 import type { Split } from "../data/dataset.ts";
 import { DrmadError } from "../errors.ts";
-import { cast, OPERATORS } from "../tensor/elementwise.ts";
+import type { Problem } from "../problem/problem.ts";
+import { add, cast, OPERATORS } from "../tensor/elementwise.ts";
 import { input } from "../tensor/layout.ts";
 import { showShape } from "../tensor/shape.ts";
 import { isTensor, type Tensor } from "../tensor/tensor.ts";
@@ -35,4 +36,15 @@ export function expectScalar(loss: unknown, which: string): Tensor {
     });
   }
   return loss.dtype === "float" ? loss : cast(loss, "float");
+}
+
+/** valid.prior of hyperparameters as losses outside training see them; undefined where there is none. */
+export const priorOf = ({ spec }: Problem, h: unknown): Tensor | undefined =>
+  spec.valid.prior === undefined ? undefined : expectScalar(spec.valid.prior(h), "valid.prior");
+
+/** The outer objective: the validation loss, and the prior where there is one. */
+export function outerLoss(problem: Problem, w: unknown, h: unknown, batch: Record<string, Tensor>): Tensor {
+  const loss = expectScalar(problem.spec.valid.loss(w, h, batch), "valid.loss");
+  const prior = priorOf(problem, h);
+  return prior === undefined ? loss : add(loss, prior);
 }

@@ -11,7 +11,7 @@ import { reaches, startProgram, trainProgram } from "./programs.ts";
 import type { Point } from "../data/point.ts";
 import type { Buffers, Merger } from "./rollout.ts";
 import { allFinite, readAll, type Shared } from "./shared.ts";
-import { expectScalar, splitInputs } from "./loss.ts";
+import { outerLoss, splitInputs } from "./loss.ts";
 import { hypersAt, hyperSymbols } from "./hypers.ts";
 import { ROWS, STEP, stepSymbols, trainLoss } from "./step.ts";
 import { type StateLeaf } from "./state.ts";
@@ -41,7 +41,7 @@ function mergeProgram(problem: Problem, copies: number, temperature: number, len
       weights.get(path)!,
     );
   const batch = splitInputs("valid", problem.data.valid, false, length);
-  const value = expectScalar(problem.spec.valid.loss(problem.weightTree(merged), symbols.whole, batch), "valid.loss");
+  const value = outerLoss(problem, problem.weightTree(merged), symbols.whole, batch);
   const through = vjp([shares], symbols.raw, grad(value, [shares]));
   return {
     name: "merged copies",

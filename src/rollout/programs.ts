@@ -11,7 +11,7 @@ import type { Packed, Tensor } from "../tensor/tensor.ts";
 import { keptName, scaleName } from "./path.ts";
 import type { TrainOptions } from "./rollout.ts";
 import { windowEnd, windowSums } from "./snapshots.ts";
-import { expectScalar, splitInputs } from "./loss.ts";
+import { expectScalar, outerLoss, priorOf, splitInputs } from "./loss.ts";
 import { hyperInputName, hyperSymbols } from "./hypers.ts";
 import { initialSymbols } from "./initial.ts";
 import { productsOf } from "./products.ts";
@@ -101,12 +101,12 @@ function weightInputs(problem: Problem): { readonly list: readonly Tensor[]; rea
   return { list: [...at.values()], tree: problem.weightTree((path) => at.get(path)!) };
 }
 
-/** f(w, λ) on the validation split, ∇w f, and ∂f/∂λ in unconstrained coordinates (the direct part). */
+/** f(w, λ) on the validation split, with the prior where there is one, ∇w f, and ∂f/∂λ in unconstrained coordinates (the direct part). */
 export function outerProgram(problem: Problem, length?: number): Program {
   const symbols = hyperSymbols(problem);
   const weights = weightInputs(problem);
   const batch = splitInputs("valid", problem.data.valid, false, length);
-  const value = expectScalar(problem.spec.valid.loss(weights.tree, symbols.whole, batch), "valid.loss");
+  const value = outerLoss(problem, weights.tree, symbols.whole, batch);
   const gradients = grad(value, [...weights.list, ...symbols.raw]);
   const outputs: Record<string, Tensor> = { value };
   problem.weights.forEach(({ path }, i) => {
@@ -120,6 +120,18 @@ export function outerProgram(problem: Problem, length?: number): Program {
   });
   return { name: "validation loss", graph: toGraph(outputs) };
 }
+
+/** The prior's part of the outer objective; undefined where there is none. */
+export function priorProgram(problem: Problem): Program | undefined {
+  const prior = priorOf(problem, hyperSymbols(problem).whole);
+  return prior && { name: "prior", graph: toGraph({ prior }) };
+}
+
+/** What the weights and the data alone make of the outer objective. */
+export const withoutPrior = (problem: Problem): Problem => ({
+  ...problem,
+  spec: { ...problem.spec, valid: { loss: problem.spec.valid.loss } },
+});
 
 /** Every metric on a split. */
 function metricsOn(problem: Problem, split: SplitName): Record<string, Tensor> {

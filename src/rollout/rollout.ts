@@ -1,6 +1,7 @@
 import type { Point } from "../data/point.ts";
 import type { Buffer, EngineDescription, HeldArray, Information, Range } from "../engine/engine.ts";
 import type { HyperTensor } from "../problem/hyper.ts";
+import type { Problem } from "../problem/problem.ts";
 import type { HuntOptions } from "./hunt-non-finite.ts";
 import type { NonFinite } from "./non-finite.ts";
 import type { Path } from "./path.ts";
@@ -52,7 +53,7 @@ export interface Trained {
   readonly snapshots: readonly Snapshot[];
 }
 
-/** Value and gradient of the outer loss at the end of training. */
+/** Value and gradient of the outer loss at the end of training, the prior included where there is one. */
 export interface Outer {
   readonly value: number;
   /** ∂f/∂λ at fixed weights, in unconstrained coordinates. */
@@ -218,6 +219,11 @@ export interface Rollout {
   readonly unverified: readonly string[];
   /** The same compiled programs at another point. */
   at(point: Point): Rollout;
+  /**
+   * The same experiment under another seed, at the same point, on the same engine. Programs are compiled again only where the
+   * shapes of its data differ, and data loaded again only where they are others.
+   */
+  reseeded(problem: Problem): Rollout;
   /** The state before training. */
   start(): Promise<Buffers>;
   /**
@@ -229,6 +235,8 @@ export interface Rollout {
   snapshot(state: Buffers, time: number, packed?: Packed): Promise<Snapshot>;
   /** @throws DrmadError non-finite */
   outer(final: Buffers): Promise<Outer>;
+  /** What the prior adds to the outer objective at this point; undefined where there is none. */
+  prior(): Promise<number | undefined>;
   evaluate(final: Buffers, split: SplitName): Promise<Readonly<Record<string, number>>>;
   /** @throws DrmadError unsupported where the path cannot give what the sweep needs */
   sweep(path: Path): Promise<Sweep>;

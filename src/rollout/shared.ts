@@ -41,6 +41,9 @@ export interface Shared {
   readonly pace: { readonly train: Pace; readonly backward: Pace };
   readonly sweeps: Map<string, Promise<SweepParts>>;
   readonly unverified: Set<string>;
+  /** Everything compiled, by key, and the splits that are loaded. */
+  readonly compiled: Map<string, Promise<Compiled>>;
+  readonly loaded: Map<string, Promise<Buffers>>;
   /** At which point a run was when an error told that it is not finite. */
   readonly diverged: WeakMap<Error, Point>;
   compile(key: string, make: () => Program): Promise<Compiled>;
@@ -71,10 +74,20 @@ async function loadSplit(engine: Engine, name: SplitName, split: Split): Promise
   return Object.fromEntries(await Promise.all(entries));
 }
 
-export function share(problem: Problem, engine: Engine, options: RolloutOptions): Shared {
-  const compiled = new Map<string, Promise<Compiled>>();
-  const data = new Map<string, Promise<Buffers>>();
-  const unverified = new Set<string>();
+/** The shapes of the data, on which programs depend; nothing else in them depends on the seed. */
+const shapesOf = ({ data }: Problem): string =>
+  JSON.stringify(
+    (["train", "valid", "test"] as const).map((name) =>
+      Object.entries(data[name] ?? {}).map(([key, array]) => [key, array.shape, array.data instanceof Int32Array]),
+    ),
+  );
+
+/** @param like of the same experiment under another seed: what fits is taken from there instead of being made again */
+export function share(problem: Problem, engine: Engine, options: RolloutOptions, like?: Shared): Shared {
+  const programs = like !== undefined && shapesOf(problem) === shapesOf(like.problem) ? like : undefined;
+  const compiled = programs?.compiled ?? new Map<string, Promise<Compiled>>();
+  const loaded = like?.problem.data === problem.data ? like.loaded : new Map<string, Promise<Buffers>>();
+  const unverified = like?.unverified ?? new Set<string>();
   let held: { readonly point: Point; readonly buffers: Promise<Buffers> } | undefined;
 
   async function loadPoint(point: Point): Promise<Buffers> {
@@ -132,9 +145,11 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
     problem,
     engine,
     options,
-    pace: { train: { stepsPerSecond: undefined }, backward: { stepsPerSecond: undefined } },
-    sweeps: new Map(),
+    pace: programs?.pace ?? { train: { stepsPerSecond: undefined }, backward: { stepsPerSecond: undefined } },
+    sweeps: programs?.sweeps ?? new Map<string, Promise<SweepParts>>(),
     unverified,
+    compiled,
+    loaded,
     diverged: new WeakMap(),
     compile: (key, make) =>
       once(compiled, key, async () => {
@@ -144,7 +159,7 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
         return { program, executable, verify: verifier(program) };
       }),
     verifier,
-    data: (name) => once(data, name, () => loadSplit(engine, name, problem.data[name]!)),
+    data: (name) => once(loaded, name, () => loadSplit(engine, name, problem.data[name]!)),
     async hyper(point) {
       if (held?.point !== point) {
         const before = held;

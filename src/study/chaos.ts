@@ -6,7 +6,10 @@ export const isChaotic = ({ growth, growthPassedAt }: Pick<Hypergradient, "growt
   growthPassedAt !== undefined || growth > GROWTH_LIMIT;
 
 /** What happened at an outer step, in one sentence. */
-export function chaosText(outerStep: number, { growth, growthPassedAt }: Hypergradient): string {
+export function chaosText(
+  outerStep: number,
+  { growth, growthPassedAt }: Pick<Hypergradient, "growth" | "growthPassedAt">,
+): string {
   const where = growthPassedAt === undefined ? "" : `, past ${GROWTH_LIMIT} times at training step ${growthPassedAt}`;
   return (
     `the hypergradient of outer step ${outerStep} is chaotic and probably useless: ` +

@@ -7,13 +7,20 @@ import type { FidelityPlan } from "./fidelity.ts";
 /** The loss, and every metric of the experiment by its name (for example `error`, a fraction). */
 export type Metrics = { readonly loss: number; readonly [metric: string]: number };
 
-/** What one outer step saw: a whole training run with the hyperparameters of that step, and their hypergradient. */
+/**
+ * What one outer step saw: a whole training run with the hyperparameters of that step, and their hypergradient. Where there
+ * are several seeds, there is a training for each: losses, metrics and the hypergradient are means, the growth is the largest.
+ */
 export interface StepRecord {
   /** 0 is the untuned start. */
   readonly step: number;
   /** Its loss is the outer loss (`valid.loss`) on the training rows, without the penalties of `train.loss`. */
   readonly train: Metrics;
   readonly valid: Metrics;
+  /** `valid.prior` at these hyperparameters, in no loss; absent where the experiment has none. */
+  readonly prior?: number;
+  /** Standard error of the mean of the validation loss over seeds; absent where there is one. */
+  readonly validStandardError?: number;
   /** Present only when the diagnostic test curve was asked for, and finite; it never chooses anything. */
   readonly test?: Metrics;
   /** Euclidean norms over all unconstrained hyperparameters; absent at the last step, where none is computed. */
@@ -25,6 +32,8 @@ export interface StepRecord {
   readonly growthPassedAt?: number;
   /** Whether growth passed a thousand, so that the hypergradient is chaotic; absent where none is computed. */
   readonly chaotic?: boolean;
+  /** Whether the optimiser clipped the hypergradient; absent where it never does, and at the last step. */
+  readonly clipped?: boolean;
   readonly seconds: number;
 }
 
@@ -35,7 +44,7 @@ export interface Chaos {
   readonly growthPassedAt?: number;
 }
 
-/** How far the method was from the exact hypergradient at an outer step. */
+/** How far the method was from the exact hypergradient at an outer step, with the first seed. */
 export type StepFidelity = { readonly step: number } & FidelityReport;
 
 /**
@@ -55,7 +64,10 @@ export type StopReason =
 
 export interface StartInfo {
   readonly experiment: string;
+  /** The first, where there are several. */
   readonly seed: number;
+  /** Present where trainings under several seeds are averaged at every step. */
+  readonly seeds?: readonly number[];
   readonly method: string;
   readonly optimizer: string;
   readonly engine: string;

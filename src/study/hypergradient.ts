@@ -14,7 +14,7 @@ const isFinding = (code: ErrorCode): code is Finding => (FINDINGS as readonly Er
 export type HypergradientResult =
   | {
       readonly outcome: "ok";
-      /** The outer loss after training. */
+      /** The outer loss after training, plus the prior where the experiment has one: what the gradient is of. */
       readonly value: number;
       /** df/du for the unconstrained coordinates u of every hyperparameter tensor, row-major. */
       readonly gradient: Readonly<Record<string, Float64Array>>;

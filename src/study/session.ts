@@ -21,6 +21,8 @@ export interface SessionOptions extends EngineOptions, RolloutOptions {
 export interface Session {
   readonly problem: Problem;
   readonly rollout: Rollout;
+  /** The same experiment under another seed, on the same engine. */
+  reseeded(seed: number): Promise<{ readonly problem: Problem; readonly rollout: Rollout }>;
   /** What runs here and why, one sentence. */
   readonly reason: string;
   close(): Promise<void>;
@@ -43,14 +45,25 @@ export function requireExperiment(experiment: unknown): asserts experiment is Ex
 
 export async function openSession(experiment: Experiment, options: SessionOptions = {}): Promise<Session> {
   requireExperiment(experiment);
-  const problem = await resolveProblem(experiment, {
-    ...(options.seed === undefined ? {} : { seed: options.seed }),
-    ...(options.innerSteps === undefined ? {} : { steps: options.innerSteps }),
-  });
+  const resolve = (seed?: number): Promise<Problem> =>
+    resolveProblem(experiment, {
+      ...(seed === undefined ? {} : { seed }),
+      ...(options.innerSteps === undefined ? {} : { steps: options.innerSteps }),
+    });
+  const problem = await resolve(options.seed);
   const { engine, reason } = await openEngine(options);
   try {
     const rollout = createRollout(problem, engine, options);
-    return { problem, rollout, reason, close: () => engine.close() };
+    return {
+      problem,
+      rollout,
+      async reseeded(seed) {
+        const other = await resolve(seed);
+        return { problem: other, rollout: rollout.reseeded(other) };
+      },
+      reason,
+      close: () => engine.close(),
+    };
   } catch (error) {
     await engine.close();
     throw error;

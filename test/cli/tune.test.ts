@@ -154,6 +154,25 @@ describe("drmad tune", () => {
     ).toBe(true);
   });
 
+  test("averages over seeds, each with data of its own, in stages, clipped", async () => {
+    writeExperiment(folder, "drawn.ts", { data: "(seed) => digits({ train: 60, valid: 40, test: 40, seed })" });
+    const args = "tune drawn.ts --json --outer-steps 2 --seed 4 --seeds 2 --clip 1e-9 --coarse-to-fine 1,0 --out seeds";
+    const { code, events } = await runCli(args.split(" "), { cwd: folder });
+    expect(code).toBe(0);
+    expect(events[0]).toMatchObject({ seed: 4, seeds: [4, 5], optimizer: expect.stringContaining("clipped to norm 1e-9") as string }); // prettier-ignore
+    expect(events.some((e) => e.type === "warning" && /test rows differ/.test(String(e["message"])))).toBe(true);
+    const steps = events.filter(({ type }) => type === "step") as unknown as { valid: { loss: number }; clipped?: boolean }[]; // prettier-ignore
+    expect(steps.map(({ clipped }) => clipped)).toEqual([true, true, undefined]);
+    const first: number[] = [];
+    for (const seed of ["4", "5"]) {
+      const alone = await runCli(["tune", "drawn.ts", "--json", "--outer-steps", "1", "--seed", seed], { cwd: folder });
+      first.push((alone.events.find(({ type }) => type === "step")!["valid"] as { loss: number }).loss);
+    }
+    expect(steps[0]!.valid.loss).toBeCloseTo((first[0]! + first[1]!) / 2, 12);
+    const stored = JSON.parse(readFileSync(join(folder, "seeds", "result.json"), "utf8")) as object;
+    expect(stored).toMatchObject({ seeds: [4, 5], options: { seeds: 2, clip: 1e-9, coarseToFine: { hyperparameter: 1, tensor: 0 } } }); // prettier-ignore
+  });
+
   test("runs at the same time get folders of their own", async () => {
     const here = join(folder, "several");
     mkdirSync(join(here, "runs", "good-7"), { recursive: true });
