@@ -17,6 +17,7 @@ import {
 import { createReversible, type StepHost } from "../reversal/stepper.ts";
 import { hoist } from "./hoist.ts";
 import { toModel } from "./model.ts";
+import { isReleased, release } from "./release.ts";
 import { COUNTERS, resultName } from "./values.ts";
 
 export interface NativeOptions {
@@ -60,10 +61,13 @@ export function nativeEngine(
   passed?: (bytes: number) => void,
 ): Engine {
   const held = new Map<number, ort.Tensor>();
+  /** Those whose memory nothing else has a view of. */
+  const own = new Set<number>();
   let nextId = 0;
-  const hold = (tensor: ort.Tensor): Buffer => {
+  const hold = (tensor: ort.Tensor, owned: boolean): Buffer => {
     const id = nextId++;
     held.set(id, tensor);
+    if (owned) own.add(id);
     return { id, shape: tensor.dims, dtype: dtypeOf(tensor) };
   };
   const sessions = new Set<ort.InferenceSession>();
@@ -131,11 +135,16 @@ export function nativeEngine(
     return { data: plainData(tensor).slice(), shape: tensor.dims };
   };
   const free = (buffers: Iterable<Buffer>): void => {
-    for (const buffer of buffers) held.delete(buffer.id);
+    for (const { id } of buffers) {
+      const tensor = held.get(id);
+      held.delete(id);
+      if (own.delete(id)) release(tensor!.data as HeldArray["data"]);
+    }
   };
   const steps: StepHost = {
     precision,
-    hold: (array) => hold(toOrt(array, precision)),
+    hold: (array) => hold(toOrt(array, precision), false),
+    discard: (arrays) => arrays.forEach(({ data }) => release(data)),
     release: free,
     read,
     async prepare(program, changing) {
@@ -150,7 +159,7 @@ export function nativeEngine(
           return async (outputs) => {
             const results = await session.only(outputs, feeds);
             const arrays = results.map((tensor) => ({ data: plainData(tensor), shape: tensor.dims }));
-            passed?.(arrays.reduce((bytes, { data }) => bytes + data.byteLength, 0));
+            passed?.(arrays.reduce((bytes, { data }) => bytes + (isReleased(data) ? 0 : data.byteLength), 0));
             return arrays;
           };
         },
@@ -165,7 +174,7 @@ export function nativeEngine(
       return {
         async run(inputs, range) {
           const results = await session.run(feedsFor(program, session, inputs), range);
-          return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, hold(tensor)]));
+          return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, hold(tensor, true)]));
         },
       };
     },
@@ -173,7 +182,7 @@ export function nativeEngine(
     load(array) {
       const tensor = toOrt(array, precision);
       const shared = !ownsArrays && tensor.data === array.data;
-      return Promise.resolve(hold(shared ? toOrt({ ...array, data: array.data.slice() }, precision) : tensor));
+      return Promise.resolve(hold(shared ? toOrt({ ...array, data: array.data.slice() }, precision) : tensor, true));
     },
     read: (buffer) => Promise.resolve(read(buffer)),
     free,

@@ -118,6 +118,7 @@ export function referenceEngine(): Engine {
     precision: "float64",
     hold: load,
     release: free,
+    discard: () => undefined,
     read,
     prepare: ({ graph }) => {
       const names = new Set(inputsOf(graph).map((i) => i.name));

@@ -158,6 +158,7 @@ test("an engine that gives other gradients on the way back is told on", async ()
     precision: "float64",
     hold: () => ({ id: 0, shape: [], dtype: "float" }),
     release: () => undefined,
+    discard: () => undefined,
     read: (buffer) => (buffer.id === 0 ? start : reals(0.3)),
     prepare: ({ graph }) =>
       Promise.resolve({

@@ -30,6 +30,8 @@ export interface StepHost {
   /** @param live names of the inputs that change from step to step */
   prepare(program: Program, live: ReadonlySet<string>): Promise<StepProgram>;
   hold(array: HeldArray): Buffer;
+  /** Outputs of a step program that were read. */
+  discard(arrays: readonly HeldArray[]): void;
   release(buffers: Iterable<Buffer>): void;
   read(buffer: Buffer): HeldArray;
 }
@@ -126,6 +128,7 @@ export async function createReversible(program: ReversibleProgram, host: StepHos
       async gradient(more: readonly string[]): Promise<readonly HeldArray[]> {
         const values = await gradient([...gradientNames, ...more]);
         tensors.forEach((tensor, i) => tensor.gradient.set(values[i]!.data));
+        host.discard(values.slice(0, tensors.length));
         return values.slice(tensors.length);
       },
     };
@@ -172,6 +175,7 @@ export async function createReversible(program: ReversibleProgram, host: StepHos
             else if (velocity >= 0) tensors[velocity]!.velocityInto(row);
             else row.set(values[products.indexOf(name)]!.data);
           });
+          host.discard(values);
         }
         if (range.from === 0 && !tensors.every((tensor) => tensor.atStart())) {
           throw new DrmadError(

@@ -2,7 +2,7 @@ import { parentPort } from "node:worker_threads";
 import { DrmadError } from "../../errors.ts";
 import type { Engine, Executable, Reversible, ReversibleRun } from "../engine.ts";
 import { nativeEngine } from "../onnx/session.ts";
-import { reclaimer, type Reclaimer } from "./reclaim.ts";
+import { reclaimer } from "./reclaim.ts";
 import type { Failure, Numbered, Reply, Request } from "./protocol.ts";
 
 /** The engine's thread: it owns the native engine and answers one request after another. */
@@ -12,14 +12,12 @@ const reversibles: Reversible[] = [];
 const reversals = new Map<number, ReversibleRun>();
 let nextReversal = 0;
 let engine: Engine | undefined;
-let reclaim: Reclaimer | undefined;
 
 type Value = Extract<Reply, { value: unknown }>["value"];
 
 async function answer(request: Request): Promise<Value> {
   if (request.call === "open") {
-    reclaim = reclaimer(request.options.precision);
-    engine = nativeEngine({ ...request.options, ownsArrays: true }, reclaim.passed);
+    engine = nativeEngine({ ...request.options, ownsArrays: true }, reclaimer());
     return engine.description;
   }
   if (engine === undefined) throw new Error("the engine's thread was not opened");
@@ -52,7 +50,6 @@ async function answer(request: Request): Promise<Value> {
       return engine.read(request.buffer);
     case "free":
       engine.free(request.buffers);
-      reclaim?.freed(request.buffers);
       return undefined;
     case "verify":
       await engine.verify(request.program, request.inputs);
