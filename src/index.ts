@@ -16,6 +16,7 @@ export type { Dataset, NdArray, Split } from "./data/dataset.ts";
 
 // How training moves.
 export { momentum } from "./dynamics/momentum.ts";
+export { proximal } from "./dynamics/proximal.ts";
 export { sgd } from "./dynamics/sgd.ts";
 export type { Dynamics, Setting } from "./dynamics/dynamics.ts";
 

@@ -75,6 +75,20 @@ describe("where they start", () => {
     expect(layout(hyper.perUnit(1, { perStep: true })).tensors[0]!.shape).toEqual([STEPS, 1, 3]);
   });
 
+  test("an array from a parameter: drawn for the seed, under the hyperparameter's name", () => {
+    const spec = hyper.array(nn.normal([2, 3], 0.5), { perStep: true });
+    const start = (seed: number, name = "h") => layoutHypers({ [name]: spec }, params, STEPS, seed).tensors[0]!;
+    expect(start(1).shape).toEqual([STEPS, 2, 3]);
+    expect(new Set(start(1).start).size).toBe(6);
+    expect(start(1)).toEqual(start(1));
+    expect(start(1).start).not.toEqual(start(2).start);
+    expect(start(1).start).not.toEqual(start(1, "g").start);
+    expect([...layout(hyper.array(nn.constant([2], 0.25), { transform: "log" })).tensors[0]!.start]).toEqual([
+      Math.log(0.25),
+      Math.log(0.25),
+    ]);
+  });
+
   test("outside the transform: refused, by the tensor's name", () => {
     expect(() => layout(hyper.perLayer(0, { transform: "log" }), "l2")).toThrow(
       expect.objectContaining(failure("invalid-argument", "l2.0 starts at 0")),
