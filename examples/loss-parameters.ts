@@ -33,5 +33,5 @@ export default defineExperiment({
   },
   valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
   metrics: { error: (w, _, { x, y }) => nn.errorRate(nn.forward(w, x), y) },
-  outer: { optimizer: outer.adam({ rate: 0.1 }), steps: 30 },
+  outer: { optimizer: outer.adam({ rate: 0.05 }), steps: 60 },
 });

@@ -28,5 +28,5 @@ export default defineExperiment({
   },
   valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, turned(x, ops.constant(TRUE_ANGLE))), y) },
   metrics: { error: (w, _, { x, y }) => nn.errorRate(nn.forward(w, turned(x, ops.constant(TRUE_ANGLE))), y) },
-  outer: { optimizer: outer.adam({ rate: 0.05 }), steps: 30 },
+  outer: { optimizer: outer.adam({ rate: 0.03 }), steps: 40 },
 });
