@@ -9,7 +9,9 @@ import { isExperiment } from "../src/problem/experiment.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const pages = [
   "README.md",
-  ...readdirSync(join(ROOT, "docs")).flatMap((name) => (name.endsWith(".md") ? [`docs/${name}`] : [])),
+  ...["docs", "docs/hyperparameters"].flatMap((folder) =>
+    readdirSync(join(ROOT, folder)).flatMap((name) => (name.endsWith(".md") ? [`${folder}/${name}`] : [])),
+  ),
 ];
 
 interface Block {
