@@ -2,12 +2,11 @@
 //     npx drmad tune examples/input-noise.ts
 import { defineExperiment, digits, hyper, momentum, nn, ops, outer, type NdArray } from "drmad";
 
-let state = 1;
-const uniform = () => (state = (state * 48271) % 2147483647) / 2147483647;
-const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
-
 /** Each row as often as there are draws, with noise of its own each time. */
 function noisy({ x, y }: { readonly x: NdArray; readonly y: NdArray }, draws: number) {
+  let state = 1;
+  const uniform = () => (state = (state * 48271) % 2147483647) / 2147483647;
+  const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
   const n = y.data.length * draws;
   const at = (i: number, width: number) => width * Math.floor(i / width / draws) + (i % width);
   return {
