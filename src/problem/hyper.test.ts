@@ -26,6 +26,7 @@ describe("how many values, and who shares them", () => {
     ["array", hyper.array({ data: Float32Array.of(1, 2), shape: [2, 1] }), { h: [2, 1] }, { "": "h" }],
     ["network", hyper.perNetwork(1), { h: [] }, { "0.W": "h", "0.b": "h", "1.W": "h", "1.b": "h" }],
     ["layer", hyper.perLayer(1), { "h.0": [], "h.1": [] }, { "0.W": "h.0", "0.b": "h.0", "1.W": "h.1", "1.b": "h.1" }],
+    ["tensor", hyper.perTensor(1), { "h.0.W": [], "h.0.b": [], "h.1.W": [], "h.1.b": [] }, undefined],
     ["unit", hyper.perUnit(1), { "h.0.W": [1, 3], "h.0.b": [3], "h.1.W": [1, 2], "h.1.b": [2] }, undefined],
     ["input", hyper.perInput(1), { "h.0.W": [4, 1], "h.0.b": [1], "h.1.W": [3, 1], "h.1.b": [1] }, undefined],
     ["weight", hyper.perWeight(1), { "h.0.W": [4, 3], "h.0.b": [3], "h.1.W": [3, 2], "h.1.b": [2] }, undefined],
