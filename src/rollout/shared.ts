@@ -4,7 +4,7 @@ import type { Engine, Executable, HeldArray, Program, Range } from "../engine/en
 import { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
 import type { GraphInput } from "../tensor/graph.ts";
-import { sizeOf, type Shape } from "../tensor/shape.ts";
+import { sameShape, sizeOf, type Shape } from "../tensor/shape.ts";
 import type { Pace } from "./chunks.ts";
 import { takeRows, verifyOnFewRows } from "./probe.ts";
 import type { SplitName } from "./programs.ts";
@@ -112,7 +112,9 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions)
     if (buffer === undefined) return { data: new Float64Array(sizeOf(input.shape)), shape: input.shape };
     const value = await engine.read(buffer);
     // A path in blocks reads rows next to one another.
-    return input.rows ? takeRows(value, [0, 1, 2].slice(0, value.shape[0])) : value;
+    if (input.rows) return takeRows(value, [0, 1, 2].slice(0, value.shape[0]));
+    // The cotangent of a hyperparameter stretched to the rows of a minibatch has their number, which is smaller here.
+    return sameShape(value.shape, shape) ? value : { data: new Float64Array(sizeOf(shape)), shape };
   }
 
   function verifier({ name }: Program): Verify {

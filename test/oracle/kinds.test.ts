@@ -165,6 +165,25 @@ describe("initial weights and maps of inputs: reverse and central differences in
   });
 });
 
+test("one weight for all rows of a minibatch, with the engines compared on fewer rows", async () => {
+  const { passed } = await checkExperiment(
+    defineExperiment({
+      ...small,
+      data: { train: split(1, 40), valid: split(2, 5) },
+      hyper: { weight: hyper.scalar(0.5, { transform: "logit" }) },
+      train: {
+        steps: STEPS,
+        batch: 20,
+        loss: (w, h, { x, y }) =>
+          ops.crossEntropy(nn.forward(w, x), y, { weights: ops.broadcastTo(h.weight, y.shape) }),
+        dynamics: momentum({ rate: 0.5, decay: 0.7 }),
+      },
+    }),
+    { directions: 0 },
+  );
+  expect(passed).toBe(true);
+});
+
 test("a rate for each of 934 units at each of 1,000 steps", { timeout: 60_000 }, async () => {
   const result = await hypergradient(
     defineExperiment({
