@@ -18,7 +18,7 @@ export type { Dataset, NdArray, Split } from "./data/dataset.ts";
 export { momentum } from "./dynamics/momentum.ts";
 export { proximal } from "./dynamics/proximal.ts";
 export { sgd } from "./dynamics/sgd.ts";
-export type { Dynamics, Setting } from "./dynamics/dynamics.ts";
+export type { Dynamics } from "./dynamics/dynamics.ts";
 
 // Ways to a hypergradient: the usual ones by name, all of them under `methods`.
 export { checkpointed } from "./hypergradient/checkpointed.ts";

@@ -54,12 +54,14 @@ describe("l1", () => {
   });
 });
 
+/** What a parameter draws from a stream of the given numbers. */
+function draws(values: readonly number[], ...ends: [number?, number?]): number[] {
+  let i = 0;
+  return [...nn.uniform([values.length], ...ends).draw(() => values[i++]!)];
+}
+
 describe("uniform", () => {
   test("draws from its interval, its lower end to its upper", () => {
-    const draws = (values: readonly number[], ...ends: [number?, number?]) => {
-      let i = 0;
-      return [...nn.uniform([values.length], ...ends).draw(() => values[i++]!)];
-    };
     expect(draws([0, 0.25, 0.5])).toEqual([0, 0.25, 0.5]);
     expect(draws([0, 0.25, 0.5], -1, 3)).toEqual([-1, 0, 1]);
   });
