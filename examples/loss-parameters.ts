@@ -3,10 +3,10 @@
 import { defineExperiment, digits, hyper, momentum, nn, ops, outer, type NdArray } from "drmad";
 
 /** Every fifth label becomes a wrong one. */
-const corrupted = ({ data, shape }: NdArray): NdArray => {
-  const wrong = (y: number, i: number) => (i % 5 === 0 ? (y + 1 + (i % 9)) % 10 : y);
-  return { data: Int32Array.from(data, wrong), shape };
-};
+const corrupted = ({ data, shape }: NdArray): NdArray => ({
+  data: Int32Array.from(data, (y, i) => (i % 5 === 0 ? (y + 1 + (i % 9)) % 10 : y)),
+  shape,
+});
 
 export default defineExperiment({
   data: (seed) => {

@@ -6,10 +6,11 @@ const TRUE_ANGLE = Math.PI / 6;
 const across = Array.from({ length: 64 }, (_, i) => (i % 8) - 3.5);
 const down = Array.from({ length: 64 }, (_, i) => Math.floor(i / 8) - 3.5);
 
+const distance = (at: Tensor, pixels: readonly number[]) => ops.square(ops.sub(at, ops.literal(pixels, [64, 1])));
+
 /** Images x [n, 64] turned by an angle: each pixel is what lies where it comes from, blurred enough to be smooth in the angle. */
 function turned(x: Tensor, angle: Tensor): Tensor {
   const [cosine, sine] = [ops.cos(angle), ops.sin(angle)];
-  const distance = (at: Tensor, pixels: readonly number[]) => ops.square(ops.sub(at, ops.literal(pixels, [64, 1])));
   const fromX = ops.add(ops.mul(cosine, ops.literal(across)), ops.mul(sine, ops.literal(down)));
   const fromY = ops.sub(ops.mul(cosine, ops.literal(down)), ops.mul(sine, ops.literal(across)));
   const near = ops.exp(ops.mul(-2, ops.add(distance(fromX, across), distance(fromY, down))));

@@ -18,9 +18,10 @@ const experiment = defineExperiment({
   valid: { loss: () => ops.constant(0) },
 });
 
+const record = (step: number) => ({ step, train: { loss: 1 }, valid: { loss: 1 }, seconds: 1 });
+
 test("rows as long as an image are drawn as images with gaps, others as a map", async () => {
   const problem = await resolveProblem(experiment);
-  const record = (step: number) => ({ step, train: { loss: 1 }, valid: { loss: 1 }, seconds: 1 });
   const values = Object.fromEntries(
     problem.hypers.tensors.map(({ name, shape, start }) => [name, { data: start, shape }]),
   );

@@ -126,6 +126,11 @@ describe("penalties at every sharing: reverse and central differences in every c
   });
 });
 
+const mapped = (h: { readonly map: ops.Tensor; readonly offset: ops.Tensor }, { x, y }: Batch): Batch => ({
+  x: ops.add(ops.matmul(x, h.map), h.offset),
+  y,
+});
+
 describe("initial weights and maps of inputs: reverse and central differences in every coordinate", () => {
   test("scale and place of uniform draws", async () => {
     await expectAgreement(
@@ -143,10 +148,6 @@ describe("initial weights and maps of inputs: reverse and central differences in
   });
 
   test("a linear map and an offset of inputs, in training and after it", async () => {
-    const mapped = (h: { readonly map: ops.Tensor; readonly offset: ops.Tensor }, { x, y }: Batch): Batch => ({
-      x: ops.add(ops.matmul(x, h.map), h.offset),
-      y,
-    });
     await expectAgreement(
       defineExperiment({
         ...small,
