@@ -16,8 +16,8 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  * ∂w_{t+1}/∂λ are 0. A hypergradient is right wherever no weight is at a corner, so for all but isolated λ; but a weight
  * that ends at 0, and did so in every step before, tells nothing of how far λ is above what would let it go.
  *
- * Velocities cannot be recovered from weights, so `drmad` refuses hyperparameters that need them; and `reversible` takes
- * `momentum` alone.
+ * Where a weight was set to 0 its velocity does not follow from how it moved, so `drmad` refuses inner dynamics with slots;
+ * and `reversible` takes `momentum` alone.
  *
  * @param settings `l1` λ ≥ 0: a number, a tensor that broadcasts to every weight tensor, or a tree nested like the weights
  * @throws DrmadError invalid-argument for dynamics without a setting `rate`
