@@ -1,5 +1,7 @@
+import type { ImageShape } from "../data/dataset.ts";
 import type { HyperTensor } from "../problem/hyper.ts";
 import type { Problem } from "../problem/problem.ts";
+import type { Shape } from "../tensor/shape.ts";
 import { grid } from "../picture/grid.ts";
 import { heatMap } from "../picture/heat-map.ts";
 import { lineChart, type Series } from "../picture/line-chart.ts";
@@ -9,6 +11,8 @@ import { counted, isShare, metricText, short } from "./format.ts";
 /** Most panels of tensors in one picture. */
 const MOST_PANELS = 8;
 const MOST_CELLS = 2 ** 20;
+/** Most images in one panel. */
+const MOST_IMAGES = 100;
 /** A range from which a logarithmic axis reads better. */
 const WIDE = 30;
 
@@ -20,7 +24,7 @@ export function tunePictures(result: TuneResult, problem: Problem): readonly (re
   const first = image === undefined ? undefined : tensors.find((tensor) => isFirstLayer(tensor, problem));
   if (image !== undefined && first !== undefined)
     pictures.push(["first-layer", firstLayerPicture(result, first, image)]);
-  const panels = tensors.filter((tensor) => tensor !== first).flatMap((tensor) => tensorPanel(result, tensor));
+  const panels = tensors.filter((tensor) => tensor !== first).flatMap((tensor) => tensorPanel(result, tensor, image));
   if (panels.length > 0) {
     pictures.push(["hyperparameters", grid(panels.slice(0, MOST_PANELS), Math.min(2, panels.length))]);
   }
@@ -94,14 +98,15 @@ function startText(tensor: HyperTensor): string {
     : "started from values of their own";
 }
 
-/** A curve over the steps, a map, or values in order of size; nothing for a single number. */
-function tensorPanel({ values }: TuneResult, tensor: HyperTensor): readonly string[] {
+/** A curve over the steps, images, a map, or values in order of size; nothing for a single number. */
+function tensorPanel({ values }: TuneResult, tensor: HyperTensor, image: ImageShape | undefined): readonly string[] {
   const { name, shape, perStep, transform } = tensor;
   const data = values[name]!.data;
   const log = transform.name === "log";
   if (data.length < 2) return [];
   const columns = data.length / shape[0]!;
   if (perStep && columns <= 7) return [scheduleChart(tensor, data, columns)];
+  if (image !== undefined && !perStep && areImages(shape, image)) return [imagesPanel(tensor, data, image)];
   if (shape.length >= 2 && shape[0]! > 1 && columns > 1 && data.length <= MOST_CELLS) {
     const subtitle = `${shape[0]} rows of ${columns}; ${startText(tensor)}`;
     return [
@@ -123,6 +128,34 @@ function tensorPanel({ values }: TuneResult, tensor: HyperTensor): readonly stri
       logY: log,
     }),
   ];
+}
+
+/** A few rows, each as long as an image. */
+const areImages = (shape: Shape, { height, width }: ImageShape): boolean =>
+  shape.length === 2 && shape[0]! > 1 && shape[0]! <= MOST_IMAGES && shape[1] === height * width;
+
+/** Rows of pixels as the images that they are, side by side with a gap. */
+function imagesPanel(tensor: HyperTensor, data: ArrayLike<number>, { height, width }: ImageShape): string {
+  const count = tensor.shape[0]!;
+  const across = Math.ceil(Math.sqrt(count));
+  const rows = Math.ceil(count / across) * (height + 1) - 1;
+  const columns = across * (width + 1) - 1;
+  const values = new Float64Array(rows * columns).fill(NaN);
+  for (let i = 0; i < data.length; i++) {
+    const [n, pixel] = [Math.floor(i / (height * width)), i % (height * width)];
+    const row = Math.floor(n / across) * (height + 1) + Math.floor(pixel / width);
+    values[row * columns + (n % across) * (width + 1) + (pixel % width)] = data[i]!;
+  }
+  const { name, transform } = tensor;
+  return heatMap({
+    title: `tuned ${name}`,
+    subtitle: `${count} images; ${startText(tensor)}`,
+    values,
+    height: rows,
+    width: columns,
+    label: name,
+    log: transform.name === "log",
+  });
 }
 
 function scheduleChart(tensor: HyperTensor, data: ArrayLike<number>, columns: number): string {

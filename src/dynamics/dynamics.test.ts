@@ -12,6 +12,7 @@ import { settingsAt, type Dynamics, type LeafState } from "./dynamics.ts";
 import { weightOfAverage } from "./bias-correction.ts";
 import { momentum } from "./momentum.ts";
 import * as algorithms from "./optimisers.ts";
+import { proximal } from "./proximal.ts";
 import { sgd } from "./sgd.ts";
 
 type Numbers = Readonly<Record<string, readonly number[]>>;
@@ -163,6 +164,36 @@ test("what an average lacks, without cancellation, with its derivative", () => {
       expect(Math.abs(found["slope"]!.data[0]! - rise)).toBeLessThanOrEqual(1e-10 * Math.abs(rise) + 1e-11);
     }
   }
+});
+
+describe("proximal: a soft threshold of rate · l1 after the step", () => {
+  // The step gives [0.9, −0.1]; the threshold is 0.25 · 0.8.
+  const feeds = { w: [1, -0.1], g: [0.4, 0], v: [-1, 3] };
+  test("takes the threshold off, and stops at 0", () => {
+    expect(step(proximal(sgd({ rate: 0.25 }), { l1: 0.8 }), feeds).w).toEqual([0.9 - 0.2, 0]);
+    expect(step(proximal(sgd({ rate: 0.25 }), { l1: 0 }), feeds).w).toEqual([0.9, -0.1]);
+  });
+
+  test("keeps the slots of what it follows", () => {
+    const inner = momentum({ rate: 0.5, decay: 0.75 });
+    expect(step(proximal(inner, { l1: 1 }), FEEDS)).toEqual({ v: step(inner, FEEDS).v, w: [0.0625, -0.875] });
+  });
+
+  test("settles on the closed form of the lasso in one weight: soft(a, l1) for a loss ½(w − a)²", () => {
+    const dynamics = proximal(sgd({ rate: 0.5 }), { l1: 0.3 });
+    let weights = [2, 2];
+    for (let t = 0; t < 100; t++)
+      weights = step(dynamics, { w: weights, g: [weights[0]! - 1, weights[1]! + 0.2], v: [0, 0] }).w;
+    expect(weights[0]).toBeCloseTo(0.7, 12);
+    expect(weights[1]).toBe(0);
+  });
+
+  test("needs a rate", () => {
+    const { rate: _, ...settings } = sgd({ rate: 1 }).settings;
+    expect(() => proximal({ ...sgd({ rate: 1 }), settings }, { l1: 1 })).toThrow(
+      expect.objectContaining(failure("invalid-argument", "no setting rate")),
+    );
+  });
 });
 
 describe("properties", () => {

@@ -6,6 +6,7 @@ export { adamW } from "./adamw.ts";
 export { heavyBall } from "./heavy-ball.ts";
 export { momentum } from "./momentum.ts";
 export { nesterov } from "./nesterov.ts";
+export { proximal } from "./proximal.ts";
 export { rmsprop } from "./rmsprop.ts";
 export { sgd } from "./sgd.ts";
 export type { Setting } from "./dynamics.ts";

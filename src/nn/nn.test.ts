@@ -36,6 +36,47 @@ describe("l2", () => {
   });
 });
 
+describe("l1", () => {
+  test("is penalty times size, less than half the rounding away from it", () => {
+    expect(valueOf(nn.l1({ W, b }, 2, { rounding: 1e-6 }))).toBeCloseTo(2 * 25, 4);
+    expect(valueOf(nn.l1({ W, b }, { W: ops.literal([1, 2], [2, 1]), b: 0 }, { rounding: 1e-6 }))).toBeCloseTo(36, 4);
+    expect(valueOf(nn.l1([ops.constant(3)], 1, { rounding: 4 }))).toBe(1);
+    expect(valueOf(nn.l1([ops.constant(0)], 1))).toBe(0);
+  });
+
+  test("refuses a corner, and what l2 refuses, under its own name", () => {
+    expect(() => nn.l1({ W }, 1, { rounding: 0 })).toThrow(
+      expect.objectContaining(failure("invalid-argument", "the rounding 0")),
+    );
+    expect(() => nn.l1({ W, b }, { W: 1 })).toThrow(
+      expect.objectContaining(failure("invalid-argument", "nn.l1 has no penalty for the weights b")),
+    );
+  });
+});
+
+/** What a parameter draws from a stream of the given numbers. */
+function draws(values: readonly number[], ...ends: [number?, number?]): number[] {
+  let i = 0;
+  return [...nn.uniform([values.length], ...ends).draw(() => values[i++]!)];
+}
+
+describe("uniform", () => {
+  test("draws from its interval, its lower end to its upper", () => {
+    expect(draws([0, 0.25, 0.5])).toEqual([0, 0.25, 0.5]);
+    expect(draws([0, 0.25, 0.5], -1, 3)).toEqual([-1, 0, 1]);
+  });
+
+  test.each([
+    [1, 0],
+    [0, Infinity],
+    [NaN, 1],
+  ])("refuses the interval from %j to %j", (low, high) => {
+    expect(() => nn.uniform([2], low, high)).toThrow(
+      expect.objectContaining(failure("invalid-argument", "cannot be uniform")),
+    );
+  });
+});
+
 test("forward names the activations that it knows", () => {
   expect(() => nn.forward([{ W, b }], W, "gelu" as never)).toThrow(
     expect.objectContaining(failure("invalid-argument", 'no activation "gelu"')),

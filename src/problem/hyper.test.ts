@@ -26,6 +26,7 @@ describe("how many values, and who shares them", () => {
     ["array", hyper.array({ data: Float32Array.of(1, 2), shape: [2, 1] }), { h: [2, 1] }, { "": "h" }],
     ["network", hyper.perNetwork(1), { h: [] }, { "0.W": "h", "0.b": "h", "1.W": "h", "1.b": "h" }],
     ["layer", hyper.perLayer(1), { "h.0": [], "h.1": [] }, { "0.W": "h.0", "0.b": "h.0", "1.W": "h.1", "1.b": "h.1" }],
+    ["tensor", hyper.perTensor(1), { "h.0.W": [], "h.0.b": [], "h.1.W": [], "h.1.b": [] }, undefined],
     ["unit", hyper.perUnit(1), { "h.0.W": [1, 3], "h.0.b": [3], "h.1.W": [1, 2], "h.1.b": [2] }, undefined],
     ["input", hyper.perInput(1), { "h.0.W": [4, 1], "h.0.b": [1], "h.1.W": [3, 1], "h.1.b": [1] }, undefined],
     ["weight", hyper.perWeight(1), { "h.0.W": [4, 3], "h.0.b": [3], "h.1.W": [3, 2], "h.1.b": [2] }, undefined],
@@ -73,6 +74,20 @@ describe("where they start", () => {
     expect(array.shape).toEqual([STEPS, 2]);
     expect([...array.start]).toEqual([1, 2, 1, 2, 1, 2]);
     expect(layout(hyper.perUnit(1, { perStep: true })).tensors[0]!.shape).toEqual([STEPS, 1, 3]);
+  });
+
+  test("an array from a parameter: drawn for the seed, under the hyperparameter's name", () => {
+    const spec = hyper.array(nn.normal([2, 3], 0.5), { perStep: true });
+    const start = (seed: number, name = "h") => layoutHypers({ [name]: spec }, params, STEPS, seed).tensors[0]!;
+    expect(start(1).shape).toEqual([STEPS, 2, 3]);
+    expect(new Set(start(1).start).size).toBe(6);
+    expect(start(1)).toEqual(start(1));
+    expect(start(1).start).not.toEqual(start(2).start);
+    expect(start(1).start).not.toEqual(start(1, "g").start);
+    expect([...layout(hyper.array(nn.constant([2], 0.25), { transform: "log" })).tensors[0]!.start]).toEqual([
+      Math.log(0.25),
+      Math.log(0.25),
+    ]);
   });
 
   test("outside the transform: refused, by the tensor's name", () => {

@@ -1,4 +1,5 @@
 import type { NdArray } from "../data/dataset.ts";
+import { substream } from "../data/random.ts";
 import { DrmadError } from "../errors.ts";
 import { constant } from "../tensor/elementwise.ts";
 import { showShape, sizeOf, type Shape } from "../tensor/shape.ts";
@@ -8,7 +9,7 @@ import { isParameter, type Parameter, type TensorsOf } from "./parameter.ts";
 import { toUnconstrained, transformOf, type Transform, type TransformOptions } from "./transform.ts";
 
 /** How many values a hyperparameter has, and which weights share one. */
-export type Sharing = "scalar" | "network" | "layer" | "unit" | "input" | "weight" | "array";
+export type Sharing = "scalar" | "network" | "layer" | "tensor" | "unit" | "input" | "weight" | "array";
 
 export interface HyperOptions extends TransformOptions {
   /** One value (of whatever is shared) for every training step. */
@@ -24,7 +25,7 @@ export interface TreeOptions extends HyperOptions {
 export interface Hyper<K extends "tensor" | "tree" = "tensor" | "tree"> {
   readonly hyper: K;
   readonly sharing: Sharing;
-  readonly value: number | NdArray;
+  readonly value: number | NdArray | Parameter;
   readonly options: TreeOptions;
 }
 
@@ -50,12 +51,17 @@ const tree =
 export const hyper: {
   /** One number: a tensor of shape []. */
   scalar(value: number, options?: HyperOptions): Hyper<"tensor">;
-  /** A free array of any shape, as given: example weights, training inputs, sharing matrices. */
-  array(value: NdArray, options?: HyperOptions): Hyper<"tensor">;
+  /**
+   * A free array of any shape: example weights, training inputs, sharing matrices. It starts from the given values, or from
+   * those of a parameter such as `nn.constant([500], 0.5)` or `nn.normal([10, 64], 0.1)`, drawn for the seed.
+   */
+  array(value: NdArray | Parameter, options?: HyperOptions): Hyper<"tensor">;
   /** One number for all weights, laid out like them, each of shape []; unlike a scalar it can leave the biases out. */
   perNetwork(value: number, options?: TreeOptions): Hyper<"tree">;
   /** One number, of shape [], for all the weights that stand beside each other in the parameter tree. */
   perLayer(value: number, options?: TreeOptions): Hyper<"tree">;
+  /** One number, of shape [], for each weight tensor: a layer's weights and its biases apart. */
+  perTensor(value: number, options?: TreeOptions): Hyper<"tree">;
   /** One number for the weights into each unit: [1, units], and [units] for biases. */
   perUnit(value: number, options?: TreeOptions): Hyper<"tree">;
   /** One number for the weights out of each input of a layer: [inputs, 1], and [1] for biases. */
@@ -67,6 +73,7 @@ export const hyper: {
   array: (value, options = {}) => ({ hyper: "tensor", sharing: "array", value, options }),
   perNetwork: tree("network"),
   perLayer: tree("layer"),
+  perTensor: tree("tensor"),
   perUnit: tree("unit"),
   perInput: tree("input"),
   perWeight: tree("weight"),
@@ -82,6 +89,7 @@ const FUNCTIONS: Record<Sharing, keyof typeof hyper> = {
   array: "array",
   network: "perNetwork",
   layer: "perLayer",
+  tensor: "perTensor",
   unit: "perUnit",
   input: "perInput",
   weight: "perWeight",
@@ -112,6 +120,7 @@ export interface HyperLayout {
 }
 
 const sharedShape: Record<Exclude<Sharing, "scalar" | "array" | "network" | "layer">, (shape: Shape) => Shape> = {
+  tensor: () => [],
   unit: (shape) => (shape.length < 2 ? shape : [...shape.slice(0, -1).map(() => 1), shape[shape.length - 1]!]),
   input: (shape) => (shape.length < 2 ? shape.map(() => 1) : [...shape.slice(0, -1), 1]),
   weight: (shape) => shape,
@@ -129,25 +138,31 @@ function sourceOf(name: string, spec: Hyper, path: string, parameter: Parameter)
   return {
     // A single parameter has the empty path.
     tensor: path === "" ? name : `${name}.${path}`,
-    shape: sharedShape[spec.sharing as "unit" | "input" | "weight"](parameter.shape),
+    shape: sharedShape[spec.sharing as "tensor" | "unit" | "input" | "weight"](parameter.shape),
   };
 }
 
-export function layoutHypers(hypers: Readonly<Record<string, Hyper>>, params: unknown, steps: number): HyperLayout {
+const valueOf = ({ value }: Hyper, name: string, seed: number): number | NdArray =>
+  isParameter(value) ? { data: value.draw(substream(seed, "hyper", name)), shape: value.shape } : value;
+
+export function layoutHypers(
+  hypers: Readonly<Record<string, Hyper>>,
+  params: unknown,
+  steps: number,
+  seed = 0,
+): HyperLayout {
   if (typeof hypers !== "object" || hypers === null || Object.keys(hypers).length === 0) {
     throw new DrmadError("invalid-experiment", "the experiment has no hyperparameters", {
       hint: "Give hyper, for example { l2: hyper.scalar(1e-4) }.",
     });
   }
   const tensors: HyperTensor[] = [];
-  const declare = (name: string, shape: Shape, spec: Hyper): void => {
+  const declare = (name: string, shape: Shape, spec: Hyper, value: number | NdArray): void => {
     if (tensors.some((t) => t.name === name)) return;
     const perStep = spec.options.perStep === true;
     const full = perStep ? [steps, ...shape] : shape;
     const once =
-      typeof spec.value === "number"
-        ? new Float64Array(sizeOf(shape)).fill(spec.value)
-        : Float64Array.from(spec.value.data);
+      typeof value === "number" ? new Float64Array(sizeOf(shape)).fill(value) : Float64Array.from(value.data);
     const values = new Float64Array(sizeOf(full));
     for (let i = 0; i < values.length; i += once.length) values.set(once, i);
     const transform = transformOf(spec.options);
@@ -172,21 +187,22 @@ export function layoutHypers(hypers: Readonly<Record<string, Hyper>>, params: un
         hint: `Options of hyper.${FUNCTIONS[spec.sharing]} are ${OPTIONS[spec.hyper].join(", ")}.`,
       });
     }
-    if (typeof spec.value !== "number" && spec.value.data.length !== sizeOf(spec.value.shape)) {
+    const value = valueOf(spec, name, seed);
+    if (typeof value !== "number" && value.data.length !== sizeOf(value.shape)) {
       throw new DrmadError(
         "invalid-argument",
-        `hyper.${name} has ${spec.value.data.length} values for shape ${showShape(spec.value.shape)}`,
+        `hyper.${name} has ${value.data.length} values for shape ${showShape(value.shape)}`,
         { hint: "Make the shape fit the values." },
       );
     }
     if (spec.hyper === "tensor") {
-      declare(name, typeof spec.value === "number" ? [] : spec.value.shape, spec);
-      arrangements.push([name, (value) => value(name)]);
+      declare(name, typeof value === "number" ? [] : value.shape, spec, value);
+      arrangements.push([name, (at) => at(name)]);
       continue;
     }
     for (const { path, value: parameter } of leavesOf(params, isParameter)) {
       const source = sourceOf(name, spec, path, parameter);
-      if ("tensor" in source) declare(source.tensor, source.shape, spec);
+      if ("tensor" in source) declare(source.tensor, source.shape, spec, value);
     }
     if (!tensors.some((t) => t.name === name || t.name.startsWith(`${name}.`))) {
       throw new DrmadError("invalid-experiment", `hyper.${name} tunes nothing: it leaves out every weight`, {
@@ -195,10 +211,10 @@ export function layoutHypers(hypers: Readonly<Record<string, Hyper>>, params: un
     }
     arrangements.push([
       name,
-      (value) =>
+      (at) =>
         mapTree(params, isParameter, (parameter, path) => {
           const source = sourceOf(name, spec, path, parameter);
-          return "tensor" in source ? value(source.tensor) : constant(source.fixed);
+          return "tensor" in source ? at(source.tensor) : constant(source.fixed);
         }),
     ]);
   }

@@ -26,7 +26,7 @@ export function checkParameters(tree: unknown, path = "params"): void {
   if (typeof tree !== "object" || tree === null || ArrayBuffer.isView(tree) || isTensor(tree)) {
     const what = isTensor(tree) ? "a tensor" : ArrayBuffer.isView(tree) ? "an array of numbers" : String(tree);
     throw new DrmadError("invalid-experiment", `${path} is ${what}, not a parameter`, {
-      hint: "Make parameters with nn.normal, nn.constant or nn.given, or whole models with nn.mlp([64, 50, 10]).",
+      hint: "Make parameters with nn.normal, nn.uniform, nn.constant or nn.given, or whole models with nn.mlp([64, 50, 10]).",
     });
   }
   for (const [key, child] of Object.entries(tree)) {
@@ -51,6 +51,16 @@ function parameter(shape: Shape, draw: (next: Uniform) => Float64Array): Paramet
 /** Independent normal numbers of mean 0 and the given standard deviation. */
 export const normalParameter = (shape: Shape, deviation: number): Parameter =>
   parameter(shape, (next) => Float64Array.from({ length: sizeOf(shape) }, () => deviation * normal(next)));
+
+/** Independent uniform numbers of the half-open interval [low, high), from 0 to 1 unless told. */
+export const uniformParameter = (shape: Shape, low = 0, high = 1): Parameter => {
+  if (!(low <= high) || !Number.isFinite(high - low)) {
+    throw new DrmadError("invalid-argument", `a parameter cannot be uniform in [${low}, ${high})`, {
+      hint: "Give two finite numbers, the lower first.",
+    });
+  }
+  return parameter(shape, (next) => Float64Array.from({ length: sizeOf(shape) }, () => low + (high - low) * next()));
+};
 
 /** One number in every element. */
 export const constantParameter = (shape: Shape, value = 0): Parameter =>

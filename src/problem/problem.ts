@@ -188,7 +188,7 @@ export async function resolveProblem(experiment: Experiment, options: ResolveOpt
       ? epochSampler(seed, rows, batch ?? rows)
       : (t) => checkRows(chosen(t, seed), t, batch ?? rows, rows);
 
-  const hypers = layoutHypers(spec.hyper, spec.params, steps);
+  const hypers = layoutHypers(spec.hyper, spec.params, steps, seed);
   const chosenDynamics = spec.train.dynamics;
   const dynamics = (h: unknown): Dynamics =>
     checkDynamics(typeof chosenDynamics === "function" ? chosenDynamics(h) : chosenDynamics);

@@ -4,7 +4,7 @@ import type { Engine, Executable, HeldArray, Program, Range } from "../engine/en
 import { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
 import type { GraphInput } from "../tensor/graph.ts";
-import { sizeOf, type Shape } from "../tensor/shape.ts";
+import { sameShape, sizeOf, type Shape } from "../tensor/shape.ts";
 import type { Pace } from "./chunks.ts";
 import { takeRows, verifyOnFewRows } from "./probe.ts";
 import type { SplitName } from "./programs.ts";
@@ -124,7 +124,10 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions,
     const buffer = buffers[name];
     if (buffer === undefined) return { data: new Float64Array(sizeOf(input.shape)), shape: input.shape };
     const value = await engine.read(buffer);
-    if (!input.rows) return value;
+    if (!input.rows) {
+      // The cotangent of a hyperparameter stretched to the rows of a minibatch has their number, which is smaller here.
+      return sameShape(value.shape, shape) ? value : { data: new Float64Array(sizeOf(shape)), shape };
+    }
     // From the middle: in the first rows of a run slots may still be zero. A path in blocks reads rows next to one another.
     const [length] = value.shape as [number];
     const first = Math.max(0, Math.floor(length / 2) - 1);

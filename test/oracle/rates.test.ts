@@ -38,6 +38,7 @@ describe("rates and decays of every shape: reverse and central differences in ev
     ["one a step", (value, options) => hyper.scalar(value, { ...options, perStep: true })],
     ["per network", hyper.perNetwork],
     ["per layer", hyper.perLayer],
+    ["per tensor", hyper.perTensor],
     ["per unit", hyper.perUnit],
     ["per input", hyper.perInput],
     ["per weight", hyper.perWeight],
