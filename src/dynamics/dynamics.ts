@@ -11,13 +11,13 @@ import type { Tree } from "../tensor/tree.ts";
 export type Setting = Tree<number | Tensor>;
 
 /** Where the numbers of a setting must lie. */
-const DOMAINS = {
+export type Domain = "0 or above" | "above 0" | "from 0 to 1" | "from 0, below 1";
+const DOMAINS: Readonly<Record<Domain, (x: number) => boolean>> = {
   "0 or above": (x: number) => x >= 0,
   "above 0": (x: number) => x > 0,
   "from 0 to 1": (x: number) => x >= 0 && x <= 1,
   "from 0, below 1": (x: number) => x >= 0 && x < 1,
 };
-export type Domain = keyof typeof DOMAINS;
 
 /** One weight tensor, its slots and its gradient, before a step. */
 export interface LeafState {
