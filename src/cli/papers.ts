@@ -10,20 +10,21 @@ import type { Catalogue, Recorded, ReproductionData } from "./reproduction.ts";
 /** Beside src in a clone, beside dist in the package. */
 const FOLDER = resolve(dirname(fileURLToPath(import.meta.url)), "../../papers");
 
+const INDEX = join(FOLDER, "index.ts");
+
 /** Its files are TypeScript, and import drmad as a user's do. */
 export async function catalogue(): Promise<Catalogue> {
   const jiti = createJiti(import.meta.url, { interopDefault: false, virtualModules: { drmad } });
-  return ((await jiti.import(join(FOLDER, "index.ts"))) as { readonly default: Catalogue }).default;
+  return ((await jiti.import(INDEX)) as { readonly default: Catalogue }).default;
 }
 
-/** Of the files that a reproduction is written in: parts of an interrupted run are good for the same ones only. */
+/** Of the files that a reproduction is written in, those that all share included: parts of an interrupted run are good for the same ones only. */
 export function fingerprint(id: string): string {
-  const folder = join(FOLDER, id);
   const hash = createHash("sha256");
-  for (const name of readdirSync(folder)
-    .filter((file) => file.endsWith(".ts"))
-    .sort())
-    hash.update(name).update(readFileSync(join(folder, name)));
+  for (const folder of [FOLDER, join(FOLDER, id)]) {
+    const names = readdirSync(folder).filter((file) => file.endsWith(".ts") && join(folder, file) !== INDEX);
+    for (const name of names.sort()) hash.update(name).update(readFileSync(join(folder, name)));
+  }
   return hash.digest("hex");
 }
 

@@ -29,11 +29,11 @@ const PARTS = "parts";
  * @param run what has to be the same for a part to be used again
  * @throws DrmadError folder-not-empty where the folder holds something else
  */
-export function partsIn(out: string, run: object, say: (text: string) => void): Parts {
+export function partsIn(out: string, run: object, signal: AbortSignal, say: (text: string) => void): Parts {
   const folder = resolve(out);
   const parts = join(folder, PARTS);
-  const strange = existsSync(folder) ? readdirSync(folder).filter((name) => name !== PARTS) : [];
-  if (strange.length > 0) {
+  const strange = existsSync(folder) ? readdirSync(folder) : [];
+  if (strange.length > 0 && !strange.includes(PARTS)) {
     throw new DrmadError("folder-not-empty", `--out ${JSON.stringify(out)} already holds ${strange[0]}`, {
       hint: "Name a new or an empty folder, or that of an interrupted run.",
     });
@@ -53,6 +53,8 @@ export function partsIn(out: string, run: object, say: (text: string) => void): 
       }
       const begin = performance.now();
       const value = await compute();
+      // What was asked to stop may have given what it had reached by then.
+      if (signal.aborted) throw new DrmadError("cancelled", `stopped in ${name}`);
       const took = (performance.now() - begin) / 1000;
       seconds += took;
       writeFileAtomic(path, new TextEncoder().encode(toJson({ name, run, seconds: took, value } satisfies Kept)));
@@ -61,6 +63,7 @@ export function partsIn(out: string, run: object, say: (text: string) => void): 
     },
     finish(files) {
       for (const [name, bytes] of files) writeFileAtomic(join(folder, name), bytes);
+      // As long as they are there, the run can be continued.
       rmSync(parts, { recursive: true });
     },
   };

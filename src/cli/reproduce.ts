@@ -71,12 +71,13 @@ async function reproduce(id: string, flags: ReproduceFlags): Promise<number> {
   const terminal = terminalOf(process.stderr);
   const say = (text: string): void =>
     flags.json === true ? writeJson({ type: "progress", text }) : terminal.write(`${fill(text, terminal.columns())}\n`);
+  const stop = interrupt(() => say("stopping; finished parts are kept (Ctrl-C again quits at once)"));
   const parts = partsIn(
     flags.out ?? `runs/${id}${small ? "-small" : ""}`,
-    { id, small, drmad: VERSION, files: fingerprint(id) },
+    { id, small, drmad: VERSION, files: fingerprint(id), data },
+    stop.signal,
     say,
   );
-  const stop = interrupt(() => say("stopping; finished parts are kept (Ctrl-C again quits at once)"));
   say(`${reproduction.title}. ${reproduction.source}.`);
   if (!small) say(`A full run takes about ${reproduction.minutes} minutes on two cores; --small is shorter.`);
   try {

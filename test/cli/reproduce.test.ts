@@ -32,36 +32,47 @@ describe("drmad reproduce", () => {
 });
 
 const quiet = (): void => undefined;
+const running = new AbortController().signal;
 describe("parts of a run", () => {
   test("are computed once, for the same run only", async () => {
     const at = join(folder, "parts");
     let computed = 0;
     const compute = (): Promise<object> => Promise.resolve({ n: ++computed });
-    expect(await partsIn(at, { id: 1 }, quiet).part("a", compute)).toEqual({ n: 1 });
-    const again = partsIn(at, { id: 1 }, quiet);
+    expect(await partsIn(at, { id: 1 }, running, quiet).part("a", compute)).toEqual({ n: 1 });
+    const again = partsIn(at, { id: 1 }, running, quiet);
     expect(await again.part("a", compute)).toEqual({ n: 1 });
     expect(await again.part("b", compute)).toEqual({ n: 2 });
-    expect(await partsIn(at, { id: 2 }, quiet).part("a", compute)).toEqual({ n: 3 });
+    expect(await partsIn(at, { id: 2 }, running, quiet).part("a", compute)).toEqual({ n: 3 });
     again.finish([["results.json", new TextEncoder().encode("{}")]]);
     expect(readFileSync(join(at, "results.json"), "utf8")).toBe("{}");
     expect(existsSync(join(at, "parts"))).toBe(false);
-    expect(() => partsIn(at, { id: 1 }, quiet)).toThrow(
+    expect(() => partsIn(at, { id: 1 }, running, quiet)).toThrow(
       expect.objectContaining(failure("folder-not-empty", "results.json")),
     );
   });
 
   test("that fail leave nothing of theirs", async () => {
     const at = join(folder, "failing");
-    const parts = partsIn(at, {}, quiet);
+    const parts = partsIn(at, {}, running, quiet);
     await expect(parts.part("a", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
-    expect(await partsIn(at, {}, quiet).part("a", () => Promise.resolve(5))).toBe(5);
+    expect(await partsIn(at, {}, running, quiet).part("a", () => Promise.resolve(5))).toBe(5);
+  });
+
+  test("that gave what they had when they were asked to stop are not kept", async () => {
+    const at = join(folder, "stopped");
+    const stop = new AbortController();
+    const reached = (): Promise<number> => (stop.abort(), Promise.resolve(1));
+    await expect(partsIn(at, {}, stop.signal, quiet).part("a", reached)).rejects.toMatchObject(failure("cancelled"));
+    expect(await partsIn(at, {}, running, quiet).part("a", () => Promise.resolve(2))).toBe(2);
   });
 
   test("do not begin in a folder that holds something else", () => {
     const at = join(folder, "filled");
     mkdirSync(at);
     writeFileSync(join(at, "mine.txt"), "");
-    expect(() => partsIn(at, {}, quiet)).toThrow(expect.objectContaining(failure("folder-not-empty", "mine.txt")));
+    expect(() => partsIn(at, {}, running, quiet)).toThrow(
+      expect.objectContaining(failure("folder-not-empty", "mine.txt")),
+    );
   });
 });
 
