@@ -96,6 +96,20 @@ interface Entry {
   refused?: DrmadError & { readonly code: Refusal | "unsupported" };
 }
 
+/** @throws DrmadError invalid-argument where the first is not exact, or one is no method */
+function enter(contestants: readonly Contestant[]): readonly Entry[] {
+  const [first] = contestants;
+  if (first?.method.exact !== true) {
+    throw new DrmadError("invalid-argument", `${first?.name ?? "no method"} is not exact, and comes first`, {
+      hint: "Let an exact method such as reverse() come first: the others are compared with it.",
+    });
+  }
+  return contestants.map(({ method, ...rest }) => ({
+    contestant: { ...rest, method: checkedMethod(method) },
+    times: { seconds: [], cpuSeconds: [] },
+  }));
+}
+
 /**
  * Runs methods in turn, round after round with plain training between, at the experiment's starting point, and compares
  * their hypergradients with that of the first, which must be exact. A method that refuses is a row with its outcome; the
@@ -113,18 +127,7 @@ export async function compareMethods(
   const { rounds, cpuSeconds, onTurn, signal } = options;
   const session = await openSession(experiment, options);
   const { rollout, problem } = session;
-  const entered = contestants({ steps: rollout.steps, exact: exactFor(rollout) });
-  if (entered[0]?.method.exact !== true) {
-    await session.close();
-    throw new DrmadError("invalid-argument", `${entered[0]?.name ?? "no method"} is not exact, and comes first`, {
-      hint: "Let an exact method such as reverse() come first: the others are compared with it.",
-    });
-  }
   const plain = { seconds: [] as number[], cpuSeconds: [] as number[] };
-  const records = entered.map(({ method, ...rest }): Entry => ({
-    contestant: { ...rest, method: checkedMethod(method) },
-    times: { seconds: [], cpuSeconds: [] },
-  }));
   const timed = async <T>(times: typeof plain, round: number, name: string, job: () => Promise<T>): Promise<T> => {
     if (signal?.aborted === true) throw new DrmadError("cancelled", "stopped between two runs");
     onTurn?.(round, name);
@@ -138,6 +141,7 @@ export async function compareMethods(
     return result;
   };
   try {
+    const records = enter(contestants({ steps: rollout.steps, exact: exactFor(rollout) }));
     for (let round = 0; round <= rounds; round++) {
       await timed(plain, round, "plain training", () => train(rollout));
       for (const [i, record] of records.entries()) {
