@@ -48,10 +48,19 @@ const ratioText = (slope: number, truth: number): string =>
     ? `the slope is ${number(slope / truth)} times the true one, ${truth.toExponential(3)}`
     : `the slope has the wrong sign: the true one is ${truth.toExponential(3)}`;
 
-function verdict({ method, exact, deterministic, directions, passed }: GradientCheck): readonly string[] {
+function verdict({
+  method,
+  exact,
+  deterministic,
+  value,
+  trainedValue,
+  directions,
+  passed,
+}: GradientCheck): readonly string[] {
   const repeat = deterministic
     ? []
     : ["Two runs at the same point gave different losses: nothing here can be relied on."];
+  const otherRun = `${method} DISAGREES: it gave validation loss ${value}, and plain training ends at ${trainedValue}, so it differentiated another run.`;
   const worst = error(Math.max(...directions.map((d) => d.best.error)));
   if (!exact) {
     const falls = directions.filter(({ slope, differences }) => slope * settled(differences) > 0).length;
@@ -70,7 +79,7 @@ function verdict({ method, exact, deterministic, directions, passed }: GradientC
     ];
   }
   const failed = directions.filter((d) => !d.passed).map((d) => d.direction);
-  if (failed.length === 0) return repeat;
+  if (failed.length === 0) return deterministic ? [otherRun] : repeat;
   return [
     ...repeat,
     `${method} DISAGREES with finite differences along ${listed(failed)}. Either the loss is not smooth there (relu, max, abs, ` +

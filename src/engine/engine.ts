@@ -14,6 +14,14 @@ export interface Loop {
   /** Backward runs t = to−1 … from. */
   readonly direction: "forward" | "backward";
   readonly blocks?: Blocks;
+  readonly fed?: Fed;
+}
+
+/** Another loop over the same steps, without blocks, that runs first: what it keeps feeds tables and is given to nobody else. */
+export interface Fed {
+  readonly by: Program;
+  /** What the other keeps, by the table that it becomes. */
+  readonly tables: Readonly<Record<string, string>>;
 }
 
 /**
@@ -53,6 +61,10 @@ export interface HeldArray {
   readonly shape: Shape;
 }
 
+const DTYPES = { Int32Array: "int", Int8Array: "int8", Uint16Array: "float16" } as const;
+
+export const dtypeOf = ({ data }: HeldArray): DType => DTYPES[data.constructor.name as keyof typeof DTYPES] ?? "float";
+
 /** A tensor held by an engine. */
 export interface Buffer {
   readonly id: number;
@@ -72,6 +84,9 @@ export interface Executable {
    */
   run(inputs: Readonly<Record<string, Buffer>>, range?: Range): Promise<Record<string, Buffer>>;
 }
+
+/** d: decays are multiples of 1/d, so that a multiplication with them is one with n and a division by d. */
+export const DECAY_DENOMINATOR = 65536;
 
 /** Momentum as what a step of it is computed from, for weights by name. */
 export interface ReversibleProgram {

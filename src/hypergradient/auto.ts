@@ -1,5 +1,6 @@
 import { DrmadError } from "../errors.ts";
 import type { Rollout } from "../rollout/rollout.ts";
+import { isPlaced } from "../rollout/state.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import type { Budget, Plan, Sizes, SizesForExact } from "./budget.ts";
 import { reversibleIsFaster } from "./candidates.ts";
@@ -10,12 +11,12 @@ import { packedPath, storedPath } from "./reverse.ts";
 async function sizesForExact(rollout: Rollout): Promise<SizesForExact> {
   const { steps, stateBytes, leaves, hypers } = rollout;
   const { reads } = await rollout.sweep(storedPath(steps));
-  const weights = leaves.filter(({ kind }) => kind === "weights").map(({ name }) => name);
+  const placed = leaves.filter(isPlaced).map(({ name }) => name);
   return {
     steps,
     stateBytes,
     stepBytes: rollout.keptBytes(reads),
-    snapshotBytes: rollout.keptBytes(weights, "int8"),
+    snapshotBytes: rollout.keptBytes(placed, "int8"),
     coordinates: hypers.reduce((n, { shape }) => n + sizeOf(shape), 0),
   };
 }
@@ -37,10 +38,10 @@ async function reversibleBytes(rollout: Rollout): Promise<number | undefined> {
   }
 }
 
-async function plan(rollout: Rollout, budget: Budget): Promise<Plan> {
+async function plan(rollout: Rollout, budget: Budget, mayReverse: boolean): Promise<Plan> {
   const sizes = await sizesForExact(rollout);
   const quick = planExact(sizes, budget);
-  const asked = reversibleIsFaster(quick?.timeFactor ?? budget.time ?? Infinity);
+  const asked = mayReverse && reversibleIsFaster(quick?.timeFactor ?? budget.time ?? Infinity);
   if (quick !== undefined && !asked) return quick;
   const bytes = asked ? await reversibleBytes(rollout) : undefined;
   const all = bytes === undefined ? sizes : { ...sizes, reversibleBytes: bytes };
@@ -76,8 +77,16 @@ export function auto(budget: Budget): Method {
     // Decided for each problem: `chosen` tells.
     exact: false,
     async run(rollout) {
-      const { method, ...chosen } = await plan(rollout, budget);
-      return { ...(await method.run(rollout)), chosen };
+      const { method, ...chosen } = await plan(rollout, budget, true);
+      try {
+        return { ...(await method.run(rollout)), chosen };
+      } catch (error) {
+        // It has a range of numbers of its own; only a run tells whether training stays in it.
+        const left = method.name === "reversible" && error instanceof DrmadError && error.code === "non-finite";
+        if (!left) throw error;
+        const { method: other, ...instead } = await plan(rollout, budget, false);
+        return { ...(await other.run(rollout)), chosen: instead };
+      }
     },
   };
 }

@@ -33,7 +33,10 @@ export interface GradientCheck {
   readonly chosen?: Chosen;
   /** Whether two runs at the same point gave the same loss, bit for bit. */
   readonly deterministic: boolean;
+  /** The outer loss as the method gave it. */
   readonly value: number;
+  /** The outer loss after plain training: a method for another run gives another. */
+  readonly trainedValue: number;
   readonly growth: number;
   readonly gradientNorm: number;
   readonly directions: readonly DirectionCheck[];
@@ -78,6 +81,9 @@ async function roundingNoise(rollout: Rollout, direction: Point, slope: number):
 /** What an error is a fraction of: a slope of 0 is as wrong as can be where the difference is not 0. */
 const larger = (a: number, b: number): number => Math.max(Math.abs(a), Math.abs(b), Number.MIN_VALUE);
 
+/** Relative to the larger of slope and difference. */
+const USUAL_TOLERANCE = 1e-6;
+
 async function checkDirection(
   rollout: Rollout,
   name: string,
@@ -85,7 +91,7 @@ async function checkDirection(
   slope: number,
   options: CheckOptions,
 ): Promise<DirectionCheck> {
-  const tolerance = options.tolerance ?? 1e-6;
+  const tolerance = options.tolerance ?? USUAL_TOLERANCE;
   const differences: Difference[] = [];
   let best: Difference | undefined;
   for (let i = 0; i <= MOST_HALVINGS; i++) {
@@ -137,7 +143,9 @@ export async function checkHypergradient(
   requireFloat64(rollout);
   const { final, gradient, growth, value, chosen } = await method.run(rollout);
   rollout.free(final);
-  const deterministic = (await valueAt(rollout)) === value;
+  const tolerance = Math.max(options.tolerance ?? USUAL_TOLERANCE, method.near ?? 0);
+  const trainedValue = await valueAt(rollout);
+  const deterministic = (await valueAt(rollout)) === trainedValue;
   const gradientNorm = normOf(gradient);
   const directions: { name: string; direction: Point }[] =
     gradientNorm > 0 ? [{ name: "gradient", direction: unit(gradient) }] : [];
@@ -147,7 +155,7 @@ export async function checkHypergradient(
   }
   const checks: DirectionCheck[] = [];
   for (const { name, direction } of directions) {
-    checks.push(await checkDirection(rollout, name, direction, dot(gradient, direction), options));
+    checks.push(await checkDirection(rollout, name, direction, dot(gradient, direction), { ...options, tolerance }));
   }
   return {
     method: method.name,
@@ -155,10 +163,14 @@ export async function checkHypergradient(
     ...(chosen === undefined ? {} : { chosen }),
     deterministic,
     value,
+    trainedValue,
     growth,
     gradientNorm,
     directions: checks,
     unverified: rollout.unverified,
-    passed: deterministic && checks.every((c) => c.passed),
+    passed:
+      deterministic &&
+      Math.abs(value - trainedValue) <= tolerance * larger(value, trainedValue) &&
+      checks.every((c) => c.passed),
   };
 }

@@ -44,6 +44,8 @@ export interface Method {
   readonly name: string;
   /** Whether it always gives the derivative of the run as computed, up to rounding. */
   readonly exact: boolean;
+  /** How far, relatively, its gradient may be from that of plain training, where it trains in numbers of its own. */
+  readonly near?: number;
   /** @throws DrmadError non-finite, unsupported, cancelled, engine-disagrees */
   run(rollout: Rollout): Promise<Hypergradient>;
 }

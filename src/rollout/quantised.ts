@@ -1,17 +1,15 @@
 import type { Dynamics } from "../dynamics/dynamics.ts";
+import { DECAY_DENOMINATOR } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
 import { add, cast, clip, mul, sub } from "../tensor/elementwise.ts";
 import { detach } from "../tensor/layout.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Decays are multiples of 1/d, so that a multiplication with them is one with n and a division by d. */
-const DENOMINATOR = 65536;
-
 /** The nearest n/d with 0 < n < d; its derivative is taken to be 1 (straight through). */
 export function quantisedDecay(decay: Tensor): Tensor {
-  const numerator = cast(cast(add(mul(decay, DENOMINATOR), 0.5), "int"), "float");
-  const nearest = mul(clip(numerator, 1, DENOMINATOR - 1), 1 / DENOMINATOR);
+  const numerator = cast(cast(add(mul(decay, DECAY_DENOMINATOR), 0.5), "int"), "float");
+  const nearest = mul(clip(numerator, 1, DECAY_DENOMINATOR - 1), 1 / DECAY_DENOMINATOR);
   // γ + (n/d − γ) is n/d to the last bit: the two are so close that their difference is exact.
   return add(decay, detach(sub(nearest, decay)));
 }

@@ -87,6 +87,9 @@ const BITS_MARGIN = 1.02;
  */
 const weightBytes = (numberBytes: number): number => 3 * 8 + 2 * numberBytes + 4 + 2 * 8 + 4;
 
+/** Whatever the size: pages of 64 KiB that memory comes in, and the table of a decay's bits. */
+const FIXED_BYTES = 2 ** 18 + 2 * 2 ** 16;
+
 /** @throws DrmadError unsupported for other dynamics than momentum */
 export function shareReversal(original: Shared): SharedReversal {
   const problem = withQuantisedDecay(original.problem);
@@ -96,13 +99,13 @@ export function shareReversal(original: Shared): SharedReversal {
     gradient,
     settings: settingsProgram(original.problem),
   };
-  const verify = original.verifier(gradient);
-  let compiled: Promise<Reversible> | undefined;
+  const parts = original.fixedPoint;
+  const verify = (parts.verify ??= original.verifier(gradient));
   return {
     shared: {
       ...original,
       problem,
-      sweeps: new Map(),
+      sweeps: parts.sweeps,
       compile: (key, make) => original.compile(`reversible ${key}`, make),
     },
     program,
@@ -115,7 +118,7 @@ export function shareReversal(original: Shared): SharedReversal {
       engine.free([none, lost!]);
       return bits < ENDLESS ? bits : Infinity;
     },
-    compiled: () => (compiled ??= original.engine.compileReversible(program)),
+    compiled: () => (parts.compiled ??= original.engine.compileReversible(program)),
     verify: (from, point) =>
       verify(problem.batch ?? rowsOf(problem.data.train), (n) => gradientProgram(problem, n), from, point),
   };
@@ -152,7 +155,9 @@ export function createReversal(
     async bytes(keep) {
       const weights = program.weights.reduce((n, { shape }) => n + sizeOf(shape), 0);
       const bits = BITS_MARGIN * (await lostBits(point));
-      return Math.ceil(bits / 8 + weights * weightBytes(numberBytes) + rowsRestored(keep) * rowBytes(keep));
+      return Math.ceil(
+        FIXED_BYTES + bits / 8 + weights * weightBytes(numberBytes) + rowsRestored(keep) * rowBytes(keep),
+      );
     },
     async train(from): Promise<Reversed> {
       await verify(from, point);

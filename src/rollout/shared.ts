@@ -1,6 +1,6 @@
 import type { Point } from "../data/point.ts";
 import type { NdArray, Split } from "../data/dataset.ts";
-import type { Engine, Executable, HeldArray, Program, Range } from "../engine/engine.ts";
+import type { Engine, Executable, HeldArray, Program, Range, Reversible } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
 import type { GraphInput } from "../tensor/graph.ts";
@@ -33,6 +33,13 @@ export interface SweepParts {
   readonly finish: Compiled;
 }
 
+/** Training in fixed point, which only some methods use: made when it is first asked for. */
+export interface FixedPointParts {
+  readonly sweeps: Map<string, Promise<SweepParts>>;
+  compiled?: Promise<Reversible>;
+  verify?: Verify;
+}
+
 /** What all points of a rollout share: the engine, and everything compiled and loaded. */
 export interface Shared {
   readonly problem: Problem;
@@ -40,6 +47,7 @@ export interface Shared {
   readonly options: RolloutOptions;
   readonly pace: { readonly train: Pace; readonly backward: Pace };
   readonly sweeps: Map<string, Promise<SweepParts>>;
+  readonly fixedPoint: FixedPointParts;
   readonly unverified: Set<string>;
   /** Everything compiled, by key, and the splits that are loaded. */
   readonly compiled: Map<string, Promise<Compiled>>;
@@ -150,6 +158,7 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions,
     options,
     pace: programs?.pace ?? { train: { stepsPerSecond: undefined }, backward: { stepsPerSecond: undefined } },
     sweeps: programs?.sweeps ?? new Map<string, Promise<SweepParts>>(),
+    fixedPoint: programs?.fixedPoint ?? { sweeps: new Map<string, Promise<SweepParts>>() },
     unverified,
     compiled,
     loaded,

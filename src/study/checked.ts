@@ -40,6 +40,7 @@ export function checkedMethod(method: Method): Method {
   return {
     name: method.name,
     exact: method.exact,
+    ...(method.near === undefined ? {} : { near: method.near }),
     async run(rollout): Promise<Hypergradient> {
       const result = await method.run(rollout);
       try {

@@ -47,7 +47,7 @@ export const METHODS: { readonly [Name in keyof typeof methods]: readonly Listed
     {
       make: () => methods.reversible(),
       near: 1e-5,
-      diverged: ["unsupported", "range of fixed point"],
+      diverged: ["non-finite", "range of fixed point"],
       refuses: { [PENALTY]: dynamics("sgd"), [RATE]: dynamics("sgd") },
     },
   ],

@@ -123,8 +123,10 @@ describe("on a small network", () => {
     const weights = 5 * 6 + 6 + 6 * 3 + 3;
     // Weights, velocities and the two arrays of reals beside what the accumulators and words take.
     expect(bytes + weights * (2 * 8 + 2 * 8)).toBeLessThanOrEqual(reckoned);
+    // Pages and a table, whatever the size.
+    const fixed = 2 ** 18 + 2 ** 17;
     // The same bits, summed step by step from the decays: what was put aside differs by less than a word a weight.
-    const lost = (reckoned - weights * (24 + 16 + 4 + 16 + 4)) * 8 / 1.02; // prettier-ignore
+    const lost = (reckoned - fixed - weights * (24 + 16 + 4 + 16 + 4)) * 8 / 1.02; // prettier-ignore
     expect(Math.abs(bits - lost)).toBeLessThan(32 * weights);
     expect(lost).toBeGreaterThan(0.5 * bits);
     trained.end();
@@ -212,7 +214,7 @@ describe("typed errors", () => {
     ["dynamics other than momentum", sgd({ rate: 0.1 }), 1, "unsupported", "sgd cannot be taken back"],
     ["a decay of 0", momentum({ rate: 0.1, decay: 0 }), 1, "unsupported", "is 0 at step 0"],
     ["a decay of 1", momentum({ rate: 0.1, decay: 1 }), 1, "unsupported", "is 1 at step 0"],
-    ["a velocity out of range", momentum({ rate: 1e-9, decay: 0.5 }), 1e7, "unsupported", "±4096"],
+    ["a velocity out of range", momentum({ rate: 1e-9, decay: 0.5 }), 1e7, "non-finite", "±4096"],
     ["a gradient that is no number", momentum({ rate: 0.1, decay: 0.5 }), NaN, "non-finite", "not finite"],
   ] as const)("%s", async (_, dynamics, scale, code, part) => {
     const rollout = await rolloutOf(exactDecay(STEPS, dynamics, scale), engine);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createFixedPoint, type FixedPointTensor } from "./fixed-point.ts";
-import { DENOMINATOR as D, VELOCITY_RADIX, WEIGHT_RADIX } from "./kernel.ts";
+import { DECAY_DENOMINATOR as D } from "../engine.ts";
+import { VELOCITY_RADIX, WEIGHT_RADIX } from "./kernel.ts";
 
 /** A pseudo-random gradient that is a function of the weight's bits and the step alone. */
 function gradientOf(weight: number, i: number, t: number): number {

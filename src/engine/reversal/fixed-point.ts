@@ -1,6 +1,6 @@
-import type { Information, Precision } from "../engine.ts";
+import { DECAY_DENOMINATOR, type Information, type Precision } from "../engine.ts";
 import { createSpill } from "./information.ts";
-import { createKernel, DENOMINATOR, LARGEST, VELOCITY_RADIX, WEIGHT_RADIX, type Places } from "./kernel.ts";
+import { createKernel, LARGEST, VELOCITY_RADIX, WEIGHT_RADIX, type Places } from "./kernel.ts";
 
 /** What a velocity's unit is of a weight's. */
 const UNITS = WEIGHT_RADIX / VELOCITY_RADIX;
@@ -32,6 +32,8 @@ export interface FixedPointTensor {
   undoTurn(): void;
   velocityInto(target: Reals): void;
   information(): Information;
+  /** Lets go of what is kept of a run that has ended. */
+  forget(): void;
   /** Whether everything was taken back: the first weights, no velocity, nothing kept. */
   atStart(): boolean;
 }
@@ -42,7 +44,11 @@ const even = (n: number): number => n + (n % 2);
 function checksum(data: Float64Array): number {
   const words = new Int32Array(data.buffer, data.byteOffset, 2 * data.length);
   let sum = 0;
-  for (let i = 0; i < words.length; i++) sum = Math.imul(sum ^ words[i]!, 16777619) + i;
+  for (let i = 0; i < words.length; i++) {
+    sum = Math.imul(sum ^ words[i]!, 0x85ebca6b) + i;
+    // A product keeps what differs in the highest bit there.
+    sum ^= sum >>> 15;
+  }
   return sum;
 }
 
@@ -92,28 +98,32 @@ export function createFixedPoint(
     const velocity = new Float64Array(memory, places.velocity, size);
     const accumulators = new Float64Array(memory, places.accumulators, size);
     // The element that makes a count even is divided by as well.
-    const decays = new Float64Array(memory, places.decay, even(ownDecays ? size : 1)).fill(DENOMINATOR / 2);
+    const decays = new Float64Array(memory, places.decay, even(ownDecays ? size : 1)).fill(DECAY_DENOMINATOR / 2);
     const rates = new Float64Array(memory, places.rate, even(ownRates ? size : 1));
     const real = realsAt(places.real, size);
     let spill = createSpill(accumulators, ownDecays);
     let first = 0;
+    const forget = (): void => {
+      accumulators.fill(0);
+      spill = createSpill(accumulators, ownDecays);
+    };
     return {
       weights: real,
       gradient: realsAt(places.gradient, size),
       begin(given) {
-        for (let i = 0; i < size; i++) weights[i] = Math.round(given[i]! * WEIGHT_RADIX);
+        // Adding 0 makes 0 of −0, which is what taking steps back gives.
+        for (let i = 0; i < size; i++) weights[i] = Math.round(given[i]! * WEIGHT_RADIX) + 0;
         for (let i = 0; i < size; i++) real[i] = weights[i]! / WEIGHT_RADIX;
         velocity.fill(0);
-        accumulators.fill(0);
-        spill = createSpill(accumulators, ownDecays);
+        forget();
         first = checksum(weights);
         return weights.every((w) => Math.abs(w) < LARGEST);
       },
       use(rate, decay) {
         if (ownRates) for (let i = 0; i < size; i++) rates[i] = rate[i]! * UNITS;
         else rates.fill(rate[0]! * UNITS);
-        if (ownDecays) for (let i = 0; i < size; i++) decays[i] = Math.round(decay[i]! * DENOMINATOR);
-        else decays.fill(Math.round(decay[0]! * DENOMINATOR));
+        if (ownDecays) for (let i = 0; i < size; i++) decays[i] = Math.round(decay[i]! * DECAY_DENOMINATOR);
+        else decays.fill(Math.round(decay[0]! * DECAY_DENOMINATOR));
       },
       forward() {
         if (!kernel.turn(places) || !kernel.move(places)) return false;
@@ -130,6 +140,7 @@ export function createFixedPoint(
         target.set(realsAt(outgoing, size));
       },
       information: () => spill.information(),
+      forget,
       atStart: () => spill.empty && velocity.every((v) => v === 0) && checksum(weights) === first,
     };
   });

@@ -1,5 +1,4 @@
-import type { Information } from "../engine.ts";
-import { DENOMINATOR } from "./kernel.ts";
+import { DECAY_DENOMINATOR, type Information } from "../engine.ts";
 
 /**
  * A schedule counts how far accumulators can have grown, in units of 2⁻²⁴ bit. A word of 32 bits is put aside when
@@ -15,8 +14,8 @@ let known: Int32Array | undefined;
 
 /** log2(d/n) in units, rounded up: whole numbers, so that a schedule goes back as it came. */
 function growthBy(numerator: number): number {
-  known ??= new Int32Array(DENOMINATOR);
-  return (known[numerator] ||= Math.ceil(Math.log2(DENOMINATOR / numerator) * UNIT));
+  known ??= new Int32Array(DECAY_DENOMINATOR);
+  return (known[numerator] ||= Math.ceil(Math.log2(DECAY_DENOMINATOR / numerator) * UNIT));
 }
 
 /** Words in the order they were put aside, in blocks of one size: nothing is copied or doubled. */

@@ -1,4 +1,4 @@
-import type { Precision } from "../engine.ts";
+import { DECAY_DENOMINATOR, type Precision } from "../engine.ts";
 import { assign, local, pair, repeat, whole, writeModule, type Code, type FunctionCode } from "./assembler.ts";
 
 /**
@@ -7,7 +7,6 @@ import { assign, local, pair, repeat, whole, writeModule, type Code, type Functi
  */
 export const WEIGHT_RADIX: number = 2 ** 40;
 export const VELOCITY_RADIX: number = 2 ** 44;
-export const DENOMINATOR = 65536;
 
 /** Integers stay below this, so that every step of the arithmetic is exact in double precision. */
 export const LARGEST: number = 2 ** 52;
@@ -97,7 +96,7 @@ function overPairs(
 }
 
 const { add, sub, mul, div, floor, round, abs, constant } = pair;
-const d = constant(DENOMINATOR);
+const d = constant(DECAY_DENOMINATOR);
 
 const storeReal = (precision: Precision, address: Code, integers: Code, radix: number): Code => {
   const value = mul(integers, constant(1 / radix));
@@ -109,7 +108,7 @@ const increment = (precision: Precision, gradient: Code, n: Code): Code =>
   round(
     mul(
       precision === "float64" ? pair.load(gradient) : pair.loadSingle(gradient),
-      mul(sub(d, n), constant(VELOCITY_RADIX / DENOMINATOR)),
+      mul(sub(d, n), constant(VELOCITY_RADIX / DECAY_DENOMINATOR)),
     ),
   );
 
@@ -128,7 +127,7 @@ function turn({ at, small, setting, variable, result }: LoopParts, precision: Pr
   return [
     ...n.set(setting("decay")),
     ...v.set(pair.load(at("velocity"))),
-    ...q.set(floor(mul(v.value, constant(1 / DENOMINATOR)))),
+    ...q.set(floor(mul(v.value, constant(1 / DECAY_DENOMINATOR)))),
     ...b.set(add(mul(pair.load(at("accumulators")), d), sub(v.value, mul(q.value, d)))),
     // Exact: with b below 2⁵³ the rounded quotient never reaches the next whole number.
     ...p.set(floor(div(b.value, n.value))),
@@ -167,7 +166,7 @@ function undoTurn({ at, small, setting, variable }: LoopParts, precision: Precis
     ...u.set(add(pair.load(at("velocity")), increment(precision, small("gradient"), n.value))),
     ...q.set(floor(div(u.value, n.value))),
     ...b.set(add(mul(pair.load(at("accumulators")), n.value), sub(u.value, mul(q.value, n.value)))),
-    ...p.set(floor(mul(b.value, constant(1 / DENOMINATOR)))),
+    ...p.set(floor(mul(b.value, constant(1 / DECAY_DENOMINATOR)))),
     ...pair.store(at("accumulators"), p.value),
     ...pair.store(at("velocity"), add(mul(q.value, d), sub(b.value, mul(p.value, d)))),
   ];

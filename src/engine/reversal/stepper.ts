@@ -53,6 +53,14 @@ function checkDecays(name: string, decay: HeldArray["data"], t: number): void {
   );
 }
 
+function checkRates(name: string, rate: HeldArray["data"], t: number): void {
+  const wrong = rate.find((value) => !Number.isFinite(value));
+  if (wrong === undefined) return;
+  throw new DrmadError("non-finite", `the rate of weights ${name} is ${wrong} at step ${t}`, {
+    hint: "Look at what it is computed of: a transform keeps a rate where it makes sense.",
+  });
+}
+
 function outOfRange(name: string, values: readonly HeldArray["data"][], when: string): DrmadError {
   const broken = values.some((data) => data.some((value) => !Number.isFinite(value)));
   return broken
@@ -60,7 +68,7 @@ function outOfRange(name: string, values: readonly HeldArray["data"][], when: st
         hint: "Start from a smaller learning rate or a smaller initial scale.",
       })
     : new DrmadError(
-        "unsupported",
+        "non-finite",
         `weights ${name} leave ±${LARGEST / WEIGHT_RADIX}, or their velocity ±${LARGEST / VELOCITY_RADIX}, the range of fixed point, ${when}`,
         {
           hint: "Scale the loss down, take a smaller learning rate, or use method checkpointed, which has no such range.",
@@ -121,6 +129,7 @@ export async function createReversible(program: ReversibleProgram, host: StepHos
         tensors.forEach((tensor, i) => {
           const [rate, decay, given] = values.slice(3 * i, 3 * i + 3) as [HeldArray, HeldArray, HeldArray];
           checkDecays(names[i]!, given.data, step);
+          checkRates(names[i]!, rate.data, step);
           tensor.use(rate.data, decay.data);
         });
       },
@@ -214,6 +223,7 @@ export async function createReversible(program: ReversibleProgram, host: StepHos
         if (ended) return;
         ended = true;
         host.release(Object.values(restored));
+        for (const tensor of tensors) tensor.forget();
         idle.push(tensors);
       },
     };
