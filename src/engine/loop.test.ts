@@ -209,6 +209,55 @@ const double = (array: HeldArray): HeldArray & { readonly data: Float64Array<Arr
   shape: array.shape,
 });
 
+describe.each(EACH)("%s: a loop fed by another", (_, engine) => {
+  const table = input("table", [1, 2], "float", { rows: true });
+  const [c, a] = [input("c", []), input("a", [2])];
+  // Both loops hoist the same expression, and read rows of the same table.
+  const shift = ops.add(ops.gather(table, k), ops.exp(c));
+  const by = looped(
+    { next: ops.add(ops.mul(2, w), shift), kept: ops.mul(10, w) },
+    { carry: { w: "next" }, scan: ["kept"], direction: "forward" },
+  );
+  const stored = ops.gather(input("stored", [1, 2], "float", { rows: true }), k);
+  const fed = (tables: Readonly<Record<string, string>>): Program =>
+    looped(
+      { next: ops.add(ops.add(ops.mul(0.5, a), stored), ops.add(shift, real(t))), seen: stored },
+      { carry: { a: "next" }, scan: ["seen"], direction: "backward", fed: { by, tables } },
+    );
+  const rows = [
+    [1, 2],
+    [3, -4],
+    [5, 6],
+  ] as const;
+  const feeds = {
+    w: floats([2], [1, -1]),
+    a: floats([2], [7, 8]),
+    c: floats([], [0]),
+    table: floats([3, 2], rows.flat()),
+  };
+
+  test("reads at every step what the other kept there, and gives its own results only", async () => {
+    const got = await runProgram(engine, fed({ stored: "kept" }), feeds, { from: 3, to: 6 });
+    const states: number[][] = [[1, -1]];
+    for (const row of rows) states.push(states.at(-1)!.map((x, i) => 2 * x + row[i]! + 1));
+    let adjoint = [7, 8];
+    for (const i of [2, 1, 0])
+      adjoint = adjoint.map((x, j) => 0.5 * x + 10 * states[i]![j]! + rows[i]![j]! + 1 + 3 + i);
+    expect(Object.keys(got).sort()).toEqual(["a", "seen"]);
+    expect(list(got["a"])).toEqual(adjoint);
+    expect(list(got["seen"])).toEqual([...states[2]!, ...states[1]!, ...states[0]!].map((x) => 10 * x));
+  });
+
+  test("is the two loops one after the other, bit for bit, over any steps", async () => {
+    const odd = { ...feeds, c: floats([], [0.3]), w: floats([2], [0.1, -1.7]) };
+    const first = await runProgram(engine, by, odd, { from: 0, to: 3 });
+    const { fed: _, ...alone } = fed({}).loop!;
+    const apart = await runProgram(engine, { ...fed({}), loop: alone }, { ...odd, stored: first["kept"]! }, { from: 0, to: 3 }); // prettier-ignore
+    const together = await runProgram(engine, fed({ stored: "kept" }), odd, { from: 0, to: 3 });
+    for (const name of ["a", "seen"]) expect(list(together[name])).toEqual(list(apart[name]));
+  });
+});
+
 describe("the native loop follows the interpreter", () => {
   test.each(["forward", "backward"] as const)("%s", async (direction) => {
     const feeds = { ...START, rates: floats([9, 3], RATES) };

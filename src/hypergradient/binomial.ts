@@ -1,4 +1,5 @@
 import { DrmadError } from "../errors.ts";
+import { CALL_BYTES } from "../rollout/rollout.ts";
 
 /**
  * Binomial checkpointing (Griewank and Walther 2000, "Revolve"): how to reverse a chain of segments when only some states
@@ -62,8 +63,14 @@ function* segmentCounts(steps: number): Generator<number> {
   yield steps;
 }
 
+/** Whether a segment is short enough to be run and swept in one call of the engine. */
+export const inOneCall = (segment: number, stepBytes: number): boolean => segment * stepBytes <= CALL_BYTES;
+
+/** Storing the steps of a segment that is too large for one call takes so much of the time of running them. */
+const STORING = 0.2;
+
 /**
- * The plan that runs the fewest steps again within some bytes, given those of a state and of a step kept.
+ * The plan that takes the least time within some bytes, given those of a state and of a step kept.
  * @throws DrmadError unsupported where not even one state and one step fit
  */
 export function planWithin(steps: number, bytes: number, stateBytes: number, stepBytes: number): Plan {
@@ -72,7 +79,8 @@ export function planWithin(steps: number, bytes: number, stateBytes: number, ste
     const segment = Math.ceil(steps / segments);
     const checkpoints = Math.min(segments - 1, Math.floor((bytes - segment * stepBytes) / stateBytes) - 1);
     if (checkpoints < 0) continue;
-    const cost = segmentsRun(Math.ceil(steps / segment), checkpoints) * segment;
+    const storing = inOneCall(segment, stepBytes) ? 0 : STORING * steps;
+    const cost = segmentsRun(Math.ceil(steps / segment), checkpoints) * segment + storing;
     if (best === undefined || cost < best.cost) best = { segment, checkpoints, cost };
   }
   if (best === undefined) {

@@ -1,4 +1,4 @@
-import { MEGABYTE, planWithin, segmentsRun } from "./binomial.ts";
+import { inOneCall, MEGABYTE, planWithin, segmentsRun } from "./binomial.ts";
 import type { Candidate, Limits, Plan, SizesForExact } from "./budget.ts";
 import { checkpointed } from "./checkpointed.ts";
 import { drmad } from "./drmad.ts";
@@ -14,6 +14,8 @@ import { truncated } from "./truncated.ts";
  */
 /** The sweep back along stored steps, storing them included: `reverse` is 3.15. */
 const SWEEP = 2.2;
+/** The same in one call with the training that it follows, whose steps stay in the engine. */
+const SWEEP_REPLAYED = 2.1;
 /** The same along packed steps, whose layers' outputs are computed again. */
 const SWEEP_PACKED = { float16: 2.7, int8: 2.7 } as const;
 /** The sweep along a line or snapshots. */
@@ -48,7 +50,8 @@ const someStates: Candidate<SizesForExact> = ({ steps, stateBytes, stepBytes }, 
   const trainings = (segmentsRun(Math.ceil(steps / segment), checkpoints) * segment) / steps;
   const kept = (checkpoints + 1) * stateBytes + segment * stepBytes;
   const why = `every step would take ${mb(steps * stepBytes)}, so ${checkpoints + 1} states and a segment of ${segment} steps are kept`;
-  return within(limits, checkpointed({ megabytes: bytes / MEGABYTE }), kept, trainings + SWEEP, why);
+  const sweep = segment < steps && inOneCall(segment, stepBytes) ? SWEEP_REPLAYED : SWEEP;
+  return within(limits, checkpointed({ megabytes: bytes / MEGABYTE }), kept, trainings + sweep, why);
 };
 
 const carriedForward: Candidate<SizesForExact> = ({ stateBytes, coordinates }, limits) => {

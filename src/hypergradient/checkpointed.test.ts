@@ -119,22 +119,24 @@ describe("a plan within some memory", () => {
 
 const native = nativeEngine({ precision: "float64", threads: 1 });
 afterAll(() => native.close());
-const split = (seed: number, n: number) => ({
-  x: { data: formula(seed, 3 * n), shape: [n, 3] },
+const split = (seed: number, n: number, features = 3) => ({
+  x: { data: formula(seed, features * n), shape: [n, features] },
   y: { data: Int32Array.from({ length: n }, (_, i) => (i * i + seed) % 2), shape: [n] },
 });
-const experiment = defineExperiment({
-  data: { train: split(1, 20), valid: split(2, 9) },
-  params: nn.mlp([3, 4, 2]),
-  hyper: { rate: hyper.scalar(0.3, { transform: "log", perStep: true }) },
-  train: {
-    loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y),
-    dynamics: (h) => momentum({ rate: h.rate, decay: 0.5 }),
-    steps: 37,
-    batch: 5,
-  },
-  valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
-});
+const experimentOf = (features: number, hidden: number, steps: number) =>
+  defineExperiment({
+    data: { train: split(1, 20, features), valid: split(2, 9, features) },
+    params: nn.mlp([features, hidden, 2]),
+    hyper: { rate: hyper.scalar(0.3, { transform: "log", perStep: true }) },
+    train: {
+      loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y),
+      dynamics: (h) => momentum({ rate: h.rate, decay: 0.5 }),
+      steps,
+      batch: 5,
+    },
+    valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
+  });
+const experiment = experimentOf(3, 4, 37);
 
 describe("checkpointed", () => {
   test("runs the steps of its schedule, no more, and gives the bits of reverse", async () => {
@@ -168,6 +170,21 @@ describe("checkpointed", () => {
     expect(refused).toMatchObject(failure("unsupported", "MB"));
     const least = Number(/at least ([\d.]+) MB/.exec((refused as DrmadError).hint!)![1]);
     expect(await numbersOf(rollout, checkpointed({ megabytes: least }))).toEqual(exact);
+  });
+
+  test("segments too large for one call are kept and swept, to the same bits", async () => {
+    const engine = watch(native);
+    const rollout = await rolloutOf(experimentOf(400, 100, 150), engine);
+    const exact = await numbersOf(rollout, reverse());
+    const replayed = (): boolean => engine.runs.some(({ program }) => program.includes("replayed"));
+    for (const [checkpoints, inOneCall] of [
+      [70, false],
+      [20, true],
+    ] as const) {
+      engine.runs.length = 0;
+      expect(await numbersOf(rollout, checkpointed({ checkpoints }))).toEqual(exact);
+      expect(replayed()).toBe(inOneCall);
+    }
   });
 
   test.each([0, -1, 1.5, NaN])("%d checkpoints are refused", async (checkpoints) => {

@@ -1,9 +1,8 @@
 import { DrmadError } from "../errors.ts";
-import type { Buffers, Kept, Rollout } from "../rollout/rollout.ts";
-import { MEGABYTE, planWithin, stride, type Plan } from "./binomial.ts";
+import type { Buffers, Kept, Outer, Rollout, SweepRun } from "../rollout/rollout.ts";
+import { inOneCall, MEGABYTE, planWithin, stride, type Plan } from "./binomial.ts";
 import type { Method } from "./method.ts";
 import { storedPath } from "./reverse.ts";
-import { sweepBack } from "./sweep-back.ts";
 
 export type CheckpointedOptions =
   /** States to keep; a segment of as many steps is stored in full while it is reversed. */
@@ -28,7 +27,8 @@ function planOf(options: CheckpointedOptions, rollout: Rollout, stepBytes: numbe
  *
  * The steps are cut into segments; a segment is run once more with every state stored, and swept back. Which states are
  * kept is Griewank and Walther's binomial schedule over segments, so that each is run at most r + 1 times, where
- * C(checkpoints + 1 + r, r) ≥ segments. Memory: checkpoints + 1 whole states and one segment.
+ * C(checkpoints + 1 + r, r) ≥ segments. A segment of up to 16 MB is run and swept in one call, its states never leaving
+ * the engine. Memory: checkpoints + 1 whole states and one segment.
  * Cost with about √T checkpoints: training twice, and the sweep.
  *
  * Errors: `unsupported` where the megabytes do not hold one state and one step.
@@ -39,60 +39,55 @@ export const checkpointed = (options: CheckpointedOptions): Method => ({
   exact: true,
   async run(rollout) {
     const sweep = await rollout.sweep(storedPath(rollout.steps));
-    const { segment, checkpoints } = planOf(options, rollout, rollout.keptBytes(sweep.reads));
-    const segments = Math.ceil(rollout.steps / segment);
-    const steps = (from: number, to: number): { from: number; to: number } => ({
+    const stepBytes = rollout.keptBytes(sweep.reads);
+    const { segment, checkpoints } = planOf(options, rollout, stepBytes);
+    const replayed = inOneCall(segment, stepBytes);
+    const steps = (from: number, to: number): Kept["range"] => ({
       from: from * segment,
       to: Math.min(to * segment, rollout.steps),
     });
     let final: Buffers | undefined;
+    let outer: Outer | undefined;
+    let run: SweepRun | undefined;
 
-    /** Runs of stored steps of segments a … b − 1, last first, from the state before a, which it leaves alone. */
-    async function* reversed(state: Buffers, a: number, b: number, free: number): AsyncGenerator<Kept> {
-      if (b - a === 1) {
-        const trained = await rollout.train(state, { range: steps(a, b), keep: sweep.reads });
+    /** A segment, from the state before it. The first to be swept is the end of training. */
+    async function sweepSegment(state: Buffers, range: Kept["range"]): Promise<void> {
+      if (run !== undefined && replayed) return run.replay(range, state);
+      const trained = await rollout.train(state, { range, keep: sweep.reads });
+      try {
         if (final === undefined) final = trained.final;
         else rollout.free(trained.final);
-        // A consumer that stops early returns here from a yield.
-        try {
-          for (const run of [...trained.kept].reverse()) {
-            yield run;
-            rollout.free(run.tensors);
-          }
-        } finally {
-          rollout.free(...trained.kept.map(({ tensors }) => tensors));
+        outer ??= await rollout.outer(final);
+        run ??= await sweep.begin(outer);
+        for (const { range: chunk, tensors } of [...trained.kept].reverse()) {
+          await run.back(chunk, tensors);
+          rollout.free(tensors);
         }
-        return;
+      } finally {
+        rollout.free(...trained.kept.map(({ tensors }) => tensors));
       }
+    }
+
+    /** Segments a … b − 1, last first, from the state before a, which it leaves alone. */
+    async function reversed(state: Buffers, a: number, b: number, free: number): Promise<void> {
+      if (b - a === 1) return sweepSegment(state, steps(a, b));
       const middle = free === 0 ? b - 1 : a + stride(b - a, free);
       const { final: ahead } = await rollout.train(state, { range: steps(a, middle) });
-      try {
-        yield* reversed(ahead, middle, b, Math.max(free - 1, 0));
-      } finally {
-        rollout.free(ahead);
-      }
-      yield* reversed(state, a, middle, free);
+      await reversed(ahead, middle, b, Math.max(free - 1, 0)).finally(() => rollout.free(ahead));
+      return reversed(state, a, middle, free);
     }
 
     const start = await rollout.start();
-    const runs = reversed(start, 0, segments, checkpoints);
     try {
-      // The first run is the end of training.
-      const last = (await runs.next()).value as Kept;
-      const outer = await rollout.outer(final!);
-      const swept = await sweepBack(sweep, outer, followed(last, runs));
-      return { value: outer.value, direct: outer.direct, final: final!, ...swept };
+      await reversed(start, 0, Math.ceil(rollout.steps / segment), checkpoints);
+      const swept = await run!.finish(true);
+      return { value: outer!.value, direct: outer!.direct, final: final!, ...swept };
     } catch (error) {
+      run?.abandon();
       if (final !== undefined) rollout.free(final);
       throw error;
     } finally {
-      await runs.return(undefined);
       rollout.free(start);
     }
   },
 });
-
-async function* followed(first: Kept, rest: AsyncGenerator<Kept>): AsyncGenerator<Kept> {
-  yield first;
-  yield* rest;
-}

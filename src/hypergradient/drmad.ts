@@ -67,7 +67,9 @@ export function drmad(options: DrmadOptions = {}): Method {
         const outer = await rollout.outer(final);
         const ends: Buffers = { ...prefixed("start", start), ...prefixed("end", final) };
         const swept = await sweepBack(sweep, outer, [{ range: { from: 0, to: path.length }, tensors: ends }]);
-        return { value: outer.value, direct: outer.direct, final, ...swept };
+        const result = { value: outer.value, direct: outer.direct, final, ...swept };
+        // A sample of a tenth of them is no step of training.
+        return samples === "T" ? result : { ...result, growthPassedAt: undefined };
       } catch (error) {
         rollout.free(final);
         throw error;

@@ -4,6 +4,7 @@ import { watch } from "../../test/oracle/watch.ts";
 import type { DefinedExperiment } from "../study/define.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { sgd } from "../dynamics/sgd.ts";
+import type { Engine } from "../engine/engine.ts";
 import { nativeEngine } from "../engine/onnx/session.ts";
 import { referenceEngine } from "../engine/reference/engine.ts";
 import * as nn from "../nn/nn.ts";
@@ -39,7 +40,7 @@ const experiment = (decay: number, features = 3): DefinedExperiment =>
     valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
   });
 
-const error = async (options: DrmadOptions, engine = native, features = 3): Promise<number> => {
+const error = async (options: DrmadOptions, engine: Engine = native, features = 3): Promise<number> => {
   const rollout = await rolloutOf(experiment(0.5, features), engine);
   const exact = await numbersOf(rollout, reverse());
   const got = await numbersOf(rollout, drmad(options));

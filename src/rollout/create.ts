@@ -21,7 +21,15 @@ import {
   withoutPrior,
 } from "./programs.ts";
 import { createReversal, shareReversal, type SharedReversal } from "./reversal.ts";
-import type { Buffers, Kept, Outer, Rollout, RolloutOptions, Snapshot } from "./rollout.ts";
+import {
+  CALL_BYTES,
+  type Buffers,
+  type Kept,
+  type Outer,
+  type Rollout,
+  type RolloutOptions,
+  type Snapshot,
+} from "./rollout.ts";
 import { createSweep } from "./run-sweep.ts";
 import { allFinite, loadDrawn, readAll, share, zeros, type Shared } from "./shared.ts";
 import { readAsRows, readSnapshots, snapshotOf, windowEnd } from "./snapshots.ts";
@@ -29,9 +37,6 @@ import { stateLeaves } from "./state.ts";
 
 /** Diverged training is stopped so soon; looking at all weights takes as long as a few steps. */
 const LOOK_MS = 500;
-
-/** Kept tensors of one chunk lie in one piece, so their bytes bound a chunk. */
-const KEPT_BYTES_A_CHUNK = 16e6;
 
 /**
  * Compiles what a problem needs on an engine.
@@ -94,7 +99,7 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
       const compiled = await shared.compile(`train ${JSON.stringify(options)}`, program);
       const constant = { ...(await hyper()), ...(await shared.data("train")) };
       const bytes = bytesKept(compiled.program);
-      const most = bytes === 0 ? Infinity : Math.max(1, Math.floor(KEPT_BYTES_A_CHUNK / bytes));
+      const most = bytes === 0 ? Infinity : Math.max(1, Math.floor(CALL_BYTES / bytes));
       await compiled.verify(problem.batch ?? rowsOf(problem.data.train), program, from, point);
       let state = from;
       const kept: Kept[] = [];

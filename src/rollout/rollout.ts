@@ -75,6 +75,9 @@ export interface Swept {
 /** Growth of the adjoint beyond which a hypergradient is called chaotic: on well-behaved runs it stays below a hundred. */
 export const GROWTH_LIMIT = 1e3;
 
+/** What the engine keeps of steps in one call lies in one piece, so its bytes bound a run of steps. */
+export const CALL_BYTES = 16e6;
+
 /** A compiled adjoint sweep along one kind of path. */
 export interface Sweep {
   /** State leaves and products that it reads at every step, from tables named `stored/NAME`. */
@@ -95,6 +98,11 @@ export interface SweepRun {
    * @throws DrmadError non-finite, unsupported, cancelled
    */
   back(range: Range, tensors: Buffers, limit?: number): Promise<boolean>;
+  /**
+   * The same along training itself, made again from the state before the range, in one call: what is kept of its steps stays
+   * inside the engine, so keep it below CALL_BYTES. The state is left alone.
+   */
+  replay(range: Range, from: Buffers): Promise<void>;
   /**
    * Goes on from another end of training: the adjoint begins anew there, and what has gathered stays. Consumes the outer
    * adjoint; the direct part remains the first one's.
@@ -182,7 +190,7 @@ export interface Reversal {
   bytes(keep: readonly string[]): Promise<number>;
   /**
    * All training steps from the weights given, which are left alone; velocities start at 0.
-   * @throws DrmadError unsupported where a decay is not between 0 and 1, or a number leaves the range of fixed point; non-finite
+   * @throws DrmadError unsupported where a decay is not between 0 and 1; non-finite, also where a number leaves the range of fixed point
    */
   train(from: Buffers): Promise<Reversed>;
 }
@@ -228,7 +236,7 @@ export interface Rollout {
   start(): Promise<Buffers>;
   /**
    * Training steps: all of them, or those of a range from the state before it. The state given is left alone.
-   * @throws DrmadError non-finite where a weight stops being a finite number
+   * @throws DrmadError non-finite where weights are not finite numbers at the end of all steps, and mostly sooner
    */
   train(from: Buffers, options?: TrainOptions): Promise<Trained>;
   /** A training state as a snapshot. */

@@ -1,11 +1,11 @@
 import type { Point } from "../data/point.ts";
-import type { Range } from "../engine/engine.ts";
+import type { Executable, Program, Range } from "../engine/engine.ts";
 import { DrmadError } from "../errors.ts";
 import { rowsOf } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { inChunks } from "./chunks.ts";
-import type { Path } from "./path.ts";
-import { finishProgram } from "./programs.ts";
+import { keptName, storedName, type Path } from "./path.ts";
+import { finishProgram, trainProgram } from "./programs.ts";
 import { GROWTH_LIMIT, type Buffers, type Outer, type Sweep, type SweepRun } from "./rollout.ts";
 import { allFinite, loadDrawn, once, readAll, zeros, type Shared, type SweepParts } from "./shared.ts";
 import { adjointName, DIVISOR, GROWTH, sweepProgram, type Entry, type SweepProgram } from "./sweep.ts";
@@ -18,6 +18,13 @@ async function compileSweep(shared: Shared, path: Path): Promise<SweepParts> {
     step: await shared.compile(traced.program.name, () => traced.program),
     finish: await shared.compile(`${traced.program.name}, end`, () => finishProgram(shared.problem, traced)),
   };
+}
+
+/** Training and then the sweep along it, in one call of the engine. */
+function replayProgram({ problem }: Shared, { program, reads }: SweepProgram): Program {
+  const by = trainProgram(problem, { keep: reads });
+  const tables = Object.fromEntries(reads.map((name) => [storedName(name), keptName(name)]));
+  return { ...program, name: `${program.name}, replayed`, loop: { ...program.loop!, fed: { by, tables } } };
 }
 
 /** Cotangents of per-step entries, gathered chunk by chunk into tables over all steps. */
@@ -48,13 +55,15 @@ function checkDivisor(traced: SweepProgram, numbers: Numbers, range: Range, path
   }
 }
 
+const SOFTER =
+  "Training is chaotic there, or its path is far from the true one: try a smaller learning rate or initial scale, truncated:N, " +
+  "persistentEvolution:N, or an exact method where this one is not.";
+
 const notFinite = ({ from, to }: Range, path: Path): DrmadError =>
   new DrmadError(
     "non-finite",
     `the adjoint is not finite between steps ${from} and ${to} of the sweep (${path.name})`,
-    {
-      hint: "The hypergradient does not exist as a number here: try an exact method, fewer steps or a smaller learning rate.",
-    },
+    { hint: SOFTER },
   );
 
 type Numbers = Readonly<Record<string, Float64Array>>;
@@ -126,7 +135,42 @@ export async function createSweep(
     };
     const growthOf = (squared: number): number => (state.squaredNorm === 0 ? 1 : squared / state.squaredNorm);
 
-    return {
+    /**
+     * One call of the engine.
+     * @param held an adjoint that is not to be freed
+     * @returns whether growth stayed within the limit
+     */
+    const advance = async (
+      executable: Executable,
+      given: Buffers,
+      chunk: Range,
+      limit = Infinity,
+      held?: Buffers,
+    ): Promise<boolean> => {
+      const rows = await shared.rowTable(chunk);
+      const constant = { ...(await hyper()), ...(await shared.data("train")) };
+      const result = await executable.run({ ...constant, ...state.carry, ...given, ...rows }, chunk);
+      free(rows);
+      if (state.carry !== held) free(state.carry);
+      state.carry = Object.fromEntries(carried.map((name) => [name, result[name]!]));
+      const scans = step.program.loop!.scan;
+      const numbers = await readAll(engine, result, scans);
+      free(Object.fromEntries(scans.map((name) => [name, result[name]!])));
+      checkDivisor(traced, numbers, chunk, path);
+      const squared = numbers[GROWTH]!;
+      if (limit < Infinity && !squared.every((x) => growthOf(x) <= limit ** 2)) return false;
+      if (!allFinite(squared)) throw notFinite(chunk, path);
+      for (const [name, table] of state.perStep) storeReversed(table, numbers[`next/${name}`]!, chunk);
+      squared.forEach((x, i) => {
+        state.largest = Math.max(state.largest, growthOf(x));
+        if (growthOf(x) > GROWTH_LIMIT ** 2) state.passedAt ??= chunk.to - 1 - i;
+      });
+      state.done += chunk.to - chunk.from;
+      shared.progress("backward", state.done, path.length);
+      return true;
+    };
+
+    const run: SweepRun = {
       state,
       async back(range, tensors, limit = Infinity) {
         await step.verify(
@@ -136,50 +180,35 @@ export async function createSweep(
           point,
         );
         const before = { ...state };
-        const constant = { ...(await hyper()), ...(await shared.data("train")) };
+        // With a limit, the adjoint that the range began with is what there is to go back to.
+        const held = limit < Infinity ? before.carry : undefined;
         let within = true;
-        const runChunk = async (chunk: Range): Promise<void> => {
-          if (!within) return;
-          const rows = await shared.rowTable(chunk);
-          const result = await step.executable.run({ ...constant, ...state.carry, ...tensors, ...rows }, chunk);
-          free(rows);
-          // With a limit, the adjoint that the range began with is what there is to go back to.
-          if (limit === Infinity || state.carry !== before.carry) free(state.carry);
-          state.carry = Object.fromEntries(carried.map((name) => [name, result[name]!]));
-          const scans = step.program.loop!.scan;
-          const numbers = await readAll(engine, result, scans);
-          free(Object.fromEntries(scans.map((name) => [name, result[name]!])));
-          checkDivisor(traced, numbers, chunk, path);
-          const squared = numbers[GROWTH]!;
-          within = limit === Infinity || squared.every((x) => growthOf(x) <= limit ** 2);
-          if (!within && limit < Infinity) return;
-          if (!allFinite(squared)) throw notFinite(chunk, path);
-          for (const [name, table] of state.perStep) storeReversed(table, numbers[`next/${name}`]!, chunk);
-          squared.forEach((x, i) => {
-            state.largest = Math.max(state.largest, growthOf(x));
-            if (growthOf(x) > GROWTH_LIMIT ** 2) state.passedAt ??= chunk.to - 1 - i;
-          });
-          state.done += chunk.to - chunk.from;
-          shared.progress("backward", state.done, path.length);
-        };
         // A table belongs to its whole run of steps.
         const whole = traced.reads.length > 0 || path.blocks !== undefined;
         const most = whole ? range.to - range.from : Infinity;
         const pace = whole ? { stepsPerSecond: Infinity } : shared.pace.backward;
         try {
-          await inChunks(range, "backward", pace, most, runChunk);
+          await inChunks(range, "backward", pace, most, async (chunk) => {
+            within &&= await advance(step.executable, tensors, chunk, limit, held);
+          });
         } catch (error) {
           // The adjoint to go back to is held beside the one that `abandon` frees.
-          if (limit < Infinity && state.carry !== before.carry) free(before.carry);
+          if (held !== undefined && state.carry !== held) free(held);
           throw error;
         }
-        if (within || limit === Infinity) {
-          if (limit < Infinity && state.carry !== before.carry) free(before.carry);
+        if (within) {
+          if (held !== undefined && state.carry !== held) free(held);
           return true;
         }
         free(state.carry);
         Object.assign(state, before);
         return false;
+      },
+      async replay(range, from) {
+        if (traced.reads.length === 0) return void (await run.back(range, {}));
+        const program = (): Program => replayProgram(shared, traced);
+        const { executable } = await shared.compile(`${traced.program.name}, replayed`, program);
+        await advance(executable, from, range);
       },
       async restart(next) {
         const missing = leaves.map(adjointName).filter((name) => !(name in next.adjoint));
@@ -193,6 +222,7 @@ export async function createSweep(
       },
       abandon: () => free(state.carry),
     };
+    return run;
   }
 
   /** Through the entries and the initial weights to the hyperparameters, direct part added. */
@@ -213,7 +243,7 @@ export async function createSweep(
     const broken = Object.entries(gradient).find(([, values]) => !allFinite(values));
     if (broken !== undefined) {
       throw new DrmadError("non-finite", `the hypergradient of ${broken[0]} is not finite (${path.name})`, {
-        hint: "Try an exact method, fewer steps or a smaller learning rate.",
+        hint: SOFTER,
       });
     }
     return gradient;

@@ -1,4 +1,4 @@
-import type { Buffer, Engine, Range } from "../../src/engine/engine.ts";
+import type { Buffer, Engine, Program, Range } from "../../src/engine/engine.ts";
 
 /** An engine that counts the tensors it holds and notes what ran. */
 export interface Watched extends Engine {
@@ -16,8 +16,10 @@ export interface Watched extends Engine {
 export function watch(engine: Engine): Watched {
   const held = new Map<number, number>();
   const realBytes = engine.description.precision === "float64" ? 8 : 4;
-  const bytesOf = ({ dtype, shape }: Buffer): number =>
+  const bytesOf = ({ dtype, shape }: Pick<Buffer, "dtype" | "shape">): number =>
     shape.reduce((n, size) => n * size, 1) * (dtype === "float" ? realBytes : dtype === "int8" ? 1 : dtype === "float16" ? 2 : 4); // prettier-ignore
+  const keptBytes = ({ graph, loop }: Program): number =>
+    loop!.scan.reduce((n, name) => n + bytesOf(graph.nodes[graph.outputs[name]!]!), 0);
   let bytes = 0;
   let peak = 0;
   const runs: Watched["runs"] = [];
@@ -36,9 +38,14 @@ export function watch(engine: Engine): Watched {
     runs,
     async compile(program) {
       const executable = await engine.compile(program);
+      const by = program.loop?.fed?.by;
       return {
         async run(inputs, range) {
+          if (by !== undefined) runs.push({ program: by.name, range });
           runs.push({ program: program.name, range });
+          // What feeds a loop is never handed out, but it is there while the loop runs.
+          const within = (range === undefined ? 0 : range.to - range.from) * (by === undefined ? 0 : keptBytes(by));
+          peak = Math.max(peak, bytes + within);
           const results = await executable.run(inputs, range);
           Object.values(results).forEach(hold);
           return results;

@@ -1,4 +1,4 @@
-import { dependents, inputsOf, type Graph } from "../../tensor/graph.ts";
+import { dependents, inputsOf, type Graph, type GraphInput } from "../../tensor/graph.ts";
 import type { Blocks, Loop, Precision } from "../engine.ts";
 import { lower, Scope } from "./lower.ts";
 import { readInputs, sliceName, sliceTables } from "./slices.ts";
@@ -29,13 +29,69 @@ function scanNode(
   };
 }
 
+/** A loop as nodes of a model. */
+interface LoopNodes extends Pick<OnnxGraph, "nodes" | "constants"> {
+  /** Inputs to feed by name; the tables among them are taken apart, a row for each step. */
+  readonly inputs: readonly GraphInput[];
+  readonly tables: readonly string[];
+  readonly counters: readonly Counter[];
+  /** All inputs as they are fed. */
+  readonly fed: readonly OnnxValue[];
+  /** Carried values after the last step, and what was kept. */
+  readonly results: readonly OnnxValue[];
+}
+
+/** How names are told apart where a model has two loops. */
+interface Naming {
+  readonly prefix: string;
+  result(name: string): string;
+}
+
+const ALONE: Naming = { prefix: "", result: resultName };
+
+/** Of several of one name one. */
+const union = <T extends { readonly name: string }>(a: readonly T[], b: readonly T[]): readonly T[] => [
+  ...new Map([...a, ...b].map((value) => [value.name, value])).values(),
+];
+
+/** A loop as a model; where it is fed by another, that one's nodes come first, and their tables never leave the runtime. */
+export function loopModel(graph: Graph, loop: Loop, precision: Precision): Model {
+  const own = loopNodes(graph, loop, precision, ALONE);
+  if (loop.fed === undefined) return modelOf(own);
+  const { by, tables } = loop.fed;
+  const becomes = new Map(Object.entries(tables).map(([table, kept]) => [kept, table]));
+  const before = loopNodes(by.graph, by.loop!, precision, {
+    prefix: "before:",
+    result: (name) => becomes.get(name) ?? `before:${resultName(name)}`,
+  });
+  const isOwn = ({ name }: { readonly name: string }): boolean => !(name in tables);
+  return modelOf({
+    nodes: [...before.nodes, ...own.nodes],
+    constants: [...before.constants, ...own.constants],
+    inputs: union(before.inputs, own.inputs.filter(isOwn)),
+    tables: [...new Set([...before.tables, ...own.tables.filter((name) => isOwn({ name }))])],
+    counters: [...new Set([...before.counters, ...own.counters])],
+    fed: union(before.fed, own.fed.filter(isOwn)),
+    results: own.results,
+  });
+}
+
+function modelOf({ nodes, constants, inputs, tables, counters, fed, results }: LoopNodes): Model {
+  return {
+    bytes: writeModel({ name: "main", nodes, constants, inputs: fed, outputs: results }),
+    inputs,
+    tables,
+    counters,
+  };
+}
+
 /**
  * An ONNX Scan over steps, or one over blocks whose body has another over the steps of the block. What depends on neither
  * step nor block nor a carried value is computed once, before (hoisting), what depends on the block only once for each;
  * inner bodies refer to it from the enclosing scope. Unlike a Loop, a Scan reads rows of tables and writes kept values in
  * place.
  */
-export function loopModel(whole: Graph, loop: Loop, precision: Precision): Model {
+function loopNodes(whole: Graph, loop: Loop, precision: Precision, { prefix, result }: Naming): LoopNodes {
   const { graph, slices } = sliceTables(whole);
   const { blocks } = loop;
   const backward = loop.direction === "backward";
@@ -45,9 +101,9 @@ export function loopModel(whole: Graph, loop: Loop, precision: Precision): Model
   const inStep = new Set([...inner.map(([name]) => name), "t", "k", ...slices.map(({ name }) => sliceName(name))]);
   const perStep = dependents(graph, inStep);
   const perBlock = dependents(graph, new Set(blocks === undefined ? [] : ["b"]));
-  const main = new Scope("main:");
-  const block = new Scope("block:");
-  const body = new Scope("body:");
+  const main = new Scope(`${prefix}main:`);
+  const block = new Scope(`${prefix}block:`);
+  const body = new Scope(`${prefix}body:`);
   const places = new Set(blocks === undefined ? ["t", "k"] : ["t", "k", "b"]);
   const isInner = (name: string): boolean => inner.some(([own]) => own === name);
   const output = lower(
@@ -79,10 +135,10 @@ export function loopModel(whole: Graph, loop: Loop, precision: Precision): Model
     ...contents(body),
   };
   const tables = [...counted.map((name) => counter(COUNTERS[name])), ...rows];
-  const results = [...carried.map(([name]) => name), ...loop.scan].map(resultName);
+  const results = [...carried.map(([name]) => name), ...loop.scan].map(result);
   const names = carried.map(([name]) => name);
-  const afterwards = carried.map(([name, next]) => valueOf(next, resultName(name)));
-  const keptRows = loop.scan.map((name) => valueOf(name, resultName(name)));
+  const afterwards = carried.map(([name, next]) => valueOf(next, result(name)));
+  const keptRows = loop.scan.map((name) => valueOf(name, result(name)));
 
   let fed: readonly OnnxValue[];
   let kept: readonly OnnxValue[];
@@ -178,16 +234,12 @@ export function loopModel(whole: Graph, loop: Loop, precision: Precision): Model
 
   const carriedInputs = carried.map(([name, next]) => ({ ...typeOf(graph, next), name }));
   const invariant = inputsOf(graph).filter(({ name }) => !inStep.has(name) && !places.has(name) && read.has(name));
-  const model: OnnxGraph = {
-    name: "main",
-    ...contents(main),
-    inputs: [...[...invariant, ...carriedInputs].map((input) => declare(input, precision)), ...fed],
-    outputs: [...afterwards, ...kept],
-  };
   return {
-    bytes: writeModel(model),
+    ...contents(main),
     inputs: [...invariant, ...carriedInputs, ...slices],
     tables: slices.map(({ name }) => name),
     counters: blocks === undefined ? counted : ["b", ...counted],
+    fed: [...[...invariant, ...carriedInputs].map((input) => declare(input, precision)), ...fed],
+    results: [...afterwards, ...kept],
   };
 }

@@ -11,10 +11,17 @@ import { writeModel } from "./write.ts";
  * @param bodyOnly one step of a loop, with everything that the loop makes of it but the loop itself
  */
 export function toModel(program: Program, precision: Precision, bodyOnly = false): Model {
-  const { loop } = program;
-  const graph = sinkConstants(program.graph, varyingNodes(program));
-  return loop === undefined || bodyOnly ? plainModel(graph, precision) : loopModel(graph, loop, precision);
+  const sunk = withSunkConstants(program);
+  const { graph, loop } = sunk;
+  if (loop === undefined || bodyOnly) return plainModel(graph, precision);
+  const fed = loop.fed && { ...loop.fed, by: withSunkConstants(loop.fed.by) };
+  return loopModel(graph, { ...loop, ...(fed && { fed }) }, precision);
 }
+
+const withSunkConstants = (program: Program): Program => ({
+  ...program,
+  graph: sinkConstants(program.graph, varyingNodes(program)),
+});
 
 /** What is computed anew in every step; everything, where there are no steps. */
 const varyingNodes = ({ graph, loop }: Program): readonly boolean[] =>

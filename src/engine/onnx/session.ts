@@ -52,6 +52,11 @@ interface Session {
   release(): Promise<void>;
 }
 
+export interface NativeEngine extends Engine {
+  /** Loads an array under a number that its owner chose, below 0: it can be named before it is there. */
+  loadAs(id: number, array: HeldArray): void;
+}
+
 /**
  * ONNX Runtime on the CPU, in this thread. A run blocks the thread until it ends; see the worker host.
  * @param passed told of the bytes of results that are dropped as soon as they are read
@@ -59,13 +64,12 @@ interface Session {
 export function nativeEngine(
   { precision, threads, ownsArrays = false }: NativeOptions,
   passed?: (bytes: number) => void,
-): Engine {
+): NativeEngine {
   const held = new Map<number, ort.Tensor>();
   /** Those whose memory nothing else has a view of. */
   const own = new Set<number>();
   let nextId = 0;
-  const hold = (tensor: ort.Tensor, owned: boolean): Buffer => {
-    const id = nextId++;
+  const hold = (tensor: ort.Tensor, owned: boolean, id: number = nextId++): Buffer => {
     held.set(id, tensor);
     if (owned) own.add(id);
     return { id, shape: tensor.dims, dtype: dtypeOf(tensor) };
@@ -134,6 +138,11 @@ export function nativeEngine(
     // A copy: what the caller does to it must not reach the tensor.
     return { data: plainData(tensor).slice(), shape: tensor.dims };
   };
+  const load = (array: HeldArray, id?: number): Buffer => {
+    const tensor = toOrt(array, precision);
+    const shared = !ownsArrays && tensor.data === array.data;
+    return hold(shared ? toOrt({ ...array, data: array.data.slice() }, precision) : tensor, true, id);
+  };
   const free = (buffers: Iterable<Buffer>): void => {
     for (const { id } of buffers) {
       const tensor = held.get(id);
@@ -167,7 +176,7 @@ export function nativeEngine(
     },
   };
 
-  const engine: Engine = {
+  return {
     description: { name: "onnxruntime", version: VERSION, device: "cpu", precision, threads, worker: false },
     async compile(program): Promise<Executable> {
       const session = await create(program);
@@ -179,11 +188,8 @@ export function nativeEngine(
       };
     },
     compileReversible: (program) => createReversible(program, steps),
-    load(array) {
-      const tensor = toOrt(array, precision);
-      const shared = !ownsArrays && tensor.data === array.data;
-      return Promise.resolve(hold(shared ? toOrt({ ...array, data: array.data.slice() }, precision) : tensor, true));
-    },
+    load: (array) => Promise.resolve(load(array)),
+    loadAs: (id, array) => void load(array, id),
     read: (buffer) => Promise.resolve(read(buffer)),
     free,
     verify: (program, inputs) =>
@@ -203,7 +209,6 @@ export function nativeEngine(
       sessions.clear();
     },
   };
-  return engine;
 }
 
 const DTYPES: Readonly<Record<string, DType>> = {

@@ -2,10 +2,12 @@ import { sizeOf, type Shape } from "../../tensor/shape.ts";
 import { inputsOf, type Graph } from "../../tensor/graph.ts";
 import {
   blocksOf,
+  dtypeOf,
   type Buffer,
   type Engine,
   type Executable,
   type HeldArray,
+  type Loop,
   type Program,
   type Range,
 } from "../engine.ts";
@@ -24,11 +26,12 @@ export function evaluate(graph: Graph, feeds: Readonly<Record<string, Values>>):
 /** Runs a program, loops included. */
 export function interpret(
   program: Program,
-  inputs: Readonly<Record<string, Values>>,
+  given: Readonly<Record<string, Values>>,
   range?: Range,
 ): Record<string, Values> {
   const { graph, loop } = program;
-  if (loop === undefined) return evaluate(graph, inputs);
+  if (loop === undefined) return evaluate(graph, given);
+  const inputs = { ...given, ...fedTables(loop, given, range) };
   const { from, to } = range ?? { from: 0, to: 1 };
   const { blocks } = loop;
   const { steps } = blocks === undefined ? { steps: to - from } : blocksOf(blocks, { from, to });
@@ -55,6 +58,23 @@ export function interpret(
   return { ...results, ...stacked(graph, kept), ...(blocks?.end === undefined ? {} : stacked(blocks.end, ends)) };
 }
 
+function fedTables(
+  { fed }: Loop,
+  inputs: Readonly<Record<string, Values>>,
+  range: Range | undefined,
+): Record<string, Values> {
+  if (fed === undefined) return {};
+  const results = interpret(fed.by, inputs, range);
+  return Object.fromEntries(Object.entries(fed.tables).map(([table, kept]) => [table, results[kept]!]));
+}
+
+/** Names of what a program may be given. */
+const givenTo = ({ graph, loop }: Program): readonly string[] => [
+  ...inputsOf(graph).map(({ name }) => name),
+  ...Object.keys(loop?.carry ?? {}),
+  ...(loop?.fed === undefined ? [] : givenTo(loop.fed.by)),
+];
+
 const stacked = (graph: Graph, rows: ReadonlyMap<string, readonly Values[]>): Record<string, Values> =>
   Object.fromEntries(
     [...rows].map(([name, each]) => [name, stackRows(each, graph.nodes[graph.outputs[name]!]!.shape)]),
@@ -75,9 +95,6 @@ export const toValues = ({ data, shape }: HeldArray): Values => ({
         : Float64Array.from(data),
   shape,
 });
-
-const KINDS = { Int32Array: "int", Int8Array: "int8", Uint16Array: "float16" } as const;
-const dtypeOf = ({ data }: HeldArray): Buffer["dtype"] => KINDS[data.constructor.name as keyof typeof KINDS] ?? "float";
 
 function toArray({ data, shape }: Values, dtype: Buffer["dtype"]): HeldArray {
   switch (dtype) {
@@ -140,7 +157,7 @@ export function referenceEngine(): Engine {
   return {
     description: { name: "reference", version: "1", device: "cpu", precision: "float64", threads: 1, worker: false },
     compile(program): Promise<Executable> {
-      const names = new Set([...inputsOf(program.graph).map((i) => i.name), ...Object.keys(program.loop?.carry ?? {})]);
+      const names = new Set(givenTo(program));
       const end = program.loop?.blocks?.end;
       const resultType = (name: string): Buffer["dtype"] => {
         const graph = end !== undefined && name in end.outputs ? end : program.graph;

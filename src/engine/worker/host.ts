@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { DrmadError } from "../../errors.ts";
-import type { Buffer, Engine, EngineDescription, HeldArray, ReversibleRun } from "../engine.ts";
+import { dtypeOf, type Engine, type EngineDescription, type HeldArray, type ReversibleRun } from "../engine.ts";
 import type { NativeOptions } from "../onnx/session.ts";
 import type { Reply, Request } from "./protocol.ts";
 
@@ -31,6 +31,10 @@ export async function hostedEngine(options: NativeOptions): Promise<Engine> {
   let nextId = 0;
   let closing = false;
   let ended: Error | undefined;
+  /** The last number given to a loaded array; the thread itself counts up from 0. */
+  let loaded = 0;
+  /** Why an array did not arrive. */
+  let unloaded: Error | undefined;
 
   const fail = (error: Error): void => {
     for (const { reject } of waiting.values()) reject(error);
@@ -53,7 +57,8 @@ export async function hostedEngine(options: NativeOptions): Promise<Engine> {
   // An idle engine does not keep the process alive; one that works does.
   const ask = <T>(request: Request): Promise<T> =>
     new Promise((resolve, reject) => {
-      if (ended !== undefined) return reject(ended);
+      const broken = ended ?? unloaded;
+      if (broken !== undefined && request.call !== "close") return reject(broken);
       const id = nextId++;
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
       worker.ref();
@@ -86,7 +91,13 @@ export async function hostedEngine(options: NativeOptions): Promise<Engine> {
       const reversible = await ask<number>({ call: "compileReversible", program });
       return { begin: async (weights) => runOf(await ask<number>({ call: "begin", reversible, weights })) };
     },
-    load: (array) => ask<Buffer>({ call: "load", array }),
+    load(array) {
+      if (ended !== undefined) return Promise.reject(ended);
+      // Named here, so that nobody waits for the answer; whoever reads it asks later, and is answered after it.
+      const id = --loaded;
+      ask({ call: "load", buffer: id, array }).catch((error: Error) => (unloaded ??= error));
+      return Promise.resolve({ id, shape: array.shape, dtype: dtypeOf(array) });
+    },
     read: (buffer) => ask<HeldArray>({ call: "read", buffer }),
     free(buffers) {
       const list = [...buffers];

@@ -1,7 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import { DrmadError } from "../../errors.ts";
-import type { Engine, Executable, Reversible, ReversibleRun } from "../engine.ts";
-import { nativeEngine } from "../onnx/session.ts";
+import type { Executable, Reversible, ReversibleRun } from "../engine.ts";
+import { nativeEngine, type NativeEngine } from "../onnx/session.ts";
 import { reclaimer } from "./reclaim.ts";
 import type { Failure, Numbered, Reply, Request } from "./protocol.ts";
 
@@ -11,7 +11,7 @@ const executables: Executable[] = [];
 const reversibles: Reversible[] = [];
 const reversals = new Map<number, ReversibleRun>();
 let nextReversal = 0;
-let engine: Engine | undefined;
+let engine: NativeEngine | undefined;
 
 type Value = Extract<Reply, { value: unknown }>["value"];
 
@@ -45,7 +45,8 @@ async function answer(request: Request): Promise<Value> {
       reversals.delete(request.reversal);
       return undefined;
     case "load":
-      return engine.load(request.array);
+      engine.loadAs(request.buffer, request.array);
+      return undefined;
     case "read":
       return engine.read(request.buffer);
     case "free":

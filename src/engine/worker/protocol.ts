@@ -36,7 +36,7 @@ export type Request =
       readonly keep: readonly string[];
     }
   | { readonly call: "state" | "information" | "end"; readonly reversal: number }
-  | { readonly call: "load"; readonly array: HeldArray }
+  | { readonly call: "load"; readonly buffer: number; readonly array: HeldArray }
   | { readonly call: "read"; readonly buffer: Buffer }
   | { readonly call: "free"; readonly buffers: readonly Buffer[] }
   | { readonly call: "verify"; readonly program: Program; readonly inputs: Readonly<Record<string, HeldArray>> }
