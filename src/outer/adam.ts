@@ -19,7 +19,7 @@ export interface AdamState {
 /**
  * m ← β₁m + (1−β₁)g,  s ← β₂s + (1−β₂)g²,  u ← u − α · m/(1−β₁ᵏ) / (√(s/(1−β₂ᵏ)) + ε) at the k-th update.
  *
- * A zero gradient moves nothing. Source: Kingma and Ba 2015, algorithm 1.
+ * A gradient of zero moves nothing at the first update; later ones go on with the averages. Source: Kingma and Ba 2015, algorithm 1.
  */
 export function adam({ rate, first = 0.9, second = 0.999, epsilon = 1e-8 }: AdamOptions): OuterOptimizer<AdamState> {
   positiveRate("adam", rate);

@@ -13,7 +13,7 @@ const [FIRST, SECOND, FALL, EPSILON] = [0.9, 0.99, 1e-4, 1e-4];
  * at the k-th update, with β₁ = 0.9, β₂ = 0.99, λ = ε = 10⁻⁴. The first version of Adam's paper means λ = 1 − 10⁻⁸; with this
  * λ, m is the latest gradient alone from the second update on, but is still divided by 1−β₁ᵏ as if it were an average from
  * zero. So steps are too long at first: for a constant gradient 1, 5.26, 3.69, 2.91, 2.44, … times α. Their "Adam with step
- * 0.04" is this. A zero gradient moves nothing from the second update on, and nothing at the first.
+ * 0.04" is this. A gradient of zero moves nothing at the first update; later ones go on with what is left of the averages.
  *
  * Source: `adam` in hypergrad/optimizers.py of the code of Maclaurin et al., whose b1 and b2 are 1 − β₁ and 1 − β₂.
  */

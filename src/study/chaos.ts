@@ -18,7 +18,11 @@ export function chaosText(
 }
 
 /** What to do about it. */
-export function chaosAdvice({ exact, name }: Method, steps: number, growthPassedAt: number | undefined): string {
+export function chaosAdvice(
+  { exact, name }: Pick<Method, "exact" | "name">,
+  steps: number,
+  growthPassedAt: number | undefined,
+): string {
   // The last step before it passed the limit, going back.
   const sound = growthPassedAt === undefined ? 0 : steps - 1 - growthPassedAt;
   const truncated = sound < 1 ? "truncated:N" : `truncated:${sound}`;

@@ -201,7 +201,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
         if (result !== undefined) {
           const { gradient, value, growth, growthPassedAt } = result;
           if (isChaotic(result)) {
-            const advice = chaosAdvice(settings.method, problem.steps, growthPassedAt);
+            const advice = chaosAdvice(full[0]?.chosen ?? settings.method, problem.steps, growthPassedAt);
             const message = `${chaosText(outerStep, result)}; ${advice}`;
             const chaos = { outerStep, growth, ...(growthPassedAt === undefined ? {} : { growthPassedAt }) };
             if (!warnedOfChaos) emit({ type: "warning", message, chaos });

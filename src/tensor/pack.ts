@@ -16,7 +16,7 @@ export interface PackedTensor {
  * Real numbers in less space. float16 keeps 11 bits of each, in ±65,504, beyond which they become infinite; int8 keeps
  * round(127 x / max|x|), one scale for the whole tensor, so that the error is at most max|x| / 254. Both round ties to even.
  * No derivative passes through. Numbers should be finite: float16 keeps what is not, int8 has no place for NaN, and what comes
- * out for it is up to the engine. Training stops where its weights are not finite.
+ * out for it is up to the engine. Training with weights that are not finite ends in an error.
  */
 export function pack(x: Tensor, as: Packed): PackedTensor {
   if (as === "float16") return { values: node("pack", [x], {}, x.shape, as), scale: undefined };

@@ -64,7 +64,11 @@ const cases: [args: string, code: string, says: (string | RegExp)[]][] = [
   ["tune good.ts --out full", "folder-not-empty", ['"full" already holds files', "new or an empty"]],
   ["tune good.ts --out good.ts", "folder-not-empty", ['"good.ts" is a file']],
   ["tune good.ts --out good.ts/below", "write-failed", ["cannot write", "--out"]],
-  ["tune good.ts --method backwards", "invalid-argument", ['"backwards"', "checkpointed:NMB, reversible", "drmad:T/10,"]],
+  [
+    "tune good.ts --method backwards",
+    "invalid-argument",
+    ['"backwards"', "checkpointed:NMB, reversible", "drmad:T/10,"],
+  ],
   ["tune good.ts --method truncated:0", "invalid-argument", ['"truncated:0"', "truncated:N, ", "implicit:cg"]],
   [
     "tune good.ts --optimizer newton",
