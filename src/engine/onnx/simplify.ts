@@ -45,7 +45,8 @@ export function sinkConstants(graph: Graph, varying: readonly boolean[]): Graph 
   const index = new Map(nodes.map((t, i) => [t, i]));
   const uses = new Map<Tensor, number>();
   const use = (t: Tensor): void => void uses.set(t, (uses.get(t) ?? 0) + 1);
-  nodes.forEach((t) => t.inputs.forEach(use));
+  // A sum of twice the same uses it once: as twice a value.
+  nodes.forEach((t) => (t.op === "add" ? [...new Set(t.inputs)] : t.inputs).forEach(use));
   Object.values(graph.outputs).forEach((at) => use(nodes[at]!));
 
   const varies = (t: Tensor): boolean => varying[index.get(t)!] === true;
@@ -131,7 +132,8 @@ export function sinkConstants(graph: Graph, varying: readonly boolean[]): Graph 
       case "neg":
         return absorbs(a) ? scaled(a, -1) : neg(now(a));
       case "add":
-        return a === b ? mul(2, now(a)) : add(now(a), now(b));
+        if (a === b) return absorbs(a) ? scaled(a, 2) : mul(2, now(a));
+        return add(now(a), now(b));
       case "sub":
         return sub(now(a), now(b));
       default:
