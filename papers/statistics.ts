@@ -1,7 +1,7 @@
 /** Statistics of figures that seeds have one of each. */
 export const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
 
-/** Of the mean; Infinity for a single value. */
+/** Of the mean; Infinity for a single value, of which it is not known. */
 export function standardError(values: readonly number[]): number {
   const m = mean(values);
   const n = values.length;
@@ -19,4 +19,6 @@ export function paired(
 
 export const show = (value: number, digits = 2): string => value.toFixed(digits);
 export const plusMinus = (values: readonly number[], digits = 2): string =>
-  `${show(mean(values), digits)} ± ${show(standardError(values), digits)}`;
+  values.length < 2
+    ? show(mean(values), digits)
+    : `${show(mean(values), digits)} ± ${show(standardError(values), digits)}`;

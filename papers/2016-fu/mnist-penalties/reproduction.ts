@@ -35,7 +35,7 @@ const WAYS: readonly Way[] = [
   { name: "DrMAD, a sample for every step", experiment: published, method: () => drmad() },
   { name: "32 window means", experiment: published, method: few },
   { name: "250 snapshots in int8", experiment: published, method: snapshots },
-  { name: "recipe: penalties, rates, decay and scales, exact, Adam", experiment: recipe, method: () => reverse() },
+  { name: "recipe: 934 t, penalty, rate and decay, exact, Adam", experiment: recipe, method: () => reverse() },
   { name: "direct part only", control: true, experiment: published, method: () => methods.directOnly() },
   { name: "random signs", control: true, experiment: published, method: (seed) => methods.randomSign({ seed }) },
   { name: "+0.07 every step", control: true, experiment: published, method: () => always(methods.directOnly()) },
@@ -45,7 +45,7 @@ const WAYS: readonly Way[] = [
     control: true,
     experiment: shared,
     method: () => reverse(),
-    optimizer: outer.adam({ rate: 0.2 }),
+    optimizer: outer.adam({ rate: 0.1 }),
   },
 ];
 
