@@ -1,7 +1,7 @@
 import { reverse } from "drmad";
 import type { Reproduction } from "../../../src/cli/reproduction.ts";
 import { onRollout } from "../../rollout.ts";
-import { mean, show } from "../../statistics.ts";
+import { correlation, mean, show } from "../../statistics.ts";
 import {
   constant,
   FULL_SIZE,
@@ -150,10 +150,3 @@ const reproduction: Reproduction = {
   },
 };
 export default reproduction;
-
-function correlation(a: readonly number[], b: readonly number[]): number {
-  const [ma, mb] = [mean(a), mean(b)];
-  const dot = (x: readonly number[], mx: number, y: readonly number[], my: number): number =>
-    x.reduce((sum, v, i) => sum + (v - mx) * (y[i]! - my), 0);
-  return dot(a, ma, b, mb) / Math.sqrt(dot(a, ma, a, ma) * dot(b, mb, b, mb));
-}
