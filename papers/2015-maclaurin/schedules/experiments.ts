@@ -96,8 +96,9 @@ export interface Learned {
   readonly growth: readonly number[];
 }
 
+const total = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
+
 function summed(gradient: Point): Point {
-  const total = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
   return Object.fromEntries(Object.entries(gradient).map(([k, v]) => [k, new Float64Array(v.length).fill(total(v))]));
 }
 

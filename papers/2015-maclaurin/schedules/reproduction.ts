@@ -79,6 +79,12 @@ interface Way {
   readonly learned?: Learned;
 }
 
+/** A way to a point that was learned. */
+async function made(name: string, found: Promise<Learned>, more: Pick<Way, "control" | "paper">): Promise<Way> {
+  const learned = await found;
+  return { name, point: learned.point, learned, ...more };
+}
+
 async function ways(size: Config, context: ReproductionContext): Promise<readonly Way[]> {
   const tried = await sweep(size, context);
   const first = lowest(tried.map((each) => each[0]!));
@@ -96,10 +102,6 @@ async function ways(size: Config, context: ReproductionContext): Promise<readonl
         shared,
       }),
     );
-  const made = async (name: string, found: Promise<Learned>, more: object): Promise<Way> => {
-    const each = await found;
-    return { name, point: each.point, learned: each, ...more };
-  };
   const trainings = size.outerSteps;
   return [
     { name: "untuned, decay .5", control: true, point: calm },
