@@ -22,6 +22,10 @@ const WAYS: readonly { readonly name: string; readonly control?: true; readonly 
   { name: "random signs", control: true, method: (seed) => methods.randomSign({ seed }) },
 ];
 
+/** By what factor a scale differs from one over the root of its inputs; a logarithm. */
+const away = (scale: number, g: number): number => Math.abs(Math.log(scale * Math.sqrt(FAN_IN[g]!)));
+const ratio = (log: number): string => `a factor of ${show(Math.exp(log))}`;
+
 const reproduction: Reproduction = {
   title: "Initial scales learned beside the schedules",
   source: "Maclaurin, Duvenaud, Adams 2015 (arXiv 1502.03492), section 3.1, figure 5, and the authors' repository",
@@ -46,11 +50,9 @@ const reproduction: Reproduction = {
     const scales = (way: string, g: number): number[] =>
       found.get(way)!.map(({ point }) => Math.exp(point["scale"]![g]!));
     const learned = found.get("learned")!;
-    const away = (scale: number, g: number): number => Math.abs(Math.log(scale * Math.sqrt(FAN_IN[g]!)));
     const weights = GROUPS.flatMap((name, g) => (name.startsWith("weights") ? [g] : []));
     const before = weights.map((g) => away(START_SCALE, g));
     const after = weights.map((g) => mean(scales("learned", g).map((scale) => away(scale, g))));
-    const ratio = (log: number): string => `a factor of ${show(Math.exp(log))}`;
     const nearer = weights.filter((_, i) => after[i]! < before[i]!);
     return {
       tables: [
