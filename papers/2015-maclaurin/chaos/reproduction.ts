@@ -1,4 +1,4 @@
-import type { Reproduction } from "../../../src/cli/reproduction.ts";
+import type { Reproduction, Row } from "../../../src/cli/reproduction.ts";
 import { show } from "../../statistics.ts";
 import { type At, logRates, type Size, swept } from "./experiments.ts";
 
@@ -7,7 +7,7 @@ const FULL: Size = {
   network: [784, 200, 50, 10],
   steps: 50,
   batch: 250,
-  precision: "float64",
+  precision: "float32",
   from: 0.5,
   to: 2.5,
   points: 1000,
@@ -22,15 +22,16 @@ const BIN = 0.2;
 
 /** What the paper's own result file gives, by the lower end of a bin. */
 const PAPER_FLIPS: Readonly<Record<string, string>> = {
-  "0.5": "0",
-  "0.7": "0",
-  "0.9": "0",
-  "1.1": "0",
-  "1.3": "0 below 1.4, 16 in 1.4–1.6",
-  "1.5": "29 in 1.6–1.8",
-  "1.7": "46 in 1.8–2.0",
-  "1.9": "40 in 2.0–2.2",
-  "2.1": "82 in 2.2–2.4",
+  "0.4": "0",
+  "0.6": "0",
+  "0.8": "0",
+  "1.0": "0",
+  "1.2": "0",
+  "1.4": "16",
+  "1.6": "29",
+  "1.8": "46",
+  "2.0": "40",
+  "2.2": "82",
 };
 
 const flips = (found: readonly At[]): number => {
@@ -52,7 +53,8 @@ const largest = (found: readonly At[], what: "gradient" | "growth"): number =>
   Math.max(0, ...found.map((at) => Math.abs(at[what] ?? 0)));
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-const value = (number: number): number[] => (Number.isFinite(number) ? [number] : []);
+/** A row, or none where there is nothing to give. */
+const row = (name: string, value: number): Row[] => (Number.isFinite(value) ? [{ name, values: [value] }] : []);
 
 const reproduction: Reproduction = {
   title: "Chaotic learning rates",
@@ -60,7 +62,7 @@ const reproduction: Reproduction = {
   claim:
     "Beyond some learning rate training becomes chaotic: the final loss still falls, but its gradient in the rate tells nothing.",
   data: ["mnist"],
-  minutes: 30,
+  minutes: 10,
   config: { full: FULL, small: SMALL },
 
   async run({ small, folder, part, signal }) {
@@ -71,8 +73,9 @@ const reproduction: Reproduction = {
       const some = rates.slice(i, i + TOGETHER);
       found.push(...(await part(`rates from ${i}`, () => swept(folder("mnist"), size, some, signal))));
     }
-    const bins = Array.from({ length: Math.round((size.to - size.from) / BIN) }, (_, i) => {
-      const low = size.from + i * BIN;
+    const first = Math.floor(size.from / BIN + 1e-9);
+    const bins = Array.from({ length: Math.ceil(size.to / BIN - 1e-9) - first }, (_, i) => {
+      const low = (first + i) * BIN;
       const inside = found.filter(({ logRate }) => logRate >= low - 1e-9 && logRate < low + BIN - 1e-9);
       return { name: `${show(low, 1)} to ${show(low + BIN, 1)}`, low: show(low, 1), inside };
     });
@@ -106,20 +109,19 @@ const reproduction: Reproduction = {
         {
           title: "Largest |gradient| in the log rate",
           unit: "nats",
-          rows: bins.map(({ name, inside }) => ({ name, values: value(largest(inside, "gradient")) })),
+          rows: bins.flatMap(({ name, inside }) => row(name, largest(inside, "gradient"))),
         },
         {
           title: "Growth of the adjoint, median of the bin",
           unit: "times its size at the end",
-          rows: bins.map(({ name, inside }) => ({
-            name,
-            values: value(median(inside.flatMap(({ growth }) => (growth === null ? [] : [growth])))),
-          })),
+          rows: bins.flatMap(({ name, inside }) =>
+            row(name, median(inside.flatMap(({ growth }) => (growth === null ? [] : [growth])))),
+          ),
         },
         {
           title: "Slopes to the next rate whose sign the gradient foretells",
           unit: "%",
-          rows: bins.map(({ name, inside }) => ({ name, values: value(100 * foretold(inside)) })),
+          rows: bins.flatMap(({ name, inside }) => row(name, 100 * foretold(inside))),
         },
         {
           title: "Lowest training loss",
@@ -160,11 +162,15 @@ const reproduction: Reproduction = {
           holds: found.some(({ growth }) => growth === null || growth > LIMIT),
           found: `${wild.length} flagged, ${found.length - finite.length} diverged, of ${found.length}`,
         },
-        {
-          what: "where growth is not flagged, gradients foretell the slope better than where it is",
-          holds: !(foretold(calm) <= foretold(wild)),
-          found: `${said(calm)} against ${said(wild)}`,
-        },
+        ...(small
+          ? []
+          : [
+              {
+                what: "where growth is not flagged, gradients foretell the slope better than where it is",
+                holds: foretold(calm) > foretold(wild),
+                found: `${said(calm)} against ${said(wild)}`,
+              },
+            ]),
       ],
       drawings: {
         loss: {
