@@ -227,6 +227,7 @@ const reproduction: Reproduction = {
       ],
       conclusions: [
         verdict("schedules from decay .5", "untuned, decay .5"),
+        verdict("schedules from decay .5", sweptName),
         verdict("schedules from decay .9", sweptName),
         verdict("schedules from the sweep's best", sweptName),
         `The sweep of ${size.outerSteps} found ${told(all[2]!.point)} (the paper's search: rate 2.4, decay .6, scale .196).`,
