@@ -36,7 +36,7 @@ const reproduction: Reproduction = {
   claim:
     "The first hypergradient of a learning rate for each step, averaged over seeds, is smooth over the steps though nothing makes it so.",
   data: ["mnist"],
-  minutes: 5,
+  minutes: 11,
   config: { full: FULL, small: SMALL },
 
   async run({ small, folder, part, signal }) {
