@@ -117,7 +117,7 @@ const reproduction: Reproduction = {
   claim:
     "Ten images, one for each digit, learned pixel by pixel from nothing, train logistic regression to recognise MNIST, and look like digits.",
   data: ["mnist"],
-  minutes: 5,
+  minutes: 4,
   config: { full: FULL, small: SMALL },
 
   async run(context) {
