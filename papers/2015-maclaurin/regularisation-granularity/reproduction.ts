@@ -27,7 +27,7 @@ const SMALL: Config = {
   network: [784, 20, 20, 10],
   steps: 20,
   batch: 50,
-  outerSteps: { network: 3, layer: 2, unit: 1 },
+  outerSteps: { network: 2, layer: 1, unit: 1 },
   heldOut: [0, 1],
 };
 

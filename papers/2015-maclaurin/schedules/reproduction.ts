@@ -32,7 +32,7 @@ const FULL: Config = {
   heldOut: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
   draws: 3,
 };
-const SMALL: Config = { ...SMALL_SIZE, outerSteps: 3, tuningSeed: 1000, heldOut: [0, 1], draws: 2 };
+const SMALL: Config = { ...SMALL_SIZE, outerSteps: 2, tuningSeed: 1000, heldOut: [0, 1], draws: 2 };
 
 type Constants = Parameters<typeof constant>[1];
 

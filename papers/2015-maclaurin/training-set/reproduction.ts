@@ -4,7 +4,7 @@ import { correlation, mean, paired, plusMinus, show } from "../../statistics.ts"
 import { CLASSES, givenImages, learnedImages, means, noise, PIXELS, real, type Size } from "./experiments.ts";
 
 const FULL: Size = { rows: { valid: 10_000, test: 10_000 }, steps: 20, outerSteps: 40, seeds: [0, 1, 2, 3, 4] };
-const SMALL: Size = { rows: { valid: 500, test: 500 }, steps: 10, outerSteps: 5, seeds: [0] };
+const SMALL: Size = { rows: { valid: 300, test: 300 }, steps: 8, outerSteps: 3, seeds: [0] };
 
 interface Way {
   readonly name: string;
