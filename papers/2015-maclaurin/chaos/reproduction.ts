@@ -62,7 +62,7 @@ const reproduction: Reproduction = {
   claim:
     "Beyond some learning rate training becomes chaotic: the final loss still falls, but its gradient in the rate tells nothing.",
   data: ["mnist"],
-  minutes: 10,
+  minutes: 15,
   config: { full: FULL, small: SMALL },
 
   async run({ small, folder, part, signal }) {
@@ -140,7 +140,7 @@ const reproduction: Reproduction = {
                 ? "the gradient never changes sign"
                 : `the gradient first changes sign at ${show(found[firstFlip]!.logRate)}`
             }.`,
-        `Where drmad does not warn, the gradient foretells the sign of ${said(calm)} of slopes to the next rate; where it warns, of ${said(wild)}. Signs change ${show(perBin(calmFlips), 1)} and ${show(perBin(wildFlips), 1)} times in a bin without and with warnings throughout.`,
+        `Where drmad does not warn, the gradient foretells the sign of ${said(calm)} of slopes to the next such rate; where it warns, of ${said(wild)}. Signs change ${show(perBin(calmFlips), 1)} and ${show(perBin(wildFlips), 1)} times in a bin without and with warnings throughout.`,
         `The lowest loss, ${best.loss.toPrecision(2)}, lies at log rate ${show(best.logRate)}, ${
           best.growth > LIMIT
             ? "where drmad warns: the best rate is beyond the edge of chaos."
