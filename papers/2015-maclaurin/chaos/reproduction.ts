@@ -60,9 +60,9 @@ const reproduction: Reproduction = {
   title: "Chaotic learning rates",
   source: "Maclaurin, Duvenaud, Adams 2015 (arXiv 1502.03492), section 4, figure 10, and the authors' repository",
   claim:
-    "Beyond some learning rate training becomes chaotic: the final loss still falls, but its gradient in the rate tells nothing.",
+    "Beyond some learning rate training becomes chaotic, and the gradient of the final loss in the rate tells nothing.",
   data: ["mnist"],
-  minutes: 15,
+  minutes: 25,
   config: { full: FULL, small: SMALL },
 
   async run({ small, folder, part, signal }) {
