@@ -2,6 +2,34 @@ import type { Catalogue } from "../src/cli/reproduction.ts";
 
 /** Every reproduction by its id, which is also its folder. */
 const papers: Catalogue = {
+  "2015-maclaurin/schedules": {
+    about: "a learning rate and a momentum for each step and layer, learned, beside the best constants",
+    load: async () => (await import("./2015-maclaurin/schedules/reproduction.ts")).default,
+  },
+  "2015-maclaurin/smoothness": {
+    about: "the first hypergradient of a rate for each step: how smooth it is over the steps",
+    load: async () => (await import("./2015-maclaurin/smoothness/reproduction.ts")).default,
+  },
+  "2015-maclaurin/initial-scales": {
+    about: "initial scales of layers learned beside the schedules, and one over the root of inputs",
+    load: async () => (await import("./2015-maclaurin/initial-scales/reproduction.ts")).default,
+  },
+  "2015-maclaurin/chaos": {
+    about: "one learning rate swept into chaos: loss, exact hypergradient, and the growth that warns",
+    load: async () => (await import("./2015-maclaurin/chaos/reproduction.ts")).default,
+  },
+  "2015-maclaurin/logistic-l2": {
+    about: "a penalty for every weight of logistic regression, as maps of the ten digits",
+    load: async () => (await import("./2015-maclaurin/logistic-l2/reproduction.ts")).default,
+  },
+  "2015-maclaurin/training-set": {
+    about: "ten training images learned so that training on them alone serves the whole of MNIST",
+    load: async () => (await import("./2015-maclaurin/training-set/reproduction.ts")).default,
+  },
+  "2015-maclaurin/regularisation-granularity": {
+    about: "regularisation learned for the network, then layers, then units",
+    load: async () => (await import("./2015-maclaurin/regularisation-granularity/reproduction.ts")).default,
+  },
   "2016-fu/mnist-penalties": {
     about: "a penalty for each input on MNIST: test error by DrMAD, exact and better methods, and controls",
     load: async () => (await import("./2016-fu/mnist-penalties/reproduction.ts")).default,

@@ -18,7 +18,16 @@ export function paired(
 }
 
 export const show = (value: number, digits = 2): string => value.toFixed(digits);
+/** The mean with its standard error, where there is one. */
 export const plusMinus = (values: readonly number[], digits = 2): string =>
   values.length < 2
     ? show(mean(values), digits)
     : `${show(mean(values), digits)} ± ${show(standardError(values), digits)}`;
+
+/** Pearson's, of two lists of the same length. */
+export function correlation(a: readonly number[], b: readonly number[]): number {
+  const [ma, mb] = [mean(a), mean(b)];
+  const sum = (of: (i: number) => number): number => a.reduce((total, _, i) => total + of(i), 0);
+  const together = sum((i) => (a[i]! - ma) * (b[i]! - mb));
+  return together / Math.sqrt(sum((i) => (a[i]! - ma) ** 2) * sum((i) => (b[i]! - mb) ** 2));
+}
