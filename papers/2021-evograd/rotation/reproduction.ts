@@ -88,7 +88,7 @@ const reproduction: Reproduction = {
         },
       ],
       conclusions: [
-        `Estimates of ${TRUTH}° (mean ± s.e. of ${size.seeds.length} seeds; mean distance): ` +
+        `Estimates of ${TRUTH}° (mean ± s.e. over seeds; mean distance): ` +
           `${GRADIENTS.map((name) => `${name} ${plusMinus(angles(name), 1)}° (${show(off(name), 1)}°)`).join(", ")}.`,
         `Of the ${show(mean(upright) - mean(known), 1)} points of test error that the turn costs, evograd with 2 copies regains ${show(regained("evograd, 2 copies"), 0)} %, ` +
           `the exact hypergradient ${show(regained("exact"), 0)} %, random signs ${show(regained("random signs"), 0)} %.`,
@@ -127,7 +127,7 @@ const reproduction: Reproduction = {
         angles: {
           kind: "lines",
           title: "Angle by outer step",
-          subtitle: `mean of ${size.seeds.length} seeds; the truth is ${TRUTH}°`,
+          subtitle: `mean over seeds (${size.seeds.length}); the truth is ${TRUTH}°`,
           xLabel: "outer step",
           yLabel: "angle (degrees)",
           series: [
