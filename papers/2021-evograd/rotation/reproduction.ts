@@ -97,7 +97,6 @@ const reproduction: Reproduction = {
           (scanned.difference > 2 * scanned.error
             ? "worse by more than two paired standard errors."
             : "one hyperparameter does not need a gradient."),
-        ,
         "Unlike the paper: a network of 196, 100 and 10 units on images of 14 × 14 instead of LeNet; an angle is held for a whole training, which is repeated, " +
           `instead of being moved during one; it starts at ${START}°, because a bilinear map has no derivative at 0°. The validation loss does not read the angle, so there is no direct part to compare with.`,
       ],
