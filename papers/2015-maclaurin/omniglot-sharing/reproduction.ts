@@ -137,7 +137,11 @@ const reproduction: Reproduction = {
         {
           title: "Test error at that step",
           unit: "% of test images",
-          rows: WAYS.map(({ paper: _, ...way }) => rowOf(way, errors(way.name))),
+          rows: WAYS.map(({ name, control }) => ({
+            name,
+            values: errors(name),
+            ...(control === undefined ? {} : { control }),
+          })),
         },
         {
           title: "Correlation of networks' weights by learned sharing",
