@@ -10,6 +10,10 @@ const papers: Catalogue = {
     about: "which layers networks for ten alphabets share: learned matrices against separate and tied networks",
     load: async () => (await import("./2015-maclaurin/omniglot-sharing/reproduction.ts")).default,
   },
+  "2016-luketina/t1-t2": {
+    about: "noise and penalties tuned by gradients through one step, against the exact ones and one tuned penalty",
+    load: async () => (await import("./2016-luketina/t1-t2/reproduction.ts")).default,
+  },
   "2017-franceschi/hyper-cleaning": {
     about: "a weight for each training image on MNIST with wrong labels: how much of what they cost is regained",
     load: async () => (await import("./2017-franceschi/hyper-cleaning/reproduction.ts")).default,
