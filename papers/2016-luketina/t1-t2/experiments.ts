@@ -37,7 +37,12 @@ const nextRow = (x: ops.Tensor): ops.Tensor => ops.concat([ops.slice(x, [1], [])
 
 type Layers = readonly nn.Layer<ops.Tensor>[];
 
-/** Outputs of a network with noise on its input and its hidden units, of one standard deviation for each or for all. */
+/**
+ * Outputs of a network with noise on its input and its hidden units, of one standard deviation for each or for all.
+ *
+ * Its units are tanh. The gradient of a ReLU network jumps where a unit switches, and a hypergradient does not see jumps: with
+ * ReLU, that in the noise had another sign than central differences over a few hundredths.
+ */
 function disturbed(w: Layers, x: ops.Tensor, noise: ops.Tensor, levels: ops.Tensor): ops.Tensor {
   const drawn = nextRow(noise);
   const rows = x.shape[0]!;
@@ -46,7 +51,7 @@ function disturbed(w: Layers, x: ops.Tensor, noise: ops.Tensor, levels: ops.Tens
     const own = ops.slice(drawn, [0, from], [rows, from + NOISY[i]!]);
     from += NOISY[i]!;
     const level = levels.shape.length === 0 ? levels : ops.gather(levels, i);
-    const shown = i === 0 ? input : ops.relu(input);
+    const shown = i === 0 ? input : ops.tanh(input);
     return ops.add(ops.matmul(ops.add(shown, ops.mul(level, own)), W), b);
   }, x);
 }
@@ -78,8 +83,8 @@ export const regularised =
         steps,
         batch: 50,
       },
-      valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x, "relu"), y) },
-      metrics: { error: (w, _, { x, y }) => nn.errorRate(nn.forward(w, x, "relu"), y) },
+      valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
+      metrics: { error: (w, _, { x, y }) => nn.errorRate(nn.forward(w, x), y) },
       outer: { optimizer: outer.adam({ rate: 0.4 }), steps: outerSteps },
     });
 
@@ -91,12 +96,12 @@ export const penalised = (folder: string, { rows, steps, outerSteps }: Size) =>
     params: nn.mlp(NETWORK),
     hyper: { penalty: hyper.perNetwork(PENALTY, { transform: "log", biases: 0 }) },
     train: {
-      loss: (w, h, { x, y }) => ops.add(ops.crossEntropy(nn.forward(w, x, "relu"), y), nn.l2(w, h.penalty)),
+      loss: (w, h, { x, y }) => ops.add(ops.crossEntropy(nn.forward(w, x), y), nn.l2(w, h.penalty)),
       dynamics: momentum({ rate: RATE, decay: DECAY }),
       steps,
       batch: 50,
     },
-    valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x, "relu"), y) },
-    metrics: { error: (w, _, { x, y }) => nn.errorRate(nn.forward(w, x, "relu"), y) },
+    valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
+    metrics: { error: (w, _, { x, y }) => nn.errorRate(nn.forward(w, x), y) },
     outer: { optimizer: outer.adam({ rate: 0.4 }), steps: outerSteps },
   });

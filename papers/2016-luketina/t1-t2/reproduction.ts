@@ -92,7 +92,7 @@ const reproduction: Reproduction = {
         opposite.length === 0
           ? "T1–T2 and the exact hypergradient move the noise of every layer the same way."
           : `T1–T2 and the exact hypergradient move the noise in opposite ways in: ${opposite.join(", ")}.`,
-        "Unlike the paper: 1,000 training images, a network of 784, 50, 50 and 10 units without batch normalisation, and hyperparameters that are held for a whole training, which is repeated, " +
+        "Unlike the paper: 1,000 training images, a network of 784, 50, 50 (tanh) and 10 units without batch normalisation, and hyperparameters that are held for a whole training, which is repeated, " +
           "with the mean of 20 one-step gradients, instead of being moved during one. Noise comes from a fixed bank, paired anew with images in every epoch. The validation loss reads neither noise nor penalties, so there is no direct part to compare with.",
       ],
       expectations: [
