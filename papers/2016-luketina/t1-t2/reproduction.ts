@@ -58,9 +58,8 @@ const reproduction: Reproduction = {
       return `${show(loss.difference, 3)} ± ${show(loss.error, 3)} in test loss and ${show(error.difference)} ± ${show(error.error)} points in test error`;
     };
     const scalar = paired(losses(T1_T2), losses(SCALAR));
-    const opposite = LAYERS.filter((_, i) =>
-      mean(noise(T1_T2, i)) > NOISE ? mean(noise(EXACT, i)) < NOISE : mean(noise(EXACT, i)) > NOISE,
-    );
+    const grown = (name: string, layer: number): number => Math.log(mean(noise(name, layer)) / NOISE);
+    const opposite = LAYERS.filter((_, i) => grown(T1_T2, i) * grown(EXACT, i) < -1e-6);
     const steps = Array.from({ length: size.outerSteps + 1 }, (_, i) => i);
     return {
       tables: [
@@ -90,7 +89,7 @@ const reproduction: Reproduction = {
             ? "better by more than two paired standard errors."
             : "not better by two paired standard errors."),
         opposite.length === 0
-          ? "T1–T2 and the exact hypergradient move the noise of every layer the same way."
+          ? "In no layer do T1–T2 and the exact hypergradient move the noise in opposite ways."
           : `T1–T2 and the exact hypergradient move the noise in opposite ways in: ${opposite.join(", ")}.`,
         "Unlike the paper: 1,000 training images, a network of 784, 50, 50 (tanh) and 10 units without batch normalisation, and hyperparameters that are held for a whole training, which is repeated, " +
           "with the mean of 20 one-step gradients, instead of being moved during one. Noise comes from a fixed bank, paired anew with images in every epoch. The validation loss reads neither noise nor penalties, so there is no direct part to compare with.",
