@@ -70,7 +70,8 @@ export const weighted = (folder: string, { rows, steps, outerSteps }: Size) =>
     },
     valid: { loss: (w, _, batch) => outerLoss(w, batch) },
     metrics: { error: (w, _, batch) => error(w, batch) },
-    outer: { optimizer: outer.adam({ rate: 1 }), steps: outerSteps },
+    // As long as the gradient is: an optimiser that moves all weights alike moves most of them by noise.
+    outer: { optimizer: outer.sgd({ rate: 5000 }), steps: outerSteps },
   });
 
 /** No weights: one penalty and the rate, on the labels as given, on the true ones, or on the validation images alone. */
