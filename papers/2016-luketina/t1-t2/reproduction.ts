@@ -12,7 +12,9 @@ const FULL: Size = {
 };
 const SMALL: Size = { rows: { train: 200, valid: 200, test: 400 }, steps: 40, outerSteps: 3, seeds: [0] };
 
-const oneStep = ({ steps }: Size): ReturnType<typeof methods.oneStep> => methods.oneStep({ every: steps / 20 });
+/** Of each training, twenty one-step gradients, or five in a small run: each takes several calls of the engine. */
+const oneStep = ({ steps }: Size): ReturnType<typeof methods.oneStep> =>
+  methods.oneStep({ every: steps / (steps < 100 ? 5 : 20) });
 const layers = regularised("layers");
 
 const T1_T2 = "noise and penalties of each layer, T1–T2";
