@@ -1,28 +1,28 @@
-/** Independent uniform numbers in (0, 1), the same for the same seed (mulberry32). */
-function uniforms(seed: number): () => number {
-  let state = seed >>> 0;
+/** Whole numbers from 0 below 2³², the same from the same state on every machine (mulberry32). */
+export function integers(state: number): () => number {
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return (((mixed ^ (mixed >>> 14)) >>> 0) + 0.5) / 2 ** 32;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return (t ^ (t >>> 14)) >>> 0;
   };
 }
 
-/** Independent normal numbers of mean 0 (Box and Muller). */
-export function normals(seed: number, count: number, deviation: number): Float64Array {
-  const next = uniforms(seed);
-  return Float64Array.from(
-    { length: count },
-    () => deviation * Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next()),
-  );
+/** Numbers from 0 below 1, for data that experiments make themselves. */
+export function uniform(seed: number): () => number {
+  const next = integers(Math.imul(seed + 1, 0x9e3779b1) >>> 0);
+  return () => next() / 2 ** 32;
 }
 
-/** The numbers 0 … count − 1 in a random order (Fisher and Yates). */
-export function shuffled(seed: number, count: number): Int32Array {
-  const next = uniforms(seed);
-  const order = Int32Array.from({ length: count }, (_, i) => i);
-  for (let i = count - 1; i > 0; i--) {
+/** Standard normal numbers (Box and Muller). */
+export function normals(n: number, next: () => number): Float32Array {
+  return Float32Array.from({ length: n }, () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()));
+}
+
+/** The numbers 0 … n−1 in random order. */
+export function shuffled(n: number, next: () => number): Int32Array {
+  const order = Int32Array.from({ length: n }, (_, i) => i);
+  for (let i = n - 1; i > 0; i--) {
     const j = Math.floor(next() * (i + 1));
     [order[i], order[j]] = [order[j]!, order[i]!];
   }

@@ -1,6 +1,6 @@
 import { defineExperiment, hyper, momentum, nn, ops, outer, type Method } from "drmad";
 import { images, type Images } from "../../data.ts";
-import { shuffled } from "../../random.ts";
+import { shuffled } from "../draws.ts";
 import { evaluated, onRollout, unlessDiverged, type Point } from "../../rollout.ts";
 
 export interface Size {

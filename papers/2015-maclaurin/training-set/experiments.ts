@@ -1,6 +1,6 @@
 import { defineExperiment, hyper, momentum, nn, ops } from "drmad";
 import { images, type Images } from "../../data.ts";
-import { normals } from "../../random.ts";
+import { normals } from "../draws.ts";
 
 export interface Size {
   /** Rows to learn the images on, and to judge them on. */
