@@ -21,18 +21,20 @@ type Layers = readonly nn.Layer<ops.Tensor>[];
 const scaled = (z: Layers, t: Layers): Layers =>
   z.map(({ W, b }, i) => ({ W: ops.mul(W, ops.exp(t[i]!.W)), b: ops.mul(b, ops.exp(t[i]!.b)) }));
 
+const startOf = (sharing: "input" | "network") =>
+  sharing === "input" ? hyper.perInput(START, { biases: START }) : hyper.perNetwork(START, { biases: START });
+
 /** The published experiment: one t for each input of each layer, or one for all. */
 export const published = (
   folder: string,
   { rows, steps, outerSteps }: Size,
   sharing: "input" | "network" = "input",
 ) => {
-  const t = sharing === "input" ? hyper.perInput(START, { biases: START }) : hyper.perNetwork(START, { biases: START });
   return defineExperiment({
     name: "mnist-penalties",
     data: (seed) => images(folder, rows, seed),
     params: nn.mlp(NETWORK, { deviation: DEVIATION }),
-    hyper: { t },
+    hyper: { t: startOf(sharing) },
     train: {
       loss: (z, h, { x, y }) => ops.add(ops.crossEntropy(nn.forward(scaled(z, h.t), x), y), nn.l2(z, PENALTY)),
       dynamics: momentum({ rate: RATE, decay: DECAY }),
@@ -49,13 +51,13 @@ export const published = (
  * The same network from the same start, with more to tune: a t for each input, and beside it the penalty, the rate and the
  * decay, one of each. In the published experiment t has to stand for all of them.
  */
-export const recipe = (folder: string, { rows, steps, outerSteps }: Size) =>
+export const recipe = (folder: string, { rows, steps, outerSteps }: Size, sharing: "input" | "network" = "input") =>
   defineExperiment({
     name: "mnist-penalties-recipe",
     data: (seed) => images(folder, rows, seed),
     params: nn.mlp(NETWORK, { deviation: DEVIATION }),
     hyper: {
-      t: hyper.perInput(START, { biases: START }),
+      t: startOf(sharing),
       penalty: hyper.scalar(PENALTY, { transform: "log" }),
       rate: hyper.scalar(RATE, { transform: "log" }),
       decay: hyper.scalar(DECAY, { transform: "logit" }),
