@@ -64,7 +64,7 @@ describe("installed elsewhere", () => {
     await compile(["bare.ts"], { ...browser, module: "esnext", moduleResolution: "bundler" });
   });
 
-  test("answers to npx and to its own name", { timeout: 60_000 }, async () => {
+  test("answers to npx and to its own name", { timeout: 180_000 }, async () => {
     expect((await ask(project, "npx", "--no-install", "drmad", "--version")).trim()).toBe(version);
     expect(existsSync(join(project, "node_modules/.bin/drmad"))).toBe(true);
   });
@@ -89,7 +89,7 @@ describe("installed elsewhere", () => {
       expect(new Set(past)).toEqual(new Set(["ERR_PACKAGE_PATH_NOT_EXPORTED"]));
     });
 
-    test("runs README's example", { timeout: 60_000 }, async () => {
+    test("runs README's example", { timeout: 180_000 }, async () => {
       writeFileSync(join(project, "example.ts"), readmeExample("example: library"));
       await compile(["example.ts"], {});
       const { code, stdout, stderr } = await run(project, node(), "out/example.js");
