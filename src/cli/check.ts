@@ -12,7 +12,7 @@ import { clock, count, counted } from "./format.ts";
 import { interrupt } from "./interrupt.ts";
 import { writeJson } from "./json.ts";
 import { liveBlock } from "./live-block.ts";
-import { checked, wholeNumber, withOutput, withRun, type RunFlags } from "./options.ts";
+import { checked, given, wholeNumber, withOutput, withRun, type RunFlags } from "./options.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import { progressBar, throttled } from "./progress.ts";
 import { paint, terminalOf, type Terminal } from "./terminal.ts";
@@ -62,7 +62,7 @@ async function runCheck(name: string, flags: CheckFlags): Promise<number> {
   const stop = interrupt(() => view.note("stopping (Ctrl-C again quits at once)"));
   try {
     const options = {
-      ...flags,
+      ...given(flags, "innerSteps", "seed", "engine", "trustEngine"),
       threads,
       signal: stop.signal,
       onProgress: (phase: string, done: number, total: number) => view.progress(phase, done, total),
@@ -81,6 +81,7 @@ async function runCheck(name: string, flags: CheckFlags): Promise<number> {
     const check = await checkExperiment(experiment, {
       ...options,
       method,
+      directions: flags.directions,
       onDifference: (direction, difference) => view.difference(direction, difference),
     });
     view.close();

@@ -57,6 +57,10 @@ export interface ExperimentFlags extends OutputFlags {
   readonly data?: string;
 }
 
+/** Of what a command was given, the options that the library takes as they are. */
+export const given = <F extends object, K extends keyof F>(flags: F, ...names: readonly K[]): Pick<F, K> =>
+  Object.fromEntries(names.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]]]))) as Pick<F, K>;
+
 export interface OutputFlags {
   readonly json?: true;
   readonly trace?: true;

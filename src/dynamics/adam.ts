@@ -1,3 +1,4 @@
+import { requireOptions, type OptionNames } from "../errors.ts";
 import { add, div, mul, sqrt, square, sub } from "../tensor/elementwise.ts";
 import { weightOfAverage } from "./bias-correction.ts";
 import type { Dynamics, Setting } from "./dynamics.ts";
@@ -11,6 +12,13 @@ export interface AdamSettings {
   readonly second?: Setting;
   readonly epsilon?: Setting;
 }
+
+export const ADAM_OPTIONS: OptionNames<AdamSettings> = {
+  rate: "required",
+  first: "optional",
+  second: "optional",
+  epsilon: "optional",
+};
 
 export const ADAM_DOMAINS = {
   rate: "0 or above",
@@ -46,13 +54,17 @@ export const ADAM_DOMAINS = {
  *
  * Source: Kingma and Ba 2015, arXiv 1412.6980, algorithm 1.
  */
-export const adam = ({ rate, first = 0.9, second = 0.999, epsilon = 1e-8 }: AdamSettings): Dynamics => ({
-  name: "adam",
-  settings: { rate, first, second, epsilon },
-  domains: ADAM_DOMAINS,
-  slots: ["mean", "square"],
-  step: adamStep,
-});
+export function adam(options: AdamSettings): Dynamics {
+  requireOptions("dynamics.adam", options, ADAM_OPTIONS);
+  const { rate, first = 0.9, second = 0.999, epsilon = 1e-8 } = options;
+  return {
+    name: "adam",
+    settings: { rate, first, second, epsilon },
+    domains: ADAM_DOMAINS,
+    slots: ["mean", "square"],
+    step: adamStep,
+  };
+}
 
 export const adamStep: Dynamics["step"] = ({ weight, slots }, gradient, { rate, first, second, epsilon }, t) => {
   const mean = add(mul(first!, slots["mean"]!), mul(sub(1, first!), gradient));

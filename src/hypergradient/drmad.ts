@@ -3,7 +3,7 @@ import type { Buffers } from "../rollout/rollout.ts";
 import { chord, publishedChord } from "./line.ts";
 import type { Method } from "./method.ts";
 import { alongSnapshots } from "./snapshots.ts";
-import type { SnapshotOptions } from "./snapshot-options.ts";
+import { snapshotsOf, type SnapshotOptions } from "./snapshot-options.ts";
 import { sweepBack } from "./sweep-back.ts";
 
 export type DrmadOptions =
@@ -46,8 +46,9 @@ export type DrmadOptions =
  * Source: Fu et al. 2016, arXiv 1601.00917, and the authors' code.
  */
 export function drmad(options: DrmadOptions = {}): Method {
-  if ("snapshots" in options) return alongSnapshots(options);
-  const { samples = "T" } = options;
+  const snapshots = snapshotsOf(options);
+  if (snapshots !== undefined) return alongSnapshots(snapshots);
+  const { samples = "T" } = options as { readonly samples?: "T" | "T/10" };
   if (samples !== "T" && samples !== "T/10") {
     throw new DrmadError("invalid-argument", `drmad has samples ${JSON.stringify(samples)}`, {
       hint: 'Give "T" or "T/10".',

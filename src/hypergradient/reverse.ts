@@ -1,3 +1,4 @@
+import { DrmadError, requireOptions } from "../errors.ts";
 import { gather } from "../tensor/layout.ts";
 import { unpack } from "../tensor/pack.ts";
 import type { DType, Packed, Tensor } from "../tensor/tensor.ts";
@@ -48,24 +49,33 @@ export interface ReverseOptions {
  *
  * Source: Domke 2012; Maclaurin, Duvenaud, Adams 2015, algorithm 2 (in the order of their code).
  */
-export const reverse = ({ storage }: ReverseOptions = {}): Method => ({
-  name: storage === undefined ? "reverse" : `reverse ${storage}`,
-  exact: storage === undefined,
-  async run(rollout) {
-    const { steps } = rollout;
-    const sweep = await rollout.sweep(storage === undefined ? storedPath(steps) : packedPath(steps, storage));
-    const start = await rollout.start();
-    const keep = { keep: sweep.reads, ...(storage === undefined ? {} : { packed: storage }) };
-    const { final, kept } = await rollout.train(start, keep).finally(() => rollout.free(start));
-    try {
-      const outer = await rollout.outer(final);
-      const swept = await sweepBack(sweep, outer, [...kept].reverse());
-      return { value: outer.value, direct: outer.direct, final, ...swept };
-    } catch (error) {
-      rollout.free(final);
-      throw error;
-    } finally {
-      rollout.free(...kept.map(({ tensors }) => tensors));
-    }
-  },
-});
+export function reverse(options: ReverseOptions = {}): Method {
+  requireOptions("methods.reverse", options, { storage: "optional" });
+  const { storage } = options;
+  if (storage !== undefined && storage !== "float16" && storage !== "int8") {
+    throw new DrmadError("invalid-argument", `methods.reverse has storage ${JSON.stringify(storage)}`, {
+      hint: 'Give "float16" or "int8", or leave it out.',
+    });
+  }
+  return {
+    name: storage === undefined ? "reverse" : `reverse ${storage}`,
+    exact: storage === undefined,
+    async run(rollout) {
+      const { steps } = rollout;
+      const sweep = await rollout.sweep(storage === undefined ? storedPath(steps) : packedPath(steps, storage));
+      const start = await rollout.start();
+      const keep = { keep: sweep.reads, ...(storage === undefined ? {} : { packed: storage }) };
+      const { final, kept } = await rollout.train(start, keep).finally(() => rollout.free(start));
+      try {
+        const outer = await rollout.outer(final);
+        const swept = await sweepBack(sweep, outer, [...kept].reverse());
+        return { value: outer.value, direct: outer.direct, final, ...swept };
+      } catch (error) {
+        rollout.free(final);
+        throw error;
+      } finally {
+        rollout.free(...kept.map(({ tensors }) => tensors));
+      }
+    },
+  };
+}

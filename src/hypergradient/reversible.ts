@@ -1,3 +1,4 @@
+import { requireOptions, type NoOptions } from "../errors.ts";
 import type { Method } from "./method.ts";
 import { storedPath } from "./reverse.ts";
 import { sweepBack } from "./sweep-back.ts";
@@ -25,24 +26,27 @@ import { sweepBack } from "./sweep-back.ts";
  * `engine-disagrees` where the first state does not come back bit for bit.
  * Source: Maclaurin, Duvenaud, Adams 2015, sections 3.2 and 3.3, algorithm 2 (in the order of their code).
  */
-export const reversible = (): Method => ({
-  name: "reversible",
-  exact: true,
-  near: 1e-4,
-  async run(rollout) {
-    const reversal = rollout.reversal();
-    const sweep = await reversal.sweep(storedPath(rollout.steps));
-    const start = await rollout.start();
-    const trained = await reversal.train(start).finally(() => rollout.free(start));
-    try {
-      const outer = await rollout.outer(trained.final);
-      const swept = await sweepBack(sweep, outer, trained.back(sweep.reads));
-      return { value: outer.value, direct: outer.direct, final: trained.final, ...swept };
-    } catch (error) {
-      rollout.free(trained.final);
-      throw error;
-    } finally {
-      trained.end();
-    }
-  },
-});
+export function reversible(options: NoOptions = {}): Method {
+  requireOptions("methods.reversible", options, {});
+  return {
+    name: "reversible",
+    exact: true,
+    near: 1e-4,
+    async run(rollout) {
+      const reversal = rollout.reversal();
+      const sweep = await reversal.sweep(storedPath(rollout.steps));
+      const start = await rollout.start();
+      const trained = await reversal.train(start).finally(() => rollout.free(start));
+      try {
+        const outer = await rollout.outer(trained.final);
+        const swept = await sweepBack(sweep, outer, trained.back(sweep.reads));
+        return { value: outer.value, direct: outer.direct, final: trained.final, ...swept };
+      } catch (error) {
+        rollout.free(trained.final);
+        throw error;
+      } finally {
+        trained.end();
+      }
+    },
+  };
+}

@@ -1,4 +1,5 @@
 import { mapPoint, type Point } from "../data/point.ts";
+import { requireOptions } from "../errors.ts";
 import { decayOf, positive, positiveRate, type OuterOptimizer } from "./optimizer.ts";
 
 export interface AdamOptions {
@@ -21,7 +22,14 @@ export interface AdamState {
  *
  * A gradient of zero moves nothing at the first update; later ones go on with the averages. Source: Kingma and Ba 2015, algorithm 1.
  */
-export function adam({ rate, first = 0.9, second = 0.999, epsilon = 1e-8 }: AdamOptions): OuterOptimizer<AdamState> {
+export function adam(options: AdamOptions): OuterOptimizer<AdamState> {
+  requireOptions("outer.adam", options, {
+    rate: "required",
+    first: "optional",
+    second: "optional",
+    epsilon: "optional",
+  });
+  const { rate, first = 0.9, second = 0.999, epsilon = 1e-8 } = options;
   positiveRate("adam", rate);
   decayOf("adam", "first", first);
   decayOf("adam", "second", second);

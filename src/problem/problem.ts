@@ -1,4 +1,4 @@
-import { substream } from "../data/random.ts";
+import { requireSeed, substream } from "../data/random.ts";
 import type { Dataset, NdArray, Split } from "../data/dataset.ts";
 import type { Dynamics } from "../dynamics/dynamics.ts";
 import { DrmadError } from "../errors.ts";
@@ -125,32 +125,11 @@ function checkSplit(name: string, split: Split | undefined, like: Split): void {
 
 export const rowsOf = (split: Split): number => Object.values(split)[0]!.shape[0]!;
 
-const PARTS: Readonly<Record<string, readonly string[]>> = {
-  "": ["name", "data", "params", "hyper", "initial", "train", "valid", "metrics", "outer", "method"],
-  train: ["loss", "dynamics", "steps", "batch", "rows"],
-  valid: ["loss", "prior"],
-  outer: ["optimizer", "steps"],
-};
-
-/** Files of experiments run without a type checker: a misspelt part would be left out in silence. */
-function checkParts(spec: AnySpec): void {
-  for (const [part, known] of Object.entries(PARTS)) {
-    const given = part === "" ? spec : (spec as unknown as Record<string, object | undefined>)[part];
-    const unknown = Object.keys(given ?? {}).find((key) => !known.includes(key));
-    if (unknown === undefined) continue;
-    const [what, which] = part === "" ? ["the experiment", "an experiment"] : [part, part];
-    throw fault(
-      `${what} has a part ${unknown}, which does not exist`,
-      `The parts of ${which} are ${known.join(", ")}.`,
-    );
-  }
-}
-
 /** Loads the data and fixes everything random: split, initial weights and minibatches are functions of the seed. */
 export async function resolveProblem(experiment: Experiment, options: ResolveOptions = {}): Promise<Problem> {
   const { spec } = experiment;
-  checkParts(spec);
   const seed = options.seed ?? 0;
+  requireSeed("the experiment", seed);
   const steps = options.steps ?? spec.train.steps;
   wholeNumber(steps, "the number of training steps");
   const data = await (typeof spec.data === "function" ? spec.data(seed) : spec.data);

@@ -74,9 +74,9 @@ const STOPS: readonly StopReason[] = [
 export async function tune(experiment: Experiment, options: TuneOptions = {}): Promise<TuneResult> {
   const begin = performance.now();
   const elapsed = (): number => (performance.now() - begin) / 1000;
-  const emit = options.onEvent ?? (() => undefined);
   requireExperiment(experiment);
   const settings = settingsOf(experiment, options);
+  const emit = options.onEvent ?? (() => undefined);
   let outerStep = 0;
   const seeds = options.seeds ?? [options.seed ?? 0];
   const session = await openSession(experiment, {

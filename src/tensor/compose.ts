@@ -1,4 +1,4 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import {
   add,
   cast,
@@ -62,6 +62,7 @@ export interface CrossEntropyOptions {
  * @param target labels [n] (integers), or probabilities [n, classes]
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  requireOptions("crossEntropy", options, { weights: "optional" });
   for (const operand of [logits, target]) toTensor("crossEntropy", operand);
   const classes = logits.shape[logits.shape.length - 1];
   if (logits.shape.length !== 2 || classes === undefined) {
