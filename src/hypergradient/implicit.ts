@@ -26,13 +26,8 @@ const fault = (what: string, hint: string): DrmadError =>
   new DrmadError("invalid-argument", `implicit has ${what}`, { hint });
 
 function checkOptions(options: ImplicitOptions): void {
-  requireOptions("methods.implicit", options, {
-    solver: "optional",
-    tolerance: "optional",
-    iterations: "optional",
-    rate: "optional",
-    force: "optional",
-  });
+  const names = { solver: "optional", tolerance: "optional", iterations: "optional", rate: "optional", force: "optional" } as const; // prettier-ignore
+  requireOptions("methods.implicit", options, names);
   const { solver = "cg", tolerance = 1, iterations = 1, rate } = options;
   if (!SOLVERS.includes(solver)) throw fault(`solver ${JSON.stringify(solver)}`, `Give one of ${SOLVERS.join(", ")}.`);
   if (!(tolerance > 0 && tolerance < Infinity)) throw fault(`tolerance ${tolerance}`, "Give a number above 0.");

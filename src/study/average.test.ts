@@ -195,7 +195,7 @@ describe("averaging over seeds", () => {
   test.each([
     [{ seeds: [] }, "seeds: []"],
     [{ seeds: 3 as unknown as number[] }, "seeds: 3"],
-    [{ seeds: [1, NaN] }, "seeds holds NaN"],
+    [{ seeds: [1, NaN] }, "tune has the seed NaN"],
     [{ seeds: [1, 2, 1] }, "seeds holds 1 twice"],
     [{ seeds: [1], seed: 1 }, "both seed 1 and seeds"],
   ])("refuses %j", async (options, part) => {
