@@ -154,10 +154,10 @@ export function evaluateProgram(problem: Problem, split: SplitName): Program {
   return { name: `${split} metrics`, graph: toGraph(outputs) };
 }
 
-/** A mistake in a metric should not wait for the end of training. */
-export function checkMetrics(problem: Problem): void {
-  for (const split of ["train", "valid", "test"] as const)
-    if (problem.data[split] !== undefined) metricsOn(problem, split);
+/** A mistake in a metric should not wait for the end of training. Returns the metrics on the validation split. */
+export function checkMetrics(problem: Problem): Graph {
+  for (const split of ["train", "test"] as const) if (problem.data[split] !== undefined) metricsOn(problem, split);
+  return toGraph(metricsOn(problem, "valid"));
 }
 
 /**

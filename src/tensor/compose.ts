@@ -36,7 +36,8 @@ export function softmax(x: Tensor, axis = -1): Tensor {
   return div(e, sumKeeping(e, axes));
 }
 
-/** Rows of the unit matrix: shape is labels.shape + [classes]; labels outside 0…classes−1 give a row of zeros. */
+/** Rows of the unit matrix: shape is labels.shape + [classes]; labels outside 0…classes−1 give a row of zeros,
+ * which an experiment whose labels come from its data refuses. */
 export function oneHot(labels: Tensor, classes: number): Tensor {
   if (toTensor("oneHot", labels).dtype !== "int") {
     throw new DrmadError("invalid-argument", `oneHot needs integer labels, not ${labels.dtype}s`, {
