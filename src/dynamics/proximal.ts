@@ -37,6 +37,7 @@ export function proximal(inner: Dynamics, settings: { readonly l1: Setting }): D
   return {
     name: `proximal ${inner.name}`,
     settings: { ...inner.settings, l1: settings.l1 },
+    domains: { ...inner.domains, l1: "0 or above" },
     slots: inner.slots,
     step: (...arguments_) => {
       const [, , { rate, l1 }] = arguments_;

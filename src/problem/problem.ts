@@ -9,6 +9,7 @@ import { leavesOf, mapTree } from "../tensor/tree.ts";
 import { epochSampler, type Sampler } from "./batches.ts";
 import type { AnySpec, Experiment } from "./experiment.ts";
 import { layoutHypers, type HyperLayout } from "./hyper.ts";
+import { outsideDomain, settingUses, type SettingUse } from "./settings.ts";
 import { checkParameters, isParameter } from "./parameter.ts";
 
 export interface WeightLeaf {
@@ -30,6 +31,8 @@ export interface Problem {
   dynamics(h: unknown): Dynamics;
   /** Tensors that it keeps for each weight tensor. */
   readonly slots: readonly string[];
+  /** Hyperparameters that are settings of it as they are. */
+  readonly settings: readonly SettingUse[];
   /** Whether these follow from how the weights move. */
   readonly recoverable: boolean;
   /** Rows of a minibatch, or undefined for the whole training set. */
@@ -171,7 +174,10 @@ export async function resolveProblem(experiment: Experiment, options: ResolveOpt
   const chosenDynamics = spec.train.dynamics;
   const dynamics = (h: unknown): Dynamics =>
     checkDynamics(typeof chosenDynamics === "function" ? chosenDynamics(h) : chosenDynamics);
-  const { slots, recover } = dynamics(hypers.arrange((name) => input(name, stepShape(hypers, name))));
+  const traced = dynamics(hypers.arrange((name) => input(name, stepShape(hypers, name))));
+  const { slots, recover } = traced;
+  const settings = settingUses(traced, weights, hypers.tensors);
+  checkStart(settings);
 
   return {
     name: spec.name ?? "experiment",
@@ -182,12 +188,23 @@ export async function resolveProblem(experiment: Experiment, options: ResolveOpt
     hypers,
     dynamics,
     slots,
+    settings,
     recoverable: recover !== undefined,
     batch,
     sampler,
     spec,
     weightTree: (value) => mapTree(spec.params, isParameter, (_, path) => value(path)),
   };
+}
+
+function checkStart(settings: readonly SettingUse[]): void {
+  const [bad] = outsideDomain(settings, (name) => settings.find(({ tensor }) => tensor.name === name)!.tensor.start);
+  if (bad === undefined) return;
+  const { tensor, value, setting, domain, transform } = bad;
+  throw fault(
+    `hyperparameter ${tensor.name} starts at ${value}, but it is ${setting}, which is ${domain}`,
+    `Start it inside, and keep it there while it is tuned with { transform: "${transform}" }.`,
+  );
 }
 
 /** A hyperparameter's shape at one step. */
