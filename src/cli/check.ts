@@ -33,10 +33,7 @@ export function addCheck(program: Command, finish: (exit: number) => void): void
     .description("check an experiment's hypergradient against finite differences, in float64")
     .argument("<experiment>", "a built-in name, or the path of a .ts or .js file")
     .addOption(
-      checked("--directions <n>", "random directions besides the gradient (default: 2)", wholeNumber(0, 1000)).default(
-        2,
-        "2",
-      ),
+      checked("--directions <n>", "random directions besides the gradient", wholeNumber(0, 1000)).default(2, "2"),
     );
   withOutput(withRun(command))
     .addHelpText("after", EXAMPLES)

@@ -44,9 +44,9 @@ export function addCompare(program: Command, finish: (exit: number) => void): vo
     .addOption(
       checked("--methods <names>", `${methodsRule.allowed} (default: the usual ones); controls are added`, methodsRule),
     )
-    .addOption(checked("--rounds <n>", "timed rounds in which all take turns (default: 5)", wholeNumber(1, 1000)).default(5, "5")) // prettier-ignore
+    .addOption(checked("--rounds <n>", "timed rounds in which all take turns", wholeNumber(1, 1000)).default(5, "5")) // prettier-ignore
     .addOption(
-      checked("--memory-rounds <n>", "rounds of fresh processes that tell peak memory (default: 3)", wholeNumber(0, 1000)).default(3, "3"), // prettier-ignore
+      checked("--memory-rounds <n>", "rounds of fresh processes that tell peak memory", wholeNumber(0, 1000)).default(3, "3"), // prettier-ignore
     )
     .addOption(checked("--out <folder>", "a new or empty folder for the results (default: a new one below runs)", folderRule)); // prettier-ignore
   withOutput(withExperiment(command))
