@@ -10,7 +10,7 @@ import { contestants } from "./compare-methods.ts";
 import { comparisonPicture } from "./compare-picture.ts";
 import { comparisonReport } from "./compare-table.ts";
 import { compareView, type CompareView } from "./compare-view.ts";
-import { interrupt } from "./interrupt.ts";
+import { heedSignals, interrupt } from "./interrupt.ts";
 import { toJson, writeJson } from "./json.ts";
 import { methodsRule, type Spelt } from "./methods.ts";
 import { checked, folder as folderRule, wholeNumber, withExperiment, withOutput, type ExperimentFlags } from "./options.ts"; // prettier-ignore
@@ -135,10 +135,12 @@ async function filesOf(
   const text = toJson({ schema: SCHEMA, drmad: VERSION, options, ...about, rows: told }, 2);
   const files: [string, Uint8Array][] = [];
   try {
+    await heedSignals();
     files.push(["compare.png", await toPng(comparisonPicture(comparison), pngAssets())]);
   } catch (error) {
     warnings.push(`the picture could not be drawn: ${error instanceof Error ? error.message : String(error)}`);
   }
+  await heedSignals();
   return [...files, ["compare.json", new TextEncoder().encode(`${text}\n`)]];
 }
 
