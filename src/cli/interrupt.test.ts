@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect, test, vi } from "vitest";
 import { momentum } from "../dynamics/momentum.ts";
 import * as nn from "../nn/nn.ts";
@@ -21,8 +21,8 @@ vi.mock("../picture/png.ts", { spy: true });
 function ran(script: string): { readonly code: number | null; readonly stdout: string } {
   const manifest = pathToFileURL(createRequire(import.meta.url).resolve("jiti/package.json"));
   const folder = mkdtempSync(join(tmpdir(), "drmad-interrupt-"));
-  const file = join(folder, "script.mjs");
-  const module = new URL("interrupt.ts", import.meta.url).href;
+  const file = join(folder, "script.mts");
+  const module = fileURLToPath(new URL("interrupt.ts", import.meta.url));
   writeFileSync(file, `import { heedSignals, interrupt } from ${JSON.stringify(module)};\n${script}`);
   try {
     const loader = new URL("lib/jiti-register.mjs", manifest).href;
