@@ -64,8 +64,8 @@ async function runCompare(name: string, flags: CompareFlags): Promise<number> {
   const view = compareView(flags.json === true);
   const stop = interrupt(() => view.note("stopping; nothing is written (Ctrl-C again quits at once)"));
   try {
-    const { comparison, memory } = await measure(name, flags, view, stop.signal);
-    const warnings = [...comparison.warnings];
+    const { comparison, memory, warnings: told } = await measure(name, flags, view, stop.signal);
+    const warnings = [...told];
     const files = await filesOf(name, flags, comparison, memory, warnings);
     const folder = writeRun(to, stemOf(`${comparison.experiment}-compare`), files);
     view.close();
@@ -85,7 +85,11 @@ async function measure(
   flags: CompareFlags,
   view: CompareView,
   signal: AbortSignal,
-): Promise<{ readonly comparison: Comparison; readonly memory: Memory | undefined }> {
+): Promise<{
+  readonly comparison: Comparison;
+  readonly memory: Memory | undefined;
+  readonly warnings: readonly string[];
+}> {
   const { rounds, memoryRounds, methods } = flags;
   const { experiment, problem, threads } = await prepare(name, flags);
   if (signal.aborted) throw new DrmadError("cancelled", "stopped while the experiment was loaded");
@@ -105,7 +109,8 @@ async function measure(
       onProgress: (phase, done, total) => view.progress(phase, done, total),
     },
   );
-  if (memoryRounds === 0) return { comparison, memory: undefined };
+  const warnings = [...comparison.warnings];
+  if (memoryRounds === 0) return { comparison, memory: undefined, warnings };
   const { data, seed, innerSteps, engine } = flags;
   const job = {
     experiment: name,
@@ -117,7 +122,9 @@ async function measure(
   };
   const names = comparison.rows.filter(isMeasured).map((row) => row.name);
   const onTurn = (round: number, contestant: string): void => view.turn("memory", round, memoryRounds, contestant);
-  return { comparison, memory: await measureMemory(job, names, { rounds: memoryRounds, signal, onTurn }) };
+  const warn = (message: string): void => void warnings.push(message);
+  const memory = await measureMemory(job, names, { rounds: memoryRounds, signal, onTurn, warn });
+  return { comparison, memory, warnings };
 }
 
 /** A picture is worth less than the figures: where it cannot be drawn, the rest is kept without. */
