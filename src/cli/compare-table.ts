@@ -3,6 +3,7 @@ import { EQUAL, distanceOf, figuresOf, findingsOf, isMeasured, type Figures } fr
 import type { Memory } from "./compare-memory.ts";
 import { chosenText } from "./chosen.ts";
 import { counted, listed, number, table } from "./format.ts";
+import { statistics } from "./statistics.ts";
 import { fill } from "./terminal.ts";
 
 interface Column {
@@ -80,8 +81,7 @@ export function comparisonWords(
   const { rows, plain, rounds, threads, hyperparameters, innerSteps, seed, precision, engine } = comparison;
   const figures = rows.filter(isMeasured).map((row) => figuresOf(row, plain, memory));
   const { exact, quicker, nearest, control, noBetter } = findingsOf(figures);
-  const sorted = [...plain.seconds].sort((a, b) => a - b);
-  const middle = (sorted[(rounds - 1) >> 1]! + sorted[rounds >> 1]!) / 2;
+  const middle = statistics(plain.seconds).median;
   const undirected = figures.filter((row) => !Number.isFinite(distanceOf(row)));
   const refused = rows.filter((row) => !isMeasured(row));
   const threadText = threads === 1 ? "single-threaded" : `on ${counted(threads, "thread")}`;

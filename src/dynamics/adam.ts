@@ -46,8 +46,8 @@ export const ADAM_DOMAINS = {
  * exact one, and those in α, β₁, β₂ and ε are 1.08, 0.73, 6.9 and 0.85 of theirs (with 64: 1.02, 0.96, 3.5, 0.95); along the
  * straight line all are lost (cosine 0.05, 56 times too long).
  *
- * @param settings `rate` α ≥ 0, `first` 0 ≤ β₁ < 1, 0.9 unless told, `second` 0 ≤ β₂ < 1, 0.999 unless told, `epsilon` ε > 0, 1e-8
- * unless told: each a number, a tensor that broadcasts to every weight tensor, or a tree nested like the weights (a
+ * @param settings `rate` α ≥ 0, `first` 0 ≤ β₁ < 1, 0.9 unless told, `second` 0 ≤ β₂ < 1, 0.999 unless told, `epsilon` ε > 0,
+ * 1e-8 unless told: each a number, a tensor that broadcasts to every weight tensor, or a tree nested like the weights (a
  * group's value serves all below it). With β₂ = 0 the step has a kink at gradients of 0, where m/√s gets no derivative in s.
  * @throws DrmadError as the experiment is traced: shape-mismatch for a setting that does not broadcast to its weights,
  * invalid-experiment for a number outside its domain

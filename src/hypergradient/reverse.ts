@@ -26,7 +26,10 @@ export function unpacked(name: string, shape: readonly number[], packed: Packed,
   return unpack({ values: row(name, shape, packed), scale });
 }
 
-/** The same from packed tables; slots like second moments keep their precision. What follows from the weights is computed from the weights as they were kept. */
+/**
+ * The same from packed tables; slots like second moments keep their precision. What follows from the weights is computed from
+ * the weights as they were kept.
+ */
 export const packedPath = (steps: number, packed: Packed): Path => ({
   name: `stored as ${packed}`,
   length: steps,
@@ -45,7 +48,8 @@ export interface ReverseOptions {
  *     (dw, ds)_t = (∂Φ_t/∂(w, s))ᵀ (dw, ds)_{t+1},   dλ = ∂f/∂λ + Σ_t (∂Φ_t/∂λ)ᵀ (dw, ds)_{t+1}
  *
  * Right wherever it fits in memory: T·P numbers, where P counts the weights, and the optimiser's slots too when a rate or
- * decay is a hyperparameter or the dynamics keep more than a velocity (slots like second moments are never packed); the layers' small outputs are kept as well, up to half as much again. Cost: training once, and about twice that again for the sweep.
+ * decay is a hyperparameter or the dynamics keep more than a velocity (slots like second moments are never packed); the layers'
+ * small outputs are kept as well, up to half as much again. Cost: training once, and about twice that again for the sweep.
  *
  * Source: Domke 2012; Maclaurin, Duvenaud, Adams 2015, algorithm 2 (in the order of their code).
  */

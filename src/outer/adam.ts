@@ -20,7 +20,8 @@ export interface AdamState {
 /**
  * m ← β₁m + (1−β₁)g,  s ← β₂s + (1−β₂)g²,  u ← u − α · m/(1−β₁ᵏ) / (√(s/(1−β₂ᵏ)) + ε) at the k-th update.
  *
- * A gradient of zero moves nothing at the first update; later ones go on with the averages. Source: Kingma and Ba 2015, algorithm 1.
+ * A gradient of zero moves nothing at the first update; later ones go on with the averages. Source: Kingma and Ba 2015,
+ * algorithm 1.
  */
 export function adam(options: AdamOptions): OuterOptimizer<AdamState> {
   requireOptions("outer.adam", options, {

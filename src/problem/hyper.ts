@@ -63,8 +63,8 @@ const tree =
  * to the weights at its path. With `perStep` the training loss and the dynamics see the value of the step, of the shape said
  * below; every other loss sees a leading axis of steps.
  *
- * Errors: invalid-argument for an option that does not exist. As the experiment is opened: invalid-argument for a value outside its interval, or an array that does not fill its
- * shape; unused-hyperparameter for any tensor that nothing depends on.
+ * Errors: invalid-argument for an option that does not exist. As the experiment is opened: invalid-argument for a value outside
+ * its interval, or an array that does not fill its shape; unused-hyperparameter for any tensor that nothing depends on.
  */
 export const hyper: {
   /** One number: a tensor of shape []. */

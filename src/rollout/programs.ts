@@ -101,7 +101,10 @@ function weightInputs(problem: Problem): { readonly list: readonly Tensor[]; rea
   return { list: [...at.values()], tree: problem.weightTree((path) => at.get(path)!) };
 }
 
-/** f(w, λ) on the validation split, with the prior where there is one, ∇w f, and ∂f/∂λ in unconstrained coordinates (the direct part). */
+/**
+ * f(w, λ) on the validation split, with the prior where there is one, ∇w f, and ∂f/∂λ in unconstrained coordinates (the direct
+ * part).
+ */
 export function outerProgram(problem: Problem, length?: number): Program {
   const symbols = hyperSymbols(problem);
   const weights = weightInputs(problem);

@@ -12,7 +12,6 @@ import {
   meanMetrics,
   onEach,
   openSeeds,
-  standardError,
   testRowsWarning,
   trainEach,
   type SeedRun,
@@ -24,6 +23,7 @@ import { called, notFinite, requireFiniteMetrics, requireFinitePrior } from "./f
 import { leavingWarnings } from "./leaving.ts";
 import { hyperCounts, naturalValues, openSession, requireExperiment, uncompared, weightCount } from "./session.ts";
 import { settingsOf, type Settings, type TuneOptions } from "./settings.ts";
+import { standardError } from "./statistics.ts";
 import { plateaued } from "./stop.ts";
 
 export type { TuneOptions } from "./settings.ts";
