@@ -84,7 +84,7 @@ describe("drmad tune --fidelity", () => {
     expect(told[0]).toMatch(/^fidelity at step 0: through training cosine -?\d.*, length [\d.e+]+ times, signs [\d.]+ %; whole cosine .*; trust: \w+$/); // prettier-ignore
     const words = stdout.replaceAll("\n", " ");
     for (const line of told) expect(words).toContain(line);
-    expect(words).toMatch(/(Trust|Do not use).*drmad.*at the start it certifies nothing about later in a run\./);
+    expect(words).toMatch(/(Trust|Do not use).*drmad.*and certifies nothing about other points of a run\./);
   });
 
   test("every so many steps, as JSON", async () => {
