@@ -21,13 +21,13 @@ interface Case {
   readonly metric?: Loss;
   readonly batch?: number;
 }
+const split = (label = 2) => ({
+  x: { data: Float64Array.from({ length: 8 }, (_, i) => i / 8), shape: [4, 2] },
+  y: { data: Int32Array.of(0, 0, 0, label), shape: [4] },
+});
+const outputs = (w: { readonly W: Tensor }, x: Tensor): Tensor => ops.matmul(x, w.W);
 /** Three outputs; the last label of a split is given, all others are 0. */
 const experimentOf = ({ labels, train = none, valid = none, metric = none, batch }: Case) => {
-  const split = (label = 2) => ({
-    x: { data: Float64Array.from({ length: 8 }, (_, i) => i / 8), shape: [4, 2] },
-    y: { data: Int32Array.of(0, 0, 0, label), shape: [4] },
-  });
-  const outputs = (w: { W: Tensor }, x: Tensor): Tensor => ops.matmul(x, w.W);
   return defineExperiment({
     data: (seed: number) => ({
       train: split(seed === 7 ? 9 : labels.train),

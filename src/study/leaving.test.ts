@@ -33,6 +33,7 @@ const experimentOf = (of: Hyper, make: (h: Tensor) => Dynamics) =>
   });
 
 const array = (...values: number[]) => hyper.array({ data: Float64Array.from(values), shape: [values.length] });
+const withDecay = (decay: dynamics.Setting): Dynamics => dynamics.momentum({ rate: 0.01, decay });
 const sgd = (rate: dynamics.Setting): Dynamics => dynamics.sgd({ rate });
 
 /** Adds so much to every coordinate at every step. */
@@ -103,8 +104,7 @@ describe("a setting that leaves its domain while it is tuned", () => {
   });
 
   test("is told of for each tensor, and with the transform of a decay", async () => {
-    const momentum = (h: unknown): Dynamics => dynamics.momentum({ rate: 0.01, decay: h as dynamics.Setting });
-    const found = await warningsOf(hyper.perLayer(0.75), momentum, 0.125);
+    const found = await warningsOf(hyper.perLayer(0.75), withDecay, 0.125);
     expect(found).toEqual(
       ["h.0", "h.1"].map(
         (name) => expect.stringContaining(`hyperparameter ${name} is 1.125 from outer step 3`) as string,
