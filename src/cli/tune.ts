@@ -8,6 +8,7 @@ import { writeJson } from "./json.ts";
 import {
   checked,
   folder as folderRule,
+  given,
   oneOf,
   positiveNumber,
   wholeNumber,
@@ -145,14 +146,13 @@ interface Study extends Prepared {
 async function study(name: string, flags: TuneFlags, view: View, signal: AbortSignal): Promise<Study> {
   const prepared = await prepare(name, flags);
   const { experiment, threads } = prepared;
-  const { optimizer: _kind, outerRate: _rate, clip: _clip, coarseToFine: _stages, seed, seeds, ...rest } = flags;
+  const { seed = 0, seeds } = flags;
   const optimizer = outerOf(flags, experiment.options.outer?.optimizer);
   if (signal.aborted) throw new DrmadError("cancelled", "stopped while the experiment was loaded");
   const result = await tune(experiment, {
-    ...rest,
-    ...(seeds === undefined
-      ? seed !== undefined && { seed }
-      : { seeds: Array.from({ length: seeds }, (_, i) => (seed ?? 0) + i) }),
+    ...given(flags, "innerSteps", "engine", "trustEngine", "precision", "method", "outerSteps", "patience", "seconds"),
+    ...given(flags, "testCurve", "fidelity", "onChaos"),
+    ...(seeds === undefined ? { seed } : { seeds: Array.from({ length: seeds }, (_, i) => seed + i) }),
     ...(optimizer === undefined ? {} : { optimizer }),
     threads,
     signal,

@@ -101,7 +101,10 @@ function weightInputs(problem: Problem): { readonly list: readonly Tensor[]; rea
   return { list: [...at.values()], tree: problem.weightTree((path) => at.get(path)!) };
 }
 
-/** f(w, λ) on the validation split, with the prior where there is one, ∇w f, and ∂f/∂λ in unconstrained coordinates (the direct part). */
+/**
+ * f(w, λ) on the validation split, with the prior where there is one, ∇w f, and ∂f/∂λ in unconstrained coordinates (the direct
+ * part).
+ */
 export function outerProgram(problem: Problem, length?: number): Program {
   const symbols = hyperSymbols(problem);
   const weights = weightInputs(problem);
@@ -154,10 +157,10 @@ export function evaluateProgram(problem: Problem, split: SplitName): Program {
   return { name: `${split} metrics`, graph: toGraph(outputs) };
 }
 
-/** A mistake in a metric should not wait for the end of training. */
-export function checkMetrics(problem: Problem): void {
-  for (const split of ["train", "valid", "test"] as const)
-    if (problem.data[split] !== undefined) metricsOn(problem, split);
+/** A mistake in a metric should not wait for the end of training. Returns the metrics on the validation split. */
+export function checkMetrics(problem: Problem): Graph {
+  for (const split of ["train", "test"] as const) if (problem.data[split] !== undefined) metricsOn(problem, split);
+  return toGraph(metricsOn(problem, "valid"));
 }
 
 /**

@@ -86,7 +86,7 @@ export interface StartInfo {
 }
 
 export interface TuneResult extends StartInfo {
-  /** From a method that chooses another. */
+  /** From a method that chooses another: its last choice. */
   readonly chosen?: Chosen;
   readonly steps: readonly StepRecord[];
   /** Index into `steps` of the lowest validation loss: the chosen result. */
@@ -114,7 +114,8 @@ export type TuneEvent =
       readonly total: number;
     }
   | ({ readonly type: "step"; readonly best: boolean } & StepRecord)
-  | ({ readonly type: "chosen" } & Chosen)
+  /** At the first outer step, and at every later one where the choice is another. */
+  | ({ readonly type: "chosen"; readonly outerStep: number } & Chosen)
   | ({ readonly type: "fidelity" } & StepFidelity)
   /** `chaos` comes once, at the first chaotic hypergradient, before anything is moved by it. */
   | { readonly type: "warning"; readonly message: string; readonly chaos?: Chaos }

@@ -12,7 +12,6 @@ import {
   meanMetrics,
   onEach,
   openSeeds,
-  standardError,
   testRowsWarning,
   trainEach,
   type SeedRun,
@@ -21,8 +20,10 @@ import { chaosAdvice, chaosText, isChaotic } from "./chaos.ts";
 import type { Metrics, StartInfo, StepFidelity, StepRecord, StopReason, TuneResult } from "./events.ts";
 import { fidelityPlan, isMeasured } from "./fidelity.ts";
 import { called, notFinite, requireFiniteMetrics, requireFinitePrior } from "./finite.ts";
+import { leavingWarnings } from "./leaving.ts";
 import { hyperCounts, naturalValues, openSession, requireExperiment, uncompared, weightCount } from "./session.ts";
 import { settingsOf, type Settings, type TuneOptions } from "./settings.ts";
+import { standardError } from "./statistics.ts";
 import { plateaued } from "./stop.ts";
 
 export type { TuneOptions } from "./settings.ts";
@@ -65,18 +66,19 @@ const STOPS: readonly StopReason[] = [
 
 /**
  * Tunes an experiment's hyperparameters by gradient descent on its validation loss: every outer step trains once,
- * differentiates through that training, and moves; a prior is descended with it. The step with the lowest validation loss is the result. The test split
- * is evaluated at the untuned start and at that result, and chooses nothing.
+ * differentiates through that training, and moves; a prior is descended with it. The step with the lowest validation loss is
+ * the result. The test split is evaluated at the untuned start and at that result, and chooses nothing.
  *
- * @throws DrmadError for bad input; `non-finite` where even the untuned start diverges, `not-stationary` and `not-converged` where a method refuses it; `invalid-experiment` where one of
- * its metrics is not finite; `cancelled` before its first step. A run stopped later gives the result reached, with its reason.
+ * @throws DrmadError for bad input; `non-finite` where even the untuned start diverges, `not-stationary` and `not-converged`
+ * where a method refuses it; `invalid-experiment` where one of its metrics is not finite; `cancelled` before its first step. A
+ * run stopped later gives the result reached, with its reason.
  */
 export async function tune(experiment: Experiment, options: TuneOptions = {}): Promise<TuneResult> {
   const begin = performance.now();
   const elapsed = (): number => (performance.now() - begin) / 1000;
-  const emit = options.onEvent ?? (() => undefined);
   requireExperiment(experiment);
   const settings = settingsOf(experiment, options);
+  const emit = options.onEvent ?? (() => undefined);
   let outerStep = 0;
   const seeds = options.seeds ?? [options.seed ?? 0];
   const session = await openSession(experiment, {
@@ -93,7 +95,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
       });
     }
     const asked = options.fidelity ?? false;
-    const plan = asked === false ? undefined : fidelityPlan(session.rollout, asked);
+    const plan = asked === false || settings.method.exact ? undefined : fidelityPlan(session.rollout, asked);
     const info: StartInfo = {
       ...startInfo(start, settings),
       ...(plan === undefined ? {} : { fidelityPlan: plan }),
@@ -101,6 +103,10 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
     emit({ type: "start", ...info });
     const sameTest = testRowsWarning(start);
     if (sameTest !== undefined) emit({ type: "warning", message: sameTest });
+    if (asked !== false && plan === undefined) {
+      const message = `${settings.method.name} is exact: there is no fidelity to measure`;
+      emit({ type: "warning", message });
+    }
     const steps: StepRecord[] = [];
     let runs = start;
     let optimizerState = settings.optimizer.init(pointOf(runs));
@@ -149,6 +155,7 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
         emit({ type: "warning", message: `the fidelity of step ${step} could not be measured: ${error.message}` });
       }
     };
+    const left = new Set<string>();
     let warnedOfChaos = false;
     let warned = false;
     const warnOfUnverified = (): void => {
@@ -161,6 +168,8 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
     for (; outerStep <= settings.outerSteps; outerStep++) {
       const stepBegin = performance.now();
       let change: Point | undefined;
+      for (const message of leavingWarnings(problem, pointOf(runs), outerStep, left))
+        emit({ type: "warning", message });
       try {
         const last = outerStep === settings.outerSteps;
         const results = await trainEach(runs, async (rollout) =>
@@ -192,10 +201,9 @@ export async function tune(experiment: Experiment, options: TuneOptions = {}): P
           best = { step: outerStep, point: pointOf(runs) };
           hold("best", finals);
         } else session.rollout.free(...finals);
-        if (chosen === undefined && full[0]?.chosen !== undefined) {
-          chosen = full[0].chosen;
-          emit({ type: "chosen", ...chosen });
-        }
+        const now = full[0]?.chosen;
+        if (now !== undefined && now.name !== chosen?.name) emit({ type: "chosen", outerStep, ...now });
+        chosen = now ?? chosen;
         emit({ type: "step", best: isBest, ...record });
         warnOfUnverified();
         if (result !== undefined) {

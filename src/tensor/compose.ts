@@ -1,4 +1,4 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import {
   add,
   cast,
@@ -36,7 +36,8 @@ export function softmax(x: Tensor, axis = -1): Tensor {
   return div(e, sumKeeping(e, axes));
 }
 
-/** Rows of the unit matrix: shape is labels.shape + [classes]; labels outside 0…classes−1 give a row of zeros. */
+/** Rows of the unit matrix: shape is labels.shape + [classes]; labels outside 0…classes−1 give a row of zeros,
+ * which an experiment whose labels come from its data refuses. */
 export function oneHot(labels: Tensor, classes: number): Tensor {
   if (toTensor("oneHot", labels).dtype !== "int") {
     throw new DrmadError("invalid-argument", `oneHot needs integer labels, not ${labels.dtype}s`, {
@@ -62,6 +63,7 @@ export interface CrossEntropyOptions {
  * @param target labels [n] (integers), or probabilities [n, classes]
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  requireOptions("crossEntropy", options, { weights: "optional" });
   for (const operand of [logits, target]) toTensor("crossEntropy", operand);
   const classes = logits.shape[logits.shape.length - 1];
   if (logits.shape.length !== 2 || classes === undefined) {
