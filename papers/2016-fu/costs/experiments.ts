@@ -90,9 +90,10 @@ async function lostBits(rollout: Rollout): Promise<Costs["lost"]> {
   }
 }
 
+const product = (x: readonly number[], y: readonly number[]): number => x.reduce((sum, xi, i) => sum + xi * y[i]!, 0);
+
 function cosine(a: Point, b: Point): number {
   const [u, v] = [a, b].map((point) => Object.values(point).flatMap((each) => [...each])) as [number[], number[]];
-  const product = (x: readonly number[], y: readonly number[]): number => x.reduce((sum, xi, i) => sum + xi * y[i]!, 0);
   return product(u, v) / Math.sqrt(product(u, u) * product(v, v));
 }
 

@@ -38,6 +38,18 @@ const theory = (decay: number): number => Math.log2(1 / decay);
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toPrecision(3)} MB`;
 
+const said = (values: readonly number[], bound: number): string =>
+  mean(values) - 2 * (values.length > 1 ? standardError(values) : 0) >= bound
+    ? `${bound} or more, as claimed`
+    : `less than the ${bound} claimed`;
+
+const table = (title: string, unit: string, rows: readonly Row[]): Table => ({
+  title,
+  unit,
+  repeats: "rounds",
+  rows,
+});
+
 const reproduction: Reproduction = {
   title: "What DrMAD saves in time and memory",
   source: "Fu, Luo, Feng, Low, Chua 2016 (arXiv 1601.00917), abstract; Maclaurin, Duvenaud, Adams 2015, section 2",
@@ -61,19 +73,9 @@ const reproduction: Reproduction = {
     bits.sort((a, b) => a.decay - b.decay);
     const faster = ({ at }: (typeof found)[number]): number[] => ratios(at, TAKEN_BACK, TENTH);
     const smaller = ({ at: { bytes } }: (typeof found)[number]): number => bytes[TAKEN_BACK]! / bytes[TENTH]!;
-    const said = (values: readonly number[], bound: number): string =>
-      mean(values) - 2 * (values.length > 1 ? standardError(values) : 0) >= bound
-        ? `${bound} or more, as claimed`
-        : `less than the ${bound} claimed`;
     /** Steps from which reversible learning keeps a hundred times what DrMAD keeps. */
     const hundredfold = ({ at: { bytes, weights, lost } }: (typeof found)[number]): number =>
       (PAPER.memory * bytes[TENTH]! - KEPT_BESIDES * weights) / (lost.bits / 8 / size.steps);
-    const table = (title: string, unit: string, rows: readonly Row[]): Table => ({
-      title,
-      unit,
-      repeats: "rounds",
-      rows,
-    });
     return {
       tables: [
         ...found.map(({ decay, at }) =>
@@ -83,9 +85,11 @@ const reproduction: Reproduction = {
             WAYS.map((name) => ({ name, values: ratios(at, name, PLAIN) })),
           ),
         ),
-        table("Seconds of one plain training", "seconds", [
-          ...found.map(({ decay, at }) => ({ name: `decay ${decay}`, values: at.seconds[PLAIN]! })),
-        ]),
+        table(
+          "Seconds of one plain training",
+          "seconds",
+          found.map(({ decay, at }) => ({ name: `decay ${decay}`, values: at.seconds[PLAIN]! })),
+        ),
         table(
           "Reversible learning beside DrMAD as published: time of a hypergradient",
           "times DrMAD's",

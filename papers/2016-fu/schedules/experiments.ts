@@ -44,9 +44,10 @@ export interface Agreement {
 /** Not the initial scales, whose eight numbers would outweigh all others. */
 export const SCHEDULES: readonly string[] = ["rate", "decay"];
 
+const product = (x: readonly number[], y: readonly number[]): number => x.reduce((sum, xi, i) => sum + xi * y[i]!, 0);
+
 export function agreement(a: Plain, exact: Plain, names: readonly string[] = SCHEDULES): Agreement {
   const [u, v] = [a, exact].map((of) => names.flatMap((name) => [...of[name]!])) as [number[], number[]];
-  const product = (x: readonly number[], y: readonly number[]): number => x.reduce((sum, xi, i) => sum + xi * y[i]!, 0);
   const [uu, vv] = [product(u, u), product(v, v)];
   const signed = v.flatMap((vi, i) => (vi === 0 ? [] : [Math.sign(vi) === Math.sign(u[i]!)]));
   return {

@@ -147,6 +147,10 @@ const comparedRows = (compared: Compared, part: Part, of: keyof Agreement, unit 
 /** Where the training loss seen was lowest. */
 const bestOf = ({ curve, points }: Course): Plain => points[curve.indexOf(Math.min(...curve))]!;
 
+const largest = (values: readonly (number | null)[]): string =>
+  values.some((value) => value === null) ? "more than can be told" : Math.max(...(values as number[])).toPrecision(2);
+const table = (title: string, unit: string, rowsOf: readonly Row[]): Table => ({ title, unit, rows: rowsOf });
+
 const reproduction: Reproduction = {
   title: "Schedules of learning rates and momentum by DrMAD",
   source:
@@ -211,11 +215,6 @@ const reproduction: Reproduction = {
       ((values) => (values.length === 0 ? "not finite" : plusMinus(values, 3)))(
         figures(compared, method, part, "cosine"),
       );
-    const largest = (values: readonly (number | null)[]): string =>
-      values.some((value) => value === null)
-        ? "more than can be told"
-        : Math.max(...(values as number[])).toPrecision(2);
-    const table = (title: string, unit: string, rowsOf: readonly Row[]): Table => ({ title, unit, rows: rowsOf });
     const integers = figures(start, INTEGERS, "both", "cosine");
     const official = await context.part("fidelity", async () => {
       const report = await fidelity(schedules(context.folder("mnist"), size), drmad(), {
