@@ -1,0 +1,158 @@
+import type { Recorded, Row, Table } from "../../src/cli/reproduction.ts";
+import { mean, paired, plusMinus, show } from "../statistics.ts";
+
+export type Verdict = "holds" | "holds partly" | "does not hold";
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** What it was decided by, and with what spread. */
+  readonly figures: string;
+}
+
+/** Something that a paper says, and how figures decide whether it is so. */
+export interface Claim {
+  /** As a heading. */
+  readonly says: string;
+  /** Where in the paper, or who else says so. */
+  readonly where: string;
+  readonly evidence:
+    | {
+        readonly kind: "run";
+        /** A reproduction; without its results.json the claim is not run. */
+        readonly id: string;
+        /** What makes the verdict, in a sentence. */
+        readonly rule: string;
+        readonly judge: (recorded: Recorded) => Judgement;
+        /** Beginnings of the titles of tables to show. */
+        readonly tables: readonly string[];
+        /** Shown; the others are linked. */
+        readonly picture?: string;
+        /** How the paper did otherwise, where the reproduction's own conclusions do not say. */
+        readonly unlike?: string;
+      }
+    | {
+        readonly kind: "page";
+        /** A page with figures of a benchmark, beside the page of claims. */
+        readonly page: "methods.md" | "performance.md";
+        readonly command: string;
+        readonly rule: string;
+        readonly judge: (page: string) => Judgement;
+        readonly unlike?: string;
+      }
+    | { readonly kind: "none"; readonly why: string };
+}
+
+export interface Paper {
+  readonly title: string;
+  readonly claims: readonly Claim[];
+}
+
+/** @throws Error where no table, or more than one, begins so */
+export function tableOf({ id, tables }: Recorded, title: string): Table {
+  const found = tables.filter((table) => table.title.startsWith(title));
+  if (found.length !== 1) throw new Error(`${id} has ${found.length} tables that begin with ${JSON.stringify(title)}`);
+  return found[0]!;
+}
+
+/** @throws Error where no row, or more than one, begins so */
+export function rowOf(recorded: Recorded, title: string, name: string): Row {
+  const { rows } = tableOf(recorded, title);
+  const same = rows.filter((row) => row.name === name);
+  const found = same.length > 0 ? same : rows.filter((row) => row.name.startsWith(name));
+  if (found.length !== 1)
+    throw new Error(`${recorded.id}, ${title}: ${found.length} rows that begin with ${JSON.stringify(name)}`);
+  return found[0]!;
+}
+
+/** Figures of a row. JSON has no numbers that are not finite: those are text there. */
+export const valuesOf = (recorded: Recorded, title: string, name: string): readonly number[] =>
+  rowOf(recorded, title, name).values.map(Number);
+
+export interface Difference {
+  readonly difference: number;
+  readonly error: number;
+  readonly order: "lower" | "higher" | "no clear difference";
+}
+
+/** Of two rows over the same seeds: a − b, and whether that is more than two paired standard errors from 0. */
+export function compared(a: readonly number[], b: readonly number[]): Difference {
+  const { difference, error } = paired(a, b);
+  const clear = Math.abs(difference) > 2 * error;
+  return { difference, error, order: clear ? (difference < 0 ? "lower" : "higher") : "no clear difference" };
+}
+
+/** Digits that a table's figures are told to. */
+const digitsOf = ({ unit }: Table): number => (unit.startsWith("%") ? 2 : 3);
+
+const signed = (value: number, digits: number): string => show(value, digits).replace("-", "−");
+export const told = ({ difference, error, order }: Difference, digits: number): string =>
+  Number.isFinite(error)
+    ? `${signed(difference, digits)} ± ${show(error, digits)} (${order})`
+    : `${signed(difference, digits)} (one seed: ${order})`;
+
+/** Where lower figures are better. */
+export interface Improvement {
+  readonly table: string;
+  readonly way: string;
+  readonly start: string;
+  /** Controls that know what the others have to find. */
+  readonly oracles?: readonly string[];
+}
+
+export const IMPROVES =
+  "It holds where the figure is lower than that of the start and of every control by more than two paired standard errors, and partly where it is lower than that of the start, but not of every control.";
+
+export function improves({ table: title, way, start, oracles = [] }: Improvement) {
+  return (recorded: Recorded): Judgement => {
+    const table = tableOf(recorded, title);
+    const digits = digitsOf(table);
+    const ours = valuesOf(recorded, title, way);
+    const fromStart = compared(ours, valuesOf(recorded, title, start));
+    const controls = table.rows
+      .filter(({ name, control }) => control === true && name !== start && !oracles.includes(name))
+      .map(({ name, values }) => ({ name, values: values.map(Number) }));
+    const best = controls.reduce((a, b) => (mean(a.values) <= mean(b.values) ? a : b));
+    const all = controls.map(({ values }) => compared(ours, values));
+    const lower = fromStart.order === "lower";
+    return {
+      verdict:
+        lower && all.every(({ order }) => order === "lower") ? "holds" : lower ? "holds partly" : "does not hold",
+      figures:
+        `${way}: ${plusMinus(ours, digits)}. Minus ${start}: ${told(fromStart, digits)}. ` +
+        `Minus the best control, ${best.name}: ${told(compared(ours, best.values), digits)}; it is lower than ${all.filter(({ order }) => order === "lower").length} of ${all.length} controls.`,
+    };
+  };
+}
+
+export const KEEPS =
+  "It holds where, with two standard errors to spare, nine tenths of what the exact hypergradient gains are kept, and partly where half of it is.";
+
+/** Whether an approximation keeps what the exact hypergradient gains; lower figures are better. */
+export function keeps({ table: title, way, start, exact }: Omit<Improvement, "oracles"> & { readonly exact: string }) {
+  return (recorded: Recorded): Judgement => {
+    const digits = digitsOf(tableOf(recorded, title));
+    const [ours, from, to] = [way, start, exact].map((name) => valuesOf(recorded, title, name)) as [
+      readonly number[],
+      readonly number[],
+      readonly number[],
+    ];
+    const gain = mean(from) - mean(to);
+    const lost = compared(ours, to);
+    const keptFor = (share: number): boolean => {
+      // What is lost beyond the allowed share of the exact gain, seed by seed.
+      const beyond = paired(
+        ours.map((value, i) => value - to[i]!),
+        from.map((value, i) => (1 - share) * (value - to[i]!)),
+      );
+      return gain > 0 && beyond.difference + 2 * beyond.error <= 0;
+    };
+    return {
+      verdict: keptFor(0.9) ? "holds" : keptFor(0.5) ? "holds partly" : "does not hold",
+      figures:
+        `${way}: ${plusMinus(ours, digits)}; ${exact}: ${plusMinus(to, digits)}, from ${plusMinus(from, digits)}. Difference ${told(lost, digits)}` +
+        (gain > 0
+          ? `: ${show((100 * (gain - lost.difference)) / gain, 0)} % of the exact gain.`.replace("-", "−")
+          : ": the exact hypergradient gains nothing that could be kept."),
+    };
+  };
+}
