@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
-import type { Claim, Paper, Verdict } from "../papers/claims/claim.ts";
+import type { Claim, Page, Paper, Verdict } from "../papers/claims/claim.ts";
 import { tableOf } from "../papers/claims/claim.ts";
 import { PAPERS } from "../papers/claims/index.ts";
 import { cells } from "../src/cli/reproduce-report.ts";
@@ -25,7 +25,7 @@ export function judged(claim: Claim, recordedOf: (id: string) => Recorded | unde
   const { evidence } = claim;
   if (evidence.kind === "none") return { claim, state: "not measured", figures: evidence.why };
   if (evidence.kind === "page") {
-    const { verdict, figures } = evidence.judge(readFileSync(join(ROOT, "docs", evidence.page), "utf8"));
+    const { verdict, figures } = evidence.judge(textOf(evidence.page));
     return { claim, state: verdict, figures };
   }
   const recorded = recordedOf(evidence.id);
@@ -40,8 +40,12 @@ const line = (row: readonly string[]): string => `| ${row.map(escaped).join(" | 
 
 function markdown(table: Table): string {
   const [heading, ...body] = cells(table) as [readonly string[], ...(readonly string[])[]];
-  return [`${table.title}:`, "", line(heading), "| --- | --- | --- |", ...body.map(line)].join("\n");
+  return [`_${escaped(table.title)}_`, "", line(heading), "| --- | --- | --- |", ...body.map(line)].join("\n");
 }
+
+const textOf = (page: Page): string => readFileSync(join(ROOT, "docs", page), "utf8");
+const linkTo = (page: Page): string => `[${page === "methods.md" ? "Methods" : "Performance"}](${page})`;
+const fromPage = (page: Page, tell: (text: string) => string): string => `${tell(textOf(page))} (${linkTo(page)})`;
 
 /** The picture to show, and links to the others, of what lies beside a reproduction. */
 function pictures(id: string, shown: string | undefined): readonly string[] {
@@ -66,7 +70,8 @@ function ofRun(
   { recorded, figures }: Judged,
 ): readonly string[] {
   const run = `Run it: \`drmad reproduce ${evidence.id}\``;
-  if (recorded === undefined) return [`${figures} ${evidence.rule}`, `${run}.`];
+  const besides = evidence.besides === undefined ? [] : [fromPage(evidence.besides.page, evidence.besides.tell)];
+  if (recorded === undefined) return [figures, evidence.rule, ...besides, `${run}.`];
   const failed = recorded.expectations.filter(({ holds }) => !holds);
   const unlike = [...recorded.conclusions.filter((line) => line.startsWith("Unlike")), evidence.unlike ?? ""].filter(
     (line) => line !== "",
@@ -76,6 +81,7 @@ function ofRun(
     evidence.rule,
     ...evidence.tables.map((title) => markdown(tableOf(recorded, title))),
     ...failed.map(({ what, found }) => `**Not as expected:** ${escaped(`${what} (${found})`)}.`),
+    ...besides,
     // Told once, beside the tables.
     ...(evidence.tables.length === 0 ? [] : unlike.map(escaped)),
     `${run} (${clock(recorded.seconds)} with drmad ${recorded.drmad} on ${recorded.processor}).`,
@@ -89,13 +95,12 @@ function section(one: Judged): string {
   const head = [`### ${claim.says}`, `${claim.where}. **${state[0]!.toUpperCase()}${state.slice(1)}.**`];
   if (evidence.kind === "none") return [...head, figures].join("\n\n");
   if (evidence.kind === "run") return [...head, ...ofRun(evidence, one)].join("\n\n");
-  const page = `[${evidence.page === "methods.md" ? "Methods" : "Performance"}](${evidence.page})`;
   return [
     ...head,
     escaped(figures),
     evidence.rule,
     ...(evidence.unlike === undefined ? [] : [evidence.unlike]),
-    `From ${page}; run it: \`${evidence.command}\`.`,
+    `From ${linkTo(evidence.page)}; run it: \`${evidence.command}\`.`,
   ].join("\n\n");
 }
 
@@ -110,13 +115,16 @@ const INTRODUCTION = `# Claims
 
 What the papers behind drmad claim, and what came out when it was done again. This page is made of the recorded runs
 (\`papers/*/*/results.json\`) by \`npm run claims\`, and a test holds it to them: verdicts follow from figures by the rule that
-stands beside each, and none is written by hand.
+stands below each, and none is written by hand.
 
-Figures are means ± standard errors over seeds, with the range in brackets. Two ways are compared seed by seed; a
-difference counts as clear from two paired standard errors on. Controls, in brackets in tables, need no gradient through
-training or hardly any: a claim that something helps is judged against them, and not only against the untuned start.
-The sizes are the papers' own where that was feasible; where not, the text says how they differ. "Not run" means that no
-full run has been recorded yet.`;
+- Figures are means ± standard errors over seeds, with the range in brackets. Two ways are compared seed by seed; a
+  difference is clear from two paired standard errors on.
+- Controls, in brackets in the tables, need no gradient through training, or hardly any. A claim that something helps is
+  judged against them as well as against the untuned start, which is stricter than the papers are.
+- A verdict is of the runs here, with their sizes and seeds, and of nothing more general. Sizes are the papers' own where
+  that was feasible; each entry says what differs.
+- _Not run_ means that no full run has been recorded, _not measured_ that there is nothing to run. Figures of the DrMAD
+  paper are those of its abstract and of result files in its authors' repository.`;
 
 /** The page of claims, as it has to be. */
 export async function claimsPage(

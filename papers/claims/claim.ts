@@ -9,6 +9,17 @@ export interface Judgement {
   readonly figures: string;
 }
 
+/** A page with figures of a benchmark, beside the page of claims. */
+export type Page = "methods.md" | "performance.md";
+
+/** The first number in a cell of a page's table, in the row that has this in it. */
+export function onPage(page: string, row: string, cell = 1): number {
+  const line = page.split("\n").find((each) => each.startsWith("|") && each.includes(row));
+  const found = /-?\d+(\.\d+)?(e[+-]\d+)?/.exec(line?.split("|")[cell + 1]?.replaceAll("−", "-") ?? "");
+  if (found === null) throw new Error(`no number in cell ${cell} of a row of the page with ${JSON.stringify(row)}`);
+  return Number(found[0]);
+}
+
 /** Something that a paper says, and how figures decide whether it is so. */
 export interface Claim {
   /** As a heading. */
@@ -29,11 +40,12 @@ export interface Claim {
         readonly picture?: string;
         /** How the paper did otherwise, where the reproduction's own conclusions do not say. */
         readonly unlike?: string;
+        /** What a page has to say besides, whether it was run or not. */
+        readonly besides?: { readonly page: Page; readonly tell: (page: string) => string };
       }
     | {
         readonly kind: "page";
-        /** A page with figures of a benchmark, beside the page of claims. */
-        readonly page: "methods.md" | "performance.md";
+        readonly page: Page;
         readonly command: string;
         readonly rule: string;
         readonly judge: (page: string) => Judgement;
@@ -118,7 +130,7 @@ export function improves({ table: title, way, start, oracles = [] }: Improvement
       verdict:
         lower && all.every(({ order }) => order === "lower") ? "holds" : lower ? "holds partly" : "does not hold",
       figures:
-        `${way}: ${plusMinus(ours, digits)}. Minus ${start}: ${told(fromStart, digits)}. ` +
+        `${rowOf(recorded, title, way).name}: ${plusMinus(ours, digits)}. Minus ${start}: ${told(fromStart, digits)}. ` +
         `Minus the best control, ${best.name}: ${told(compared(ours, best.values), digits)}; it is lower than ${all.filter(({ order }) => order === "lower").length} of ${all.length} controls.`,
     };
   };

@@ -1,6 +1,17 @@
 import type { Recorded } from "../../src/cli/reproduction.ts";
 import { mean, plusMinus, show } from "../statistics.ts";
-import { compared, improves, IMPROVES, type Judgement, type Paper, rowOf, tableOf, told, valuesOf } from "./claim.ts";
+import {
+  compared,
+  improves,
+  IMPROVES,
+  type Judgement,
+  onPage,
+  type Paper,
+  rowOf,
+  tableOf,
+  told,
+  valuesOf,
+} from "./claim.ts";
 
 const LOSS = "Training loss at the last step";
 
@@ -112,14 +123,6 @@ function lostBits(recorded: Recorded): Judgement {
     verdict: right.every(Boolean) ? "holds" : right.some(Boolean) ? "holds partly" : "does not hold",
     figures: `${show(less[0]!, 0)} times less at a decay of .9, ${show(less[1]!, 0)} times at .98. The same on every machine: what is lost depends on the decay and hardly on the run.`,
   };
-}
-
-/** The first number in the row of a page's table that has this in it. */
-export function onPage(page: string, row: string, cell = 1): number {
-  const line = page.split("\n").find((each) => each.startsWith("|") && each.includes(row));
-  const found = /-?\d+(\.\d+)?(e[+-]\d+)?/.exec(line?.split("|")[cell + 1]?.replaceAll("−", "-") ?? "");
-  if (found === null) throw new Error(`no number in a row of the page with ${JSON.stringify(row)}`);
-  return Number(found[0]);
 }
 
 const sharesOf = {
