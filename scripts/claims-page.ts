@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
 import type { Claim, Page, Paper, Verdict } from "../papers/claims/claim.ts";
-import { tableOf } from "../papers/claims/claim.ts";
+import { tablesOf } from "../papers/claims/claim.ts";
 import { PAPERS } from "../papers/claims/index.ts";
 import { cells } from "../src/cli/reproduce-report.ts";
 import type { Recorded, Table } from "../src/cli/reproduction.ts";
@@ -79,7 +79,7 @@ function ofRun(
   return [
     escaped(figures),
     evidence.rule,
-    ...evidence.tables.map((title) => markdown(tableOf(recorded, title))),
+    ...evidence.tables.flatMap((title) => tablesOf(recorded, title).map(markdown)),
     ...failed.map(({ what, found }) => `**Not as expected:** ${escaped(`${what} (${found})`)}.`),
     ...besides,
     // Told once, beside the tables.

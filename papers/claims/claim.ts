@@ -34,7 +34,7 @@ export interface Claim {
         /** What makes the verdict, in a sentence. */
         readonly rule: string;
         readonly judge: (recorded: Recorded) => Judgement;
-        /** Beginnings of the titles of tables to show. */
+        /** Beginnings of the titles of tables to show: all that begin so. */
         readonly tables: readonly string[];
         /** Shown; the others are linked. */
         readonly picture?: string;
@@ -59,10 +59,18 @@ export interface Paper {
   readonly claims: readonly Claim[];
 }
 
-/** @throws Error where no table, or more than one, begins so */
-export function tableOf({ id, tables }: Recorded, title: string): Table {
+/** @throws Error where no table begins so */
+export function tablesOf({ id, tables }: Recorded, title: string): readonly Table[] {
   const found = tables.filter((table) => table.title.startsWith(title));
-  if (found.length !== 1) throw new Error(`${id} has ${found.length} tables that begin with ${JSON.stringify(title)}`);
+  if (found.length === 0) throw new Error(`${id} has 0 tables that begin with ${JSON.stringify(title)}`);
+  return found;
+}
+
+/** @throws Error where no table, or more than one, begins so */
+export function tableOf(recorded: Recorded, title: string): Table {
+  const found = tablesOf(recorded, title);
+  if (found.length > 1)
+    throw new Error(`${recorded.id} has ${found.length} tables that begin with ${JSON.stringify(title)}`);
   return found[0]!;
 }
 
@@ -136,14 +144,16 @@ export function improves({ table: title, way, start, oracles = [] }: Improvement
   };
 }
 
-export const KEEPS =
-  "It holds where, with two standard errors to spare, nine tenths of what the exact hypergradient gains are kept, and partly where half of it is.";
+/** @param what the best that there is to gain, as a clause */
+export const keepsRule = (what: string): string =>
+  `It holds where, with two standard errors to spare, nine tenths of what ${what} gains are kept, and partly where half of it is.`;
+export const KEEPS = keepsRule("the exact hypergradient");
 
-/** Whether an approximation keeps what the exact hypergradient gains; lower figures are better. */
-export function keeps({ table: title, way, start, exact }: Omit<Improvement, "oracles"> & { readonly exact: string }) {
+/** Whether a way keeps what another, the exact hypergradient mostly, gains; lower figures are better. */
+export function keeps({ table: title, way, start, best }: Omit<Improvement, "oracles"> & { readonly best: string }) {
   return (recorded: Recorded): Judgement => {
     const digits = digitsOf(tableOf(recorded, title));
-    const [ours, from, to] = [way, start, exact].map((name) => valuesOf(recorded, title, name)) as [
+    const [ours, from, to] = [way, start, best].map((name) => valuesOf(recorded, title, name)) as [
       readonly number[],
       readonly number[],
       readonly number[],
@@ -161,10 +171,10 @@ export function keeps({ table: title, way, start, exact }: Omit<Improvement, "or
     return {
       verdict: keptFor(0.9) ? "holds" : keptFor(0.5) ? "holds partly" : "does not hold",
       figures:
-        `${way}: ${plusMinus(ours, digits)}; ${exact}: ${plusMinus(to, digits)}, from ${plusMinus(from, digits)}. Difference ${told(lost, digits)}` +
+        `${way}: ${plusMinus(ours, digits)}; ${best}: ${plusMinus(to, digits)}, from ${plusMinus(from, digits)}. Difference ${told(lost, digits)}` +
         (gain > 0
-          ? `: ${show((100 * (gain - lost.difference)) / gain, 0)} % of the exact gain.`.replace("-", "−")
-          : ": the exact hypergradient gains nothing that could be kept."),
+          ? `: ${show((100 * (gain - lost.difference)) / gain, 0)} % of the gain.`.replace("-", "−")
+          : `: ${best} gains nothing that could be kept.`),
     };
   };
 }
