@@ -85,6 +85,8 @@ describe("rules", () => {
     expect(compared([1, 2, 3], [2, 3.1, 3.9]).order).toBe("lower");
     expect(compared([2, 3.1, 3.9], [1, 2, 3]).order).toBe("higher");
     expect(compared([1, 2, 3], [0, 2.5, 4]).order).toBe("no clear difference");
+    // 1.4 of them.
+    expect(compared([1, 1, 2.3], [2, 3, 2]).order).toBe("no clear difference");
     expect(compared([1], [2]).order).toBe("no clear difference");
   });
 
