@@ -138,7 +138,7 @@ export const FU: Paper = {
         rule: "It holds where reversible learning takes 45 times as long for a hypergradient or longer, two standard errors taken off, with both decays, and partly where it does with one.",
         judge: factors("Reversible learning beside DrMAD as published", 45),
         tables: ["Reversible learning beside DrMAD as published", "Time of a hypergradient, training included"],
-        picture: "cost",
+        picture: "cost-decay-0.1",
         besides: {
           page: "performance.md",
           tell: (page) =>
@@ -152,7 +152,7 @@ export const FU: Paper = {
       evidence: {
         kind: "run",
         id: "2016-fu/costs",
-        rule: "It holds where reversible learning keeps a hundred times the bytes or more at 2,000 steps with both decays, and partly where it does with one. Bytes are counted.",
+        rule: "Bytes are counted, at 2,000 steps, in two ways: as kept here, and of DrMAD two weight vectors only. It holds where reversible learning keeps a hundred times the bytes or more by both, with both decays, and partly where it does in one case.",
         judge: factors("Reversible learning beside DrMAD: bytes kept", 100),
         tables: ["Reversible learning beside DrMAD: bytes kept"],
         besides: {

