@@ -105,6 +105,7 @@ export const costs = (folder: string, size: Size, decay: number, signal: AbortSi
       [PLAIN, ...Object.keys(ways)].map((name) => [name, []]),
     );
     const gradients: Record<string, Point> = {};
+    const stored = watched(rollout);
     const timed = async (round: number, name: string, job: () => Promise<void>): Promise<void> => {
       const begin = performance.now();
       await job();
@@ -114,14 +115,12 @@ export const costs = (folder: string, size: Size, decay: number, signal: AbortSi
       await timed(round, PLAIN, () => train(rollout));
       for (const [name, method] of Object.entries(ways)) {
         await timed(round, name, async () => {
-          const { gradient, final } = await method.run(rollout);
+          const { gradient, final } = await method.run(round === 0 && name === STORED ? stored.rollout : rollout);
           rollout.free(final);
           gradients[name] = gradient;
         });
       }
     }
-    const stored = watched(rollout);
-    rollout.free((await reverse().run(stored.rollout)).final);
     const state = rollout.stateBytes;
     // A weight and its velocity, in float32.
     const weights = state / 8;

@@ -17,13 +17,13 @@ const FULL: Config = {
 const SMALL: Config = {
   rows: { train: 500, valid: 100, test: 100 },
   steps: 100,
-  rounds: 2,
+  rounds: 1,
   megabytes: 4,
   decays: [0.1],
 };
 
 /** Decays of which Maclaurin et al. state what training in integers loses. */
-const STATED: Readonly<Record<string, string>> = { "0.5": "1", "0.9": "0.16 (200 times less)", "0.98": "0.029" };
+const STATED: Readonly<Record<string, string>> = { "0.5": "1", "0.9": "a 200th of 32", "0.98": "0.029" };
 const PAPER = { times: 45, memory: 100 };
 
 const WAYS = [TENTH, LINE, STORED, SOME, TAKEN_BACK] as const;
@@ -157,17 +157,22 @@ const reproduction: Reproduction = {
           found: found.map(({ at }) => at.weights).join(", "),
         },
         {
-          what: "DrMAD as published takes less time than reversible learning, in every round",
-          holds: found.every((each) => faster(each).every((ratio) => ratio > 1)),
-          found: found.map((each) => plusMinus(faster(each), 1)).join(", "),
-        },
-        {
           what: "DrMAD keeps less than any exact method",
           holds: found.every(({ at: { bytes } }) =>
             [STORED, SOME, TAKEN_BACK].every((name) => bytes[TENTH]! < bytes[name]!),
           ),
           found: found.map(({ at: { bytes } }) => WAYS.map((name) => megabytes(bytes[name]!)).join(", ")).join("; "),
         },
+        // Times say nothing in a test that others run beside.
+        ...(small
+          ? []
+          : [
+              {
+                what: "DrMAD as published takes less time than reversible learning, in every round",
+                holds: found.every((each) => faster(each).every((ratio) => ratio > 1)),
+                found: found.map((each) => plusMinus(faster(each), 1)).join(", "),
+              },
+            ]),
       ],
       drawings: Object.fromEntries(found.map(({ decay, at }) => [`cost-decay-${decay}`, cost(size, decay, at)])),
     };
