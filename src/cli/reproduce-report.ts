@@ -35,9 +35,9 @@ export function ours({ values }: Row): string {
 }
 
 /** Cells of a table, the heading first. */
-export function cells({ unit, rows }: Table): readonly (readonly string[])[] {
+export function cells({ unit, repeats = "seeds", rows }: Table): readonly (readonly string[])[] {
   const most = Math.max(...rows.map(({ values }) => values.length));
-  const heading = most > 1 ? `ours, ${unit}: mean ± s.e. of ${most} seeds (range)` : `ours, ${unit}`;
+  const heading = most > 1 ? `ours, ${unit}: mean ± s.e. of ${most} ${repeats} (range)` : `ours, ${unit}`;
   const body = rows.map((row) => [row.control === true ? `(${row.name})` : row.name, ours(row), row.paper ?? "–"]);
   return [["", heading, "paper"], ...body];
 }
