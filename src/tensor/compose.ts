@@ -57,7 +57,7 @@ export interface CrossEntropyOptions {
 }
 
 /** Integers that must be below the number of classes that they are compared with; an experiment looks for those that are not. */
-export const asLabels = alias;
+export const asLabels = (labels: Tensor): Tensor => alias(labels);
 
 /**
  * Mean over rows of −Σ_c target_c · logSoftmax(logits)_c.
