@@ -13,11 +13,12 @@ import { checkLabels, labelUses } from "./labels.ts";
 import { keptName, storedName } from "./path.ts";
 import {
   checkEveryHyperIsUsed,
-  checkMetrics,
+  evaluated,
   evaluateProgram,
   outerProgram,
   priorProgram,
   startProgram,
+  trainingLoss,
   trainProgram,
   withoutPrior,
 } from "./programs.ts";
@@ -44,13 +45,8 @@ const LOOK_MS = 500;
  * @throws DrmadError shape-mismatch, invalid-loss, unused-hyperparameter and the like: the experiment is traced here
  */
 export function createRollout(problem: Problem, engine: Engine, options: RolloutOptions = {}): Rollout {
-  const [training, outer] = [trainProgram(problem), outerProgram(withoutPrior(problem))];
-  checkEveryHyperIsUsed(problem, [training, startProgram(problem), outer]);
-  const metrics = checkMetrics(problem);
-  const labels = [
-    ...labelUses(training.graph, "train"),
-    ...[outer.graph, metrics].flatMap((graph) => labelUses(graph)),
-  ];
+  checkEveryHyperIsUsed(problem, [trainProgram(problem), startProgram(problem), outerProgram(withoutPrior(problem))]);
+  const labels = [...labelUses([trainingLoss(problem)], "train"), ...labelUses(evaluated(problem))];
   checkLabels(problem, labels);
   const start = Object.fromEntries(problem.hypers.tensors.map((t) => [t.name, t.start]));
   return bindAll(share(problem, engine, options, labels), start);

@@ -60,11 +60,6 @@ describe("a label beyond the outputs", () => {
     ["in the test split", { labels: { test: 9 }, valid: crossEntropy }, "test.y has labels up to 9"],
     ["in a metric", { labels: { test: 3 }, metric: (o, y) => nn.errorRate(o, y) }, "test.y has labels up to 3"],
     [
-      "of oneHot",
-      { labels: { valid: 3 }, valid: (o, y) => ops.mean(ops.mul(o, ops.oneHot(y, 3))) },
-      "there are 3 outputs",
-    ],
-    [
       "of gather",
       {
         labels: { valid: 3 },
@@ -86,6 +81,10 @@ describe("a label beyond the outputs", () => {
     [
       "they are compared with one number",
       { labels: { valid: 9 }, valid: (o, y) => ops.add(none(o, y), ops.mean(ops.cast(ops.equal(y, 1), "float"))) },
+    ],
+    [
+      "oneHot gives them rows of zeros",
+      { labels: { valid: 9 }, valid: (o, y) => ops.mean(ops.mul(o, ops.oneHot(y, 3))) },
     ],
     [
       "they are numbers",

@@ -1,6 +1,6 @@
 import { DrmadError } from "../errors.ts";
 import type { Problem } from "../problem/problem.ts";
-import type { Graph, GraphNode } from "../tensor/graph.ts";
+import { topological, type Tensor } from "../tensor/tensor.ts";
 import type { SplitName } from "./programs.ts";
 
 /** An integer array of the splits, and how many classes its labels may name where it is used. */
@@ -12,63 +12,62 @@ export interface LabelUse {
 }
 
 /** Views that keep every number of an array and add none. */
-const VIEWS: readonly string[] = ["reshape", "transpose", "broadcast"];
+const VIEWS: readonly string[] = ["reshape", "transpose", "broadcast", "alias"];
 
-function throughViews(graph: Graph, at: number): GraphNode {
-  let node = graph.nodes[at]!;
-  while (VIEWS.includes(node.op)) node = graph.nodes[node.inputs[0]!]!;
-  return node;
-}
+const throughViews = (tensor: Tensor): Tensor => (VIEWS.includes(tensor.op) ? throughViews(tensor.inputs[0]!) : tensor);
 
-/** The array of a split whose numbers a node has, minibatches included: any row may come into one. */
-function labelsAt(graph: Graph, at: number): string | undefined {
-  const node = throughViews(graph, at);
-  const table = node.op === "gather" ? graph.nodes[node.inputs[0]!]! : node;
+const areLabels = (tensor: Tensor): boolean =>
+  tensor.op === "alias" || (VIEWS.includes(tensor.op) && areLabels(tensor.inputs[0]!));
+
+/** The array of a split whose numbers a tensor has, minibatches included: any row may come into one. */
+function arrayOf(tensor: Tensor): string | undefined {
+  const numbers = throughViews(tensor);
+  const table = numbers.op === "gather" ? numbers.inputs[0]! : numbers;
   if (table.op !== "input" || table.dtype !== "int" || !table.attributes.name.includes("/")) return undefined;
-  return table === node || table.attributes.rows ? table.attributes.name : undefined;
+  return table === numbers || table.attributes.rows ? table.attributes.name : undefined;
 }
 
-/** The classes that a node numbers: 0, 1, … of `oneHot`, or the places of the largest output. */
-function classesAt(graph: Graph, at: number): number | undefined {
-  const node = throughViews(graph, at);
-  if (node.op === "argMax") return graph.nodes[node.inputs[0]!]!.shape[node.attributes.axis];
-  if (node.op !== "literal" || !node.attributes.data.every((value, i) => value === i)) return undefined;
-  return node.attributes.data.length;
-}
-
-/**
- * What a traced program compares with class numbers (`crossEntropy`, `oneHot`, `errorRate`), and what it looks up in a table by
- * (`gather`). Labels that are changed first, by `where` for example, are left alone: the graph does not tell what they become.
- */
-export function labelUses(graph: Graph, split?: SplitName): readonly LabelUse[] {
-  return graph.nodes.flatMap((node) => {
-    const [a, b] = node.inputs as [number, number];
-    const pairs =
-      node.op === "equal"
-        ? ([
-            [labelsAt(graph, a), classesAt(graph, b)],
-            [labelsAt(graph, b), classesAt(graph, a)],
-          ] as const)
-        : node.op === "gather"
-          ? ([[labelsAt(graph, b), rowsAt(graph, a)]] as const)
-          : [];
-    return pairs.flatMap(([name, classes]) => {
-      if (name === undefined || classes === undefined) return [];
-      const key = name.slice(name.indexOf("/") + 1);
-      return [{ key, classes, ...(split === undefined ? {} : { split }) }];
-    });
-  });
+/** The classes that a tensor numbers: 0, 1, … of `oneHot`, or the places of the largest output. */
+function classesOf(tensor: Tensor): number | undefined {
+  const numbers = throughViews(tensor);
+  if (numbers.op === "argMax") return numbers.inputs[0]!.shape[numbers.attributes.axis];
+  if (numbers.op !== "literal" || !numbers.attributes.data.every((value, i) => value === i)) return undefined;
+  return numbers.attributes.data.length;
 }
 
 /** Rows of a table that is not fed row by row. */
-function rowsAt(graph: Graph, at: number): number | undefined {
-  const table = graph.nodes[at]!;
-  return table.op === "input" && table.attributes.rows ? undefined : table.shape[0];
+const rowsOf = (table: Tensor): number | undefined =>
+  table.op === "input" && table.attributes.rows ? undefined : table.shape[0];
+
+/** An array, and how many numbers from 0 it may hold where a node uses it. */
+function usesOf(node: Tensor): readonly (readonly [string | undefined, number | undefined])[] {
+  const [a, b] = node.inputs as [Tensor, Tensor];
+  if (node.op === "gather") return [[arrayOf(b), rowsOf(a)]];
+  if (node.op !== "equal") return [];
+  return [
+    [areLabels(a) ? arrayOf(a) : undefined, classesOf(b)],
+    [areLabels(b) ? arrayOf(b) : undefined, classesOf(a)],
+  ];
 }
 
 /**
- * Looks at every label once, before anything is compiled: one beyond the classes would be a row of zeros in `oneHot`, and so
- * count for nothing in a loss.
+ * What traced expressions compare with class numbers as labels (`crossEntropy`, `nn.errorRate`), and what they look up in a
+ * table by (`gather`). `oneHot` by itself gives rows of zeros to other numbers, by intent. Labels that are changed first, by
+ * `where` for example, are left alone: the expression does not tell what they become.
+ */
+export function labelUses(roots: readonly Tensor[], split?: SplitName): readonly LabelUse[] {
+  return topological(roots).flatMap((node) =>
+    usesOf(node).flatMap(([name, classes]) => {
+      if (name === undefined || classes === undefined) return [];
+      const key = name.slice(name.indexOf("/") + 1);
+      return [{ key, classes, ...(split === undefined ? {} : { split }) }];
+    }),
+  );
+}
+
+/**
+ * Looks at every label once, before anything is compiled: one beyond the classes would count for
+ * nothing in a loss.
  * @throws DrmadError invalid-experiment
  */
 export function checkLabels({ data }: Pick<Problem, "data">, uses: readonly LabelUse[]): void {

@@ -14,7 +14,7 @@ import {
   toTensor,
   type TensorLike,
 } from "./elementwise.ts";
-import { detach, literal, reshape } from "./layout.ts";
+import { alias, detach, literal, reshape } from "./layout.ts";
 import { max, mean, sum, sumKeeping } from "./reduce.ts";
 import { normalizeAxes, sameShape, shapeError } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
@@ -36,8 +36,7 @@ export function softmax(x: Tensor, axis = -1): Tensor {
   return div(e, sumKeeping(e, axes));
 }
 
-/** Rows of the unit matrix: shape is labels.shape + [classes]; labels outside 0…classes−1 give a row of zeros,
- * which an experiment whose labels come from its data refuses. */
+/** Rows of the unit matrix: shape is labels.shape + [classes]; labels outside 0…classes−1 give a row of zeros. */
 export function oneHot(labels: Tensor, classes: number): Tensor {
   if (toTensor("oneHot", labels).dtype !== "int") {
     throw new DrmadError("invalid-argument", `oneHot needs integer labels, not ${labels.dtype}s`, {
@@ -57,6 +56,9 @@ export interface CrossEntropyOptions {
   readonly weights?: Tensor;
 }
 
+/** Integers that must be below the number of classes that they are compared with; an experiment looks for those that are not. */
+export const asLabels = (labels: Tensor): Tensor => alias(labels);
+
 /**
  * Mean over rows of −Σ_c target_c · logSoftmax(logits)_c.
  * @param logits [n, classes]
@@ -69,7 +71,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   if (logits.shape.length !== 2 || classes === undefined) {
     throw shapeError("crossEntropy", [logits.shape, target.shape], "logits must have shape [n, classes]");
   }
-  const probabilities = target.dtype === "int" ? oneHot(target, classes) : target;
+  const probabilities = target.dtype === "int" ? oneHot(asLabels(target), classes) : target;
   if (
     probabilities.shape.length !== 2 ||
     probabilities.shape[0] !== logits.shape[0] ||
