@@ -1,5 +1,4 @@
 import { DrmadError } from "../errors.ts";
-import { CALL_BYTES } from "../rollout/rollout.ts";
 
 /**
  * Binomial checkpointing (Griewank and Walther 2000, "Revolve"): how to reverse a chain of segments when only some states
@@ -63,8 +62,11 @@ function* segmentCounts(steps: number): Generator<number> {
   yield steps;
 }
 
+/** The engine's own memory for a segment grows by doubling, so that more than this shows in the process. */
+const REPLAYED_BYTES = 8e6;
+
 /** Whether a segment is short enough to be run and swept in one call of the engine. */
-export const inOneCall = (segment: number, stepBytes: number): boolean => segment * stepBytes <= CALL_BYTES;
+export const inOneCall = (segment: number, stepBytes: number): boolean => segment * stepBytes <= REPLAYED_BYTES;
 
 /** Storing the steps of a segment that is too large for one call takes so much of the time of running them. */
 const STORING = 0.2;

@@ -37,7 +37,7 @@ function requireOneOf(options: { readonly checkpoints?: number; readonly megabyt
  *
  * The steps are cut into segments; a segment is run once more with every state stored, and swept back. Which states are
  * kept is Griewank and Walther's binomial schedule over segments, so that each is run at most r + 1 times, where
- * C(checkpoints + 1 + r, r) ≥ segments. A segment of up to 16 MB is run and swept in one call, its states never leaving
+ * C(checkpoints + 1 + r, r) ≥ segments. A segment of up to 8 MB is run and swept in one call, its states never leaving
  * the engine. Memory: checkpoints + 1 whole states and one segment.
  * Cost with about √T checkpoints: training twice, and the sweep.
  *

@@ -171,7 +171,7 @@ describe("on the published problem", () => {
     expect(at(500)).toMatchObject({ name: "reverse", exact: true, timeFactor: 3.2, why: "every step fits in memory" });
     expect(at(500).megabytes).toBeCloseTo(422.88);
     expect(at(50)).toMatchObject({ name: "checkpointed", exact: true });
-    expect(at(50).timeFactor).toBeCloseTo(4.07);
+    expect(at(50).timeFactor).toBeCloseTo(4.09);
     expect(at(50).why).toMatch(/^every step would take 423 MB, so \d+ states and a segment of \d+ steps are kept$/);
     expect(at(2).timeFactor).toBeGreaterThan(at(50).timeFactor);
   });

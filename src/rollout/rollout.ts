@@ -100,7 +100,7 @@ export interface SweepRun {
   back(range: Range, tensors: Buffers, limit?: number): Promise<boolean>;
   /**
    * The same along training itself, made again from the state before the range, in one call: what is kept of its steps stays
-   * inside the engine, so keep it below CALL_BYTES. The state is left alone.
+   * inside the engine, so let it be few megabytes. The state is left alone.
    */
   replay(range: Range, from: Buffers): Promise<void>;
   /**
