@@ -24,8 +24,10 @@ async function trained(rollout: Rollout): Promise<Hypergradient> {
 export const directOnly = (): Method => ({ name: "directOnly", exact: false, run: trained });
 
 /** A control, not a method to use: ±1 at random for every coordinate, another at every call. */
-export function randomSign({ seed = 0 }: { readonly seed?: number } = {}): Method {
-  let call = 0;
+export const randomSign = ({ seed = 0 }: { readonly seed?: number } = {}): Method => signsFrom(seed, 0);
+
+function signsFrom(seed: number, first: number): Method {
+  let call = first;
   return {
     name: "randomSign",
     exact: false,
@@ -34,6 +36,7 @@ export function randomSign({ seed = 0 }: { readonly seed?: number } = {}): Metho
       const result = await trained(rollout);
       return { ...result, gradient: mapPoint(result.direct, () => (next() < 0.5 ? -1 : 1)) };
     },
+    fromDraw: (draw) => signsFrom(seed, draw),
   };
 }
 

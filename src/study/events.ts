@@ -44,6 +44,16 @@ export interface Chaos {
   readonly growthPassedAt?: number;
 }
 
+export interface Warning {
+  readonly message: string;
+  /** Comes once, at the first chaotic hypergradient, before anything is moved by it. */
+  readonly chaos?: Chaos;
+  /** Comes once: programs that were too large to be compared with the reference interpreter. */
+  readonly uncompared?: readonly string[];
+  /** The outer step whose fidelity could not be measured. */
+  readonly unmeasured?: number;
+}
+
 /** How far the method was from the exact hypergradient at an outer step, with the first seed. */
 export type StepFidelity = { readonly step: number } & FidelityReport;
 
@@ -83,6 +93,8 @@ export interface StartInfo {
   readonly rows: Readonly<Record<string, number>>;
   /** Present where fidelity is measured. */
   readonly fidelityPlan?: FidelityPlan;
+  /** Present where a kept study goes on: the outer step that it goes on with. */
+  readonly resumedAt?: number;
 }
 
 export interface TuneResult extends StartInfo {
@@ -116,6 +128,5 @@ export type TuneEvent =
   | ({ readonly type: "step"; readonly best: boolean } & StepRecord)
   | ({ readonly type: "chosen" } & Chosen)
   | ({ readonly type: "fidelity" } & StepFidelity)
-  /** `chaos` comes once, at the first chaotic hypergradient, before anything is moved by it. */
-  | { readonly type: "warning"; readonly message: string; readonly chaos?: Chaos }
+  | ({ readonly type: "warning" } & Warning)
   | ({ readonly type: "result" } & TuneResult);
