@@ -78,13 +78,15 @@ export async function runStudy(
 
     /** Nothing is told before it is kept. */
     const commit = async (...events: readonly StudyEvent[]): Promise<void> => {
-      await journal?.append(events);
+      await journal?.append(events.map(withValues));
       state = events.reduce(fold, state);
       for (const event of events) {
         const known = told(event);
         if (known !== undefined) emit(known);
       }
     };
+    const withValues = (event: StudyEvent): StudyEvent =>
+      event.type === "step" && event.kept ? { ...event, values: naturalValues(problem, event.kept.point) } : event;
     const methodAt = (step: number, i: number): Method => atDraw(settings.method, step * seeds.length + i);
 
     const metrics = async (at: readonly SeedRun[], finals: readonly Buffers[], split: "train" | "valid") =>

@@ -1,3 +1,4 @@
+import type { NdArray } from "../data/dataset.ts";
 import type { Point } from "../data/point.ts";
 import type { Chosen } from "../hypergradient/method.ts";
 import type { StartInfo, StepFidelity, StepRecord, TuneEvent, TuneResult, Warning } from "./events.ts";
@@ -33,7 +34,13 @@ export type StudyEvent =
   | ({ readonly type: "start"; readonly identity?: Identity; readonly at: Position } & StartInfo)
   | { readonly type: "resume"; readonly at: number; readonly engine: string }
   /** `kept` may be left out of all but the best and the last of the steps so far: nothing else depends on it. */
-  | ({ readonly type: "step"; readonly best: boolean; readonly kept?: Kept } & StepRecord)
+  | ({
+      readonly type: "step";
+      readonly best: boolean;
+      readonly kept?: Kept;
+      /** Natural values at the step, for whoever looks. */
+      readonly values?: Readonly<Record<string, NdArray>>;
+    } & StepRecord)
   | ({ readonly type: "chosen" } & Chosen)
   | ({ readonly type: "fidelity" } & StepFidelity)
   | ({ readonly type: "warning" } & Warning)
@@ -83,7 +90,7 @@ export function fold(state: StudyState, event: StudyEvent): StudyState {
       return open;
     }
     case "step": {
-      const { type: _, best, kept, ...record } = event;
+      const { type: _, best, kept, values: _values, ...record } = event;
       const { last: __, ...rest } = state;
       return {
         ...rest,
@@ -129,6 +136,6 @@ export function told(event: StudyEvent): TuneEvent | undefined {
     return start;
   }
   if (event.type !== "step") return event;
-  const { kept: _, ...step } = event;
+  const { kept: _, values: __, ...step } = event;
   return step;
 }
