@@ -40,6 +40,7 @@ const KEPT = [
   "precision",
   "threads",
   "engine",
+  "trustEngine",
 ] as const satisfies readonly (keyof TuneOptions)[];
 
 /**
