@@ -8,6 +8,8 @@ import { live, PHASES, type Aim, type Phase, type StudySpec } from "./study-proc
 
 /** Kills in each phase; DRMAD_KILLS=200 for a long run. */
 const EACH = Math.ceil(Number(process.env["DRMAD_KILLS"] ?? 20) / PHASES.length);
+/** Kills of one study. */
+const MOST = 7;
 const SEED = process.env["DRMAD_KILL_SEED"] ?? "kills";
 const KINDS = ["lbfgs", "random", "staged"] as const;
 const OUTER_STEPS = 4;
@@ -73,12 +75,13 @@ test(
     const counts: Record<string, number> = Object.fromEntries(PHASES.map((phase) => [phase, 0]));
     const lacking = (): Phase[] => PHASES.filter((phase) => counts[phase]! < EACH);
     let lives = 0;
-    for (let n = 0; lacking().length > 0; n++) {
+    for (let n = 0; lacking().length > 0 || n < KINDS.length; n++) {
       const kind = KINDS[n % KINDS.length]!;
       const spec = specOf(kind, `${kind} ${n}`);
       const told: { readonly type: string }[] = [];
-      for (let ended = false; !ended;) {
-        const phases = lacking();
+      for (let [ended, killed] = [false, 0]; !ended;) {
+        // Every kind has its share of the kills.
+        const phases = killed < MOST ? lacking() : [];
         const phase = phases[below(phases.length)];
         // A commit is announced three times and takes some milliseconds; a recovery likewise.
         const brief = phase === "commit" || phase === "recovery";
@@ -92,6 +95,7 @@ test(
         told.push(...life.told);
         await requireKept(spec.name, told);
         if (life.killed && life.end in counts) counts[life.end]!++;
+        killed += Number(life.killed);
         ended = !life.killed;
         expect(lives).toBeLessThan(40 * EACH);
       }
