@@ -23,6 +23,9 @@ const isPlain = (value: object): boolean => {
   return prototype === Object.prototype || prototype === null;
 };
 
+/** As in a JSON pointer, so that no two places have one path. */
+const escaped = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
+
 /** Where every number is kept bit for bit beside the arrays. */
 const OPTIMIZER = /^(?:kept|at)\/optimizer(?:\/|$)/;
 
@@ -52,7 +55,7 @@ export function encodeEvent(event: object): EncodedEvent {
     return Object.fromEntries(
       Object.entries(value).map(([key, part]) => [
         key.startsWith("$") ? `$${key}` : key,
-        encode(part, path === "" ? key : `${path}/${key}`),
+        encode(part, path === "" ? escaped(key) : `${path}/${escaped(key)}`),
       ]),
     );
   };

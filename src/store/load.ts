@@ -48,13 +48,7 @@ export async function loadState(db: Database, folder: string, study: string): Pr
 
 /** What a former best step still has: where it was taken. */
 function pointOnly(json: string, tensors: Readonly<Record<string, NdArray>>): StudyEvent {
-  const event = decodeEvent(json);
-  if (event.type !== "step") return event;
-  const prefix = "kept/point/";
-  const point = Object.fromEntries(
-    Object.entries(tensors)
-      .filter(([name]) => name.startsWith(prefix))
-      .map(([name, { data }]) => [name.slice(prefix.length), data as Float64Array]),
-  );
-  return { ...event, kept: { point, optimizer: undefined } };
+  const event = JSON.parse(json) as { kept?: object };
+  const kept = { ...event.kept, optimizer: null };
+  return decodeEvent(JSON.stringify({ ...event, kept }), tensors);
 }

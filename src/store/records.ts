@@ -15,8 +15,8 @@ export function requireName(name: string): void {
       ? "is empty"
       : name.length > MOST_NAME
         ? `has ${name.length} characters, more than ${MOST_NAME}`
-        : /\p{Cc}/u.test(name)
-          ? "holds control characters"
+        : /[\p{Cc}\p{Cs}]/u.test(name)
+          ? "holds control characters or half of one"
           : undefined;
   if (fault === undefined) return;
   throw new DrmadError("invalid-argument", `the name of a study ${fault}`, {

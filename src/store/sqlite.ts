@@ -9,13 +9,15 @@ import {
   type DatabaseConnection,
   type SqliteDatabase,
 } from "kysely";
-import { storeError } from "./store-error.ts";
+import { isBusy, storeError } from "./store-error.ts";
 import type { Tables } from "./tables.ts";
 
 export type Database = Kysely<Tables>;
 
-/** How long a statement waits for another process that writes; transactions here take milliseconds. */
-const BUSY_MS = 30_000;
+/** How long a statement waits for others that write; transactions here take milliseconds. */
+const PATIENCE_MS = 30_000;
+/** Of that, how long at a time without letting this thread do anything else: whoever has the lock may be in it. */
+const BUSY_MS = 5;
 
 /** Node's own SQLite, or the package with the same interface where Node has none (before 22.13). */
 async function sqlite(): Promise<typeof DatabaseSync> {
@@ -25,8 +27,37 @@ async function sqlite(): Promise<typeof DatabaseSync> {
   return (found as typeof import("@photostructure/sqlite")).DatabaseSync;
 }
 
-/** A transaction that will write takes the lock at its begin, so that it waits there and never fails halfway. */
+async function patiently<T>(path: string, run: () => T | Promise<T>): Promise<T> {
+  for (const begin = performance.now(); ;) {
+    try {
+      return await run();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() - begin > PATIENCE_MS) throw storeError(error, path);
+      await new Promise((resolve) => setTimeout(resolve, BUSY_MS * (1 + Math.random())));
+    }
+  }
+}
+
+/**
+ * A transaction takes the lock for writing at its begin, so that it waits there, and in WAL nothing of it waits later: what
+ * is tried again has done nothing.
+ */
 class ImmediateDriver extends SqliteDriver {
+  readonly #path: string;
+
+  constructor(database: SqliteDatabase, path: string) {
+    super({ database });
+    this.#path = path;
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = await super.acquireConnection();
+    return {
+      executeQuery: (query) => patiently(this.#path, () => connection.executeQuery(query)),
+      streamQuery: (query, size) => connection.streamQuery(query, size),
+    };
+  }
+
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw("begin immediate"));
   }
@@ -41,17 +72,10 @@ class ImmediateDriver extends SqliteDriver {
  */
 export async function openSqlite(path: string): Promise<Database> {
   const Connection = await sqlite();
-  const guarded = <T>(run: () => T): T => {
-    try {
-      return run();
-    } catch (error) {
-      throw storeError(error, path);
-    }
-  };
-  const open = guarded(() => new Connection(path));
-  const setUp = `pragma busy_timeout = ${BUSY_MS}; pragma synchronous = full; pragma foreign_keys = on`;
+  const open = await patiently(path, () => new Connection(path));
   try {
-    await patiently(() => open.exec(`${setUp}; pragma journal_mode = wal`));
+    open.exec(`pragma busy_timeout = ${BUSY_MS}; pragma synchronous = full; pragma foreign_keys = on`);
+    await patiently(path, () => open.exec("pragma journal_mode = wal"));
   } catch (error) {
     open.close();
     throw storeError(error, path);
@@ -59,13 +83,13 @@ export async function openSqlite(path: string): Promise<Database> {
   const database: SqliteDatabase = {
     close: () => open.close(),
     prepare(sql) {
-      const statement = guarded(() => open.prepare(sql));
+      const statement = open.prepare(sql);
       type Values = Parameters<typeof statement.all>;
       return {
         // Statements that give no rows give an empty list.
         reader: true,
-        all: (values) => guarded(() => statement.all(...(values as Values))),
-        run: (values) => guarded(() => statement.run(...(values as Values))),
+        all: (values) => statement.all(...(values as Values)),
+        run: (values) => statement.run(...(values as Values)),
         iterate: (values) => statement.iterate(...(values as Values)),
       };
     },
@@ -73,22 +97,9 @@ export async function openSqlite(path: string): Promise<Database> {
   return new Kysely<Tables>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
-      createDriver: () => new ImmediateDriver({ database }),
+      createDriver: () => new ImmediateDriver(database, path),
       createIntrospector: (db) => new SqliteIntrospector(db),
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
   });
-}
-
-/** Two processes that open a new file at once: the change to WAL does not heed the busy timeout. */
-async function patiently(run: () => void): Promise<void> {
-  for (const begin = performance.now(); ;) {
-    try {
-      return run();
-    } catch (error) {
-      const busy = (error as { readonly errcode?: number }).errcode === 5;
-      if (!busy || performance.now() - begin > BUSY_MS) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
 }
