@@ -232,24 +232,28 @@ export async function runStudy(
       if (sameTest !== undefined) await commit({ type: "warning", message: sameTest });
     }
 
-    const { stop, pause } = await descend();
+    let { stop, pause } = await descend();
     const { best } = state;
     const bestPoint = state.bestPoint!;
     const tested: { start?: Metrics | undefined; tuned?: Metrics | undefined } = {};
-    // An interrupted study does not train again for what only its end needs.
-    const trained = held.has("start") && held.has("best");
-    if (problem.data.test !== undefined && (trained || stop.reason !== "cancelled")) {
-      const tuned = allAt(start, bestPoint);
-      tested.start = await testMetrics(start, await finalsOf("start", start, 0), 0);
-      tested.tuned = best === 0 ? tested.start : await testMetrics(tuned, await finalsOf("best", tuned, best), best);
-      await warnOfUncompared();
-    }
-    if (plan !== undefined && stop.reason !== "cancelled" && !state.fidelity.some(({ step }) => step === best)) {
-      await measure(allAt(start, bestPoint), best).catch(async (error: unknown) => {
-        if (stopOf(error)?.reason !== "cancelled") throw error;
-        const message = `the fidelity of step ${best} was not measured: it was interrupted`;
-        await commit({ type: "warning", message });
-      });
+    const isInterruption = (error: unknown): boolean => stopOf(error)?.reason === "cancelled";
+    try {
+      // An interrupted study does not train again for what only its end needs.
+      const trained = held.has("start") && held.has("best");
+      if (problem.data.test !== undefined && (trained || stop.reason !== "cancelled")) {
+        const tuned = allAt(start, bestPoint);
+        tested.start = await testMetrics(start, await finalsOf("start", start, 0), 0);
+        tested.tuned = best === 0 ? tested.start : await testMetrics(tuned, await finalsOf("best", tuned, best), best);
+        await warnOfUncompared();
+      }
+      const measured = state.fidelity.some(({ step }) => step === best);
+      if (plan !== undefined && stop.reason !== "cancelled" && !measured) await measure(allAt(start, bestPoint), best);
+    } catch (error) {
+      if (!isInterruption(error)) throw error;
+      const message = `the fidelity of step ${best} was not measured: it was interrupted`;
+      // What is kept can still come to its whole end.
+      if (journal === undefined) await commit({ type: "warning", message });
+      else [stop, pause] = [stopOf(error)!, true];
     }
     const { steps, chosen, fidelity } = state;
     const result: TuneResult = {
