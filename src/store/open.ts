@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DrmadError } from "../errors.ts";
 import { claimStudy } from "./claim.ts";
@@ -8,9 +8,9 @@ import { loadState, tensorsOf } from "./load.ts";
 import { isStale, requireName, rowOf, summaryOfRow, type StudyRow } from "./records.ts";
 import { requireSchema, upgradeSchema } from "./schema.ts";
 import { openSqlite, type Database } from "./sqlite.ts";
-import { damaged } from "./store-error.ts";
 import type { Activity, Store } from "./store.ts";
-import { hasStudies, tensorFolder } from "./tensor-files.ts";
+import { tensorFolder } from "./tensor-files.ts";
+import { requireWhole } from "./whole.ts";
 
 export interface StoreOptions {
   /** Make a new store where there is none (default), or refuse. */
@@ -126,10 +126,8 @@ async function database(place: string, create: boolean): Promise<Database> {
       hint: "A store is made by drmad tune --study NAME; name another with --store.",
     });
   }
-  // SQLite takes an empty file for a new database.
-  if ((fresh || statSync(place).size === 0) && hasStudies(tensorFolder(place)))
-    throw damaged(place, "it is empty, but there are studies' tensors beside it");
   if (fresh) makeFolder(dirname(place));
+  await requireWhole(place);
   return openSqlite(place);
 }
 

@@ -24,6 +24,10 @@ afterEach(async () => {
 const addColour: Migration = async (transaction) => {
   await sql`alter table studies add column colour text not null default 'none'`.execute(transaction);
 };
+const failing: Migration = async (transaction) => {
+  await addColour(transaction);
+  throw new RangeError("halfway");
+};
 const NEXT = [...MIGRATIONS, addColour];
 const colours = async (): Promise<unknown[]> => (await sql`select colour from studies`.execute(db)).rows;
 
@@ -49,10 +53,6 @@ test("a newer store is refused and left alone, by opening and by upgrading", asy
 
 test("an upgrade that fails halfway leaves the store as it was", async () => {
   await requireSchema(db);
-  const failing: Migration = async (transaction) => {
-    await addColour(transaction);
-    throw new RangeError("halfway");
-  };
   await expect(upgradeSchema(db, [...MIGRATIONS, failing])).rejects.toThrow("halfway");
   await requireSchema(db);
   await expect(colours()).rejects.toThrow("no such column");

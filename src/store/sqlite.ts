@@ -81,7 +81,11 @@ export async function openSqlite(path: string): Promise<Database> {
     throw storeError(error, path);
   }
   const database: SqliteDatabase = {
-    close: () => open.close(),
+    close() {
+      // So that the file alone is the whole database, where nobody else has it open.
+      if (open.isOpen) open.exec("pragma wal_checkpoint(truncate)");
+      open.close();
+    },
     prepare(sql) {
       const statement = open.prepare(sql);
       type Values = Parameters<typeof statement.all>;

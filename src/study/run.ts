@@ -236,7 +236,6 @@ export async function runStudy(
     const { best } = state;
     const bestPoint = state.bestPoint!;
     const tested: { start?: Metrics | undefined; tuned?: Metrics | undefined } = {};
-    const isInterruption = (error: unknown): boolean => stopOf(error)?.reason === "cancelled";
     try {
       // An interrupted study does not train again for what only its end needs.
       const trained = held.has("start") && held.has("best");
@@ -249,7 +248,7 @@ export async function runStudy(
       const measured = state.fidelity.some(({ step }) => step === best);
       if (plan !== undefined && stop.reason !== "cancelled" && !measured) await measure(allAt(start, bestPoint), best);
     } catch (error) {
-      if (!isInterruption(error)) throw error;
+      if (stopOf(error)?.reason !== "cancelled") throw error;
       const message = `the fidelity of step ${best} was not measured: it was interrupted`;
       // What is kept can still come to its whole end.
       if (journal === undefined) await commit({ type: "warning", message });
