@@ -82,8 +82,12 @@ export async function openSqlite(path: string): Promise<Database> {
   }
   const database: SqliteDatabase = {
     close() {
-      // So that the file alone is the whole database, where nobody else has it open.
-      if (open.isOpen) open.exec("pragma wal_checkpoint(truncate)");
+      try {
+        // So that the file alone is the whole database, where nobody else has it open.
+        open.exec("pragma wal_checkpoint(truncate)");
+      } catch {
+        // On a full or damaged disk the log beside it has what the file lacks; what is wrong was told when it was written.
+      }
       open.close();
     },
     prepare(sql) {
