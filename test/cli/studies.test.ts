@@ -72,11 +72,12 @@ test("one that runs is stopped from beside, refuses a second process, and goes o
   expect((await cli("show", "long", "--json")).events[0]!["steps"]).toBeGreaterThan(steps);
 });
 
+const refused = async (code: string, ...args: string[]): Promise<void> => {
+  const outcome = await cli(...args, "--json");
+  expect([outcome.code, resultOf(outcome)["code"]]).toEqual([2, code]);
+};
+
 test("what is wrong has a code, and exit code 2", async () => {
-  const refused = async (code: string, ...args: string[]): Promise<void> => {
-    const outcome = await cli(...args, "--json");
-    expect([outcome.code, resultOf(outcome)["code"]]).toEqual([2, code]);
-  };
   await refused("study-exists", "tune", "mine.ts", "--study", "first try");
   await refused("study-not-found", "resume", "none");
   await refused("study-not-found", "show", "none");
