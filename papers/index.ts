@@ -34,6 +34,14 @@ const papers: Catalogue = {
     about: "a penalty for each input on MNIST: test error by DrMAD, exact and better methods, and controls",
     load: async () => (await import("./2016-fu/mnist-penalties/reproduction.ts")).default,
   },
+  "2016-fu/schedules": {
+    about: "rates and momentum for each step by DrMAD, beside the exact hypergradient, snapshots, and controls",
+    load: async () => (await import("./2016-fu/schedules/reproduction.ts")).default,
+  },
+  "2016-fu/costs": {
+    about: "time and memory of DrMAD, reversible learning, checkpointing and stored states, on the published network",
+    load: async () => (await import("./2016-fu/costs/reproduction.ts")).default,
+  },
   "2015-maclaurin/omniglot-sharing": {
     about: "which layers networks for ten alphabets share: learned matrices against separate and tied networks",
     load: async () => (await import("./2015-maclaurin/omniglot-sharing/reproduction.ts")).default,

@@ -44,3 +44,65 @@ export class DrmadError extends Error {
     this.hint = details.hint;
   }
 }
+
+/** Every option that a record may have, told by its type: one that is added to the type is missing here until it is named. */
+export type OptionNames<O> = {
+  readonly [K in keyof O]-?: Partial<Pick<O, K>> extends Pick<O, K> ? "optional" : "required";
+};
+
+/** What a function without options takes. */
+export type NoOptions = { readonly [name: string]: never };
+
+/**
+ * Refuses options that do not exist and required ones that are missing: plain JavaScript would leave the first out in silence
+ * and fail in the middle of a run by the others.
+ * @param what the function's name, or what the options are of, as messages begin
+ * @throws DrmadError of the given code
+ */
+export function requireOptions<O extends object>(
+  what: string,
+  given: O | undefined,
+  names: OptionNames<NoInfer<O>>,
+  code: ErrorCode = "invalid-argument",
+): void {
+  const known = Object.keys(names);
+  const required = known.filter((name) => names[name as keyof O] === "required");
+  const fault = (message: string, hint: string): DrmadError => new DrmadError(code, `${what} ${message}`, { hint });
+  const all = known.length === 0 ? "It has no options." : `Its options are ${known.join(", ")}.`;
+  if (given === undefined && required.length === 0) return;
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    const found =
+      given === undefined ? "nothing" : Array.isArray(given) ? "an array" : `${JSON.stringify(given) ?? typeof given}`;
+    throw fault(`is given ${found} for its options`, known.length === 0 ? all : `Give a record. ${all}`);
+  }
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    const near = nearest(unknown, known);
+    throw fault(`has no option ${unknown}`, near === undefined ? all : `Did you mean ${near}?`);
+  }
+  const missing = required.find((name) => given[name as keyof O] === undefined);
+  if (missing !== undefined) throw fault(`needs the option ${missing}`, all);
+}
+
+/** Most letters that a name may differ in from the one that was meant. */
+const MOST_TYPOS = 2;
+
+/** The known name that was probably meant: the one with the fewest letters put in, left out or changed, if at most two. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const far = known.map((other) => ({ other, typos: editDistance(name.toLowerCase(), other.toLowerCase()) }));
+  // Two letters of two say nothing.
+  const near = far.filter(({ other, typos }) => typos <= MOST_TYPOS && typos < Math.min(name.length, other.length));
+  return near.sort((a, b) => a.typos - b.typos)[0]?.other;
+}
+
+/** Levenshtein's distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++)
+      next.push(Math.min(row[j]! + (a[i] === b[j] ? 0 : 1), row[j + 1]! + 1, next[j]! + 1));
+    row = next;
+  }
+  return row[b.length]!;
+}

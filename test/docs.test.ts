@@ -52,6 +52,11 @@ describe("code in the documentation", () => {
     expect(blocks.filter((block) => !/^(experiment|library|file \S+)$/.test(block.kind))).toEqual([]);
   });
 
+  test("has a figure wherever one was to be filled in", () => {
+    const left = pages.filter((page) => /\bTIME\(/.test(readFileSync(join(ROOT, page), "utf8")));
+    expect(left).toEqual([]);
+  });
+
   test.each(blocks.filter((block) => block.kind === "library"))(
     "runs: $page $kind",
     { timeout: 60_000 },

@@ -68,6 +68,6 @@ export function measureMemory(rounds: number, say: (line: string) => void): read
     figure(`published DrMAD, T = ${LONG_STEPS}`, "MB", less(publishedLong, plainLong), {
       bound: Number((median(short) + GROWTH_BOUND).toFixed(1)),
     }),
-    figure(`checkpointed, 36 MB, T = ${LONG_STEPS}, in all`, "MB", checkpointedLong, { bound: WHOLE_BOUND }),
+    figure(`checkpointed, 28 MB, T = ${LONG_STEPS}, in all`, "MB", checkpointedLong, { bound: WHOLE_BOUND }),
   ];
 }

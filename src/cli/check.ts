@@ -12,7 +12,7 @@ import { clock, count, counted } from "./format.ts";
 import { interrupt } from "./interrupt.ts";
 import { writeJson } from "./json.ts";
 import { liveBlock } from "./live-block.ts";
-import { checked, wholeNumber, withOutput, withRun, type RunFlags } from "./options.ts";
+import { checked, given, wholeNumber, withOutput, withRun, type RunFlags } from "./options.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import { progressBar, throttled } from "./progress.ts";
 import { paint, terminalOf, type Terminal } from "./terminal.ts";
@@ -33,10 +33,7 @@ export function addCheck(program: Command, finish: (exit: number) => void): void
     .description("check an experiment's hypergradient against finite differences, in float64")
     .argument("<experiment>", "a built-in name, or the path of a .ts or .js file")
     .addOption(
-      checked("--directions <n>", "random directions besides the gradient (default: 2)", wholeNumber(0, 1000)).default(
-        2,
-        "2",
-      ),
+      checked("--directions <n>", "random directions besides the gradient", wholeNumber(0, 1000)).default(2, "2"),
     );
   withOutput(withRun(command))
     .addHelpText("after", EXAMPLES)
@@ -62,7 +59,7 @@ async function runCheck(name: string, flags: CheckFlags): Promise<number> {
   const stop = interrupt(() => view.note("stopping (Ctrl-C again quits at once)"));
   try {
     const options = {
-      ...flags,
+      ...given(flags, "innerSteps", "seed", "engine", "trustEngine"),
       threads,
       signal: stop.signal,
       onProgress: (phase: string, done: number, total: number) => view.progress(phase, done, total),
@@ -81,6 +78,7 @@ async function runCheck(name: string, flags: CheckFlags): Promise<number> {
     const check = await checkExperiment(experiment, {
       ...options,
       method,
+      directions: flags.directions,
       onDifference: (direction, difference) => view.difference(direction, difference),
     });
     view.close();

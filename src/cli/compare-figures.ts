@@ -39,6 +39,8 @@ export interface Findings {
   readonly exact: Figures;
   /** Of the approximations quicker than that, the one whose direction is nearest to the exact one. */
   readonly nearest?: Figures;
+  /** Approximations quicker than that, with a direction or without. */
+  readonly quicker: readonly Figures[];
   /** The control whose direction is nearest to the exact one. */
   readonly control?: Figures;
   /** Approximations no nearer than that control. */
@@ -66,6 +68,7 @@ export function findingsOf(rows: readonly Figures[]): Findings {
   );
   return {
     exact,
+    quicker,
     ...(nearest === undefined ? {} : { nearest }),
     ...(control === undefined ? {} : { control }),
     noBetter: control === undefined ? [] : of("approximate").filter((row) => distanceOf(row) >= distanceOf(control)),

@@ -57,6 +57,10 @@ export interface MemoryOptions {
   readonly rounds: number;
   readonly signal: AbortSignal;
   readonly onTurn: (round: number, name: string) => void;
+  /** Of a process that died: the figures go on without it. */
+  readonly warn: (message: string) => void;
+  /** How a process is measured; here for tests. */
+  readonly peak?: typeof peakOf;
 }
 
 /** What contestants' processes took more than plain training's, in bytes: one difference a round. */
@@ -65,24 +69,39 @@ export type Memory = Readonly<Record<string, readonly number[]>>;
 /**
  * Extra memory: the peak of a fresh process that runs a contestant once, less that of one that trains plainly and evaluates
  * the outer loss and its gradient, in turn round after round. Neither compares compiled steps with the interpreter.
+ *
+ * A contestant whose process dies, of too much memory for example, has no figure; a round whose plain training dies has none.
  * @returns undefined where the system does not tell
  */
 export async function measureMemory(
   job: MemoryJob,
   names: readonly string[],
-  { rounds, signal, onTurn }: MemoryOptions,
+  { rounds, signal, onTurn, warn, peak = peakOf }: MemoryOptions,
 ): Promise<Memory | undefined> {
+  const died = new Set<string>();
+  const measured = async (round: number, name: string, of: MemoryJob): Promise<number | "unknown" | undefined> => {
+    onTurn(round, name);
+    try {
+      return (await peak(of, signal)) ?? "unknown";
+    } catch (error) {
+      if (error instanceof DrmadError) throw error;
+      if (!died.has(name)) warn(`the memory of ${name} is not measured: ${(error as Error).message}`);
+      died.add(name);
+      return undefined;
+    }
+  };
   // A first process fills caches, of compiled sources among others, that would count as memory.
-  onTurn(0, "plain training");
-  if ((await peakOf(job, signal)) === undefined) return undefined;
+  if ((await measured(0, PLAIN, job)) === "unknown") return undefined;
   const extra: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 1; round <= rounds; round++) {
-    onTurn(round, "plain training");
-    const plain = (await peakOf(job, signal))!;
-    for (const name of names) {
-      onTurn(round, name);
-      extra[name]!.push((await peakOf({ ...job, contestant: name }, signal))! - plain);
+    const plain = await measured(round, PLAIN, job);
+    if (typeof plain !== "number") continue;
+    for (const name of names.filter((one) => !died.has(one))) {
+      const found = await measured(round, name, { ...job, contestant: name });
+      if (typeof found === "number") extra[name]!.push(found - plain);
     }
   }
-  return extra;
+  return Object.fromEntries(names.map((name) => [name, died.has(name) ? [] : extra[name]!]));
 }
+
+const PLAIN = "plain training";

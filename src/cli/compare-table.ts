@@ -3,6 +3,7 @@ import { EQUAL, distanceOf, figuresOf, findingsOf, isMeasured, type Figures } fr
 import type { Memory } from "./compare-memory.ts";
 import { chosenText } from "./chosen.ts";
 import { counted, listed, number, table } from "./format.ts";
+import { statistics } from "./statistics.ts";
 import { fill } from "./terminal.ts";
 
 interface Column {
@@ -21,7 +22,7 @@ const COLUMNS: readonly Column[] = [
   { title: "seconds", rank: 4, cell: ({ seconds }) => number(seconds.median) },
   { title: "CPU s", rank: 8, cell: ({ cpuSeconds }) => (cpuSeconds === undefined ? DASH : number(cpuSeconds.median)) },
   { title: "× plain", rank: 0, cell: ({ ratio: { median } }) => ratio(median) },
-  { title: "extra MB", rank: 2, cell: ({ extraMemory: m }) => (m === undefined ? DASH : signed(m.median)) },
+  { title: "extra MB", rank: 2, cell: ({ extraMemory: m }) => (m === undefined ? "not measured" : signed(m.median)) },
   { title: "cosine", rank: 0, cell: ({ row }) => cosine(row.total.cosine) },
   { title: "length", rank: 3, cell: ({ row }) => (row.total.lengthRatio === undefined ? DASH : number(row.total.lengthRatio)) }, // prettier-ignore
   { title: "signs", rank: 5, cell: ({ row: { total } }) => (total.signAgreement === undefined ? DASH : `${(100 * total.signAgreement).toFixed(1)} %`) }, // prettier-ignore
@@ -61,6 +62,16 @@ const far = (figures: Figures): string =>
   distanceOf(figures) <= EQUAL ? "equal to it but for rounding" : `1 − cosine ${distanceOf(figures).toExponential(1)}`;
 const names = (rows: readonly Figures[]): string => listed(rows.map(({ row }) => row.name));
 
+/** Why there is no approximation to look at first. */
+function withoutNearest(rows: readonly Compared[], exact: Figures, quicker: readonly Figures[]): string {
+  const use = `${exact.row.name}, which is exact at ${times(exact)}`;
+  const approximate = rows.filter(({ kind }) => kind === "approximate");
+  if (approximate.length === 0) return `No approximation was compared; the quickest exact method is ${use}.`;
+  if (!approximate.some(isMeasured)) return `No approximation here gave a hypergradient: use ${use}.`;
+  if (quicker.length > 0) return `What is cheaper here has no direction (${names(quicker)}): use ${use}.`;
+  return `No approximation here is cheaper than ${use}: use that.`;
+}
+
 /** What was compared with what, and what it shows, in sentences. */
 export function comparisonWords(
   comparison: Comparison,
@@ -69,9 +80,8 @@ export function comparisonWords(
 ): readonly string[] {
   const { rows, plain, rounds, threads, hyperparameters, innerSteps, seed, precision, engine } = comparison;
   const figures = rows.filter(isMeasured).map((row) => figuresOf(row, plain, memory));
-  const { exact, nearest, control, noBetter } = findingsOf(figures);
-  const sorted = [...plain.seconds].sort((a, b) => a - b);
-  const middle = (sorted[(rounds - 1) >> 1]! + sorted[rounds >> 1]!) / 2;
+  const { exact, quicker, nearest, control, noBetter } = findingsOf(figures);
+  const middle = statistics(plain.seconds).median;
   const undirected = figures.filter((row) => !Number.isFinite(distanceOf(row)));
   const refused = rows.filter((row) => !isMeasured(row));
   const threadText = threads === 1 ? "single-threaded" : `on ${counted(threads, "thread")}`;
@@ -90,7 +100,7 @@ export function comparisonWords(
       : `Extra MB is the peak memory of a fresh process running the method less that of one that trains and takes the outer ` +
         `loss's gradient, the median of ${counted(memoryRounds, "round")}; directOnly does the same as plain training, so its figure is noise.`,
     nearest === undefined
-      ? `No approximation here is cheaper than ${exact.row.name}, which is exact at ${times(exact)}: use that.`
+      ? withoutNearest(rows, exact, quicker)
       : `Of what is cheaper than ${exact.row.name} (exact, ${times(exact)}), ${nearest.row.name} is nearest: ` +
         `${far(nearest)} at ${times(nearest)}${nearest.ratio.max < exact.ratio.min ? "" : ", though their times overlap"}.`,
     ...(control === undefined || noBetter.length === 0

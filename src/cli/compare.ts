@@ -10,7 +10,7 @@ import { contestants } from "./compare-methods.ts";
 import { comparisonPicture } from "./compare-picture.ts";
 import { comparisonReport } from "./compare-table.ts";
 import { compareView, type CompareView } from "./compare-view.ts";
-import { interrupt } from "./interrupt.ts";
+import { heedSignals, interrupt } from "./interrupt.ts";
 import { toJson, writeJson } from "./json.ts";
 import { methodsRule, type Spelt } from "./methods.ts";
 import { checked, folder as folderRule, wholeNumber, withExperiment, withOutput, type ExperimentFlags } from "./options.ts"; // prettier-ignore
@@ -44,9 +44,9 @@ export function addCompare(program: Command, finish: (exit: number) => void): vo
     .addOption(
       checked("--methods <names>", `${methodsRule.allowed} (default: the usual ones); controls are added`, methodsRule),
     )
-    .addOption(checked("--rounds <n>", "timed rounds in which all take turns (default: 5)", wholeNumber(1, 1000)).default(5, "5")) // prettier-ignore
+    .addOption(checked("--rounds <n>", "timed rounds in which all take turns", wholeNumber(1, 1000)).default(5, "5")) // prettier-ignore
     .addOption(
-      checked("--memory-rounds <n>", "rounds of fresh processes that tell peak memory (default: 3)", wholeNumber(0, 1000)).default(3, "3"), // prettier-ignore
+      checked("--memory-rounds <n>", "rounds of fresh processes that tell peak memory", wholeNumber(0, 1000)).default(3, "3"), // prettier-ignore
     )
     .addOption(checked("--out <folder>", "a new or empty folder for the results (default: a new one below runs)", folderRule)); // prettier-ignore
   withOutput(withExperiment(command))
@@ -64,8 +64,8 @@ async function runCompare(name: string, flags: CompareFlags): Promise<number> {
   const view = compareView(flags.json === true);
   const stop = interrupt(() => view.note("stopping; nothing is written (Ctrl-C again quits at once)"));
   try {
-    const { comparison, memory } = await measure(name, flags, view, stop.signal);
-    const warnings = [...comparison.warnings];
+    const { comparison, memory, warnings: told } = await measure(name, flags, view, stop.signal);
+    const warnings = [...told];
     const files = await filesOf(name, flags, comparison, memory, warnings);
     const folder = writeRun(to, stemOf(`${comparison.experiment}-compare`), files);
     view.close();
@@ -85,7 +85,11 @@ async function measure(
   flags: CompareFlags,
   view: CompareView,
   signal: AbortSignal,
-): Promise<{ readonly comparison: Comparison; readonly memory: Memory | undefined }> {
+): Promise<{
+  readonly comparison: Comparison;
+  readonly memory: Memory | undefined;
+  readonly warnings: readonly string[];
+}> {
   const { rounds, memoryRounds, methods } = flags;
   const { experiment, problem, threads } = await prepare(name, flags);
   if (signal.aborted) throw new DrmadError("cancelled", "stopped while the experiment was loaded");
@@ -105,7 +109,8 @@ async function measure(
       onProgress: (phase, done, total) => view.progress(phase, done, total),
     },
   );
-  if (memoryRounds === 0) return { comparison, memory: undefined };
+  const warnings = [...comparison.warnings];
+  if (memoryRounds === 0) return { comparison, memory: undefined, warnings };
   const { data, seed, innerSteps, engine } = flags;
   const job = {
     experiment: name,
@@ -117,7 +122,9 @@ async function measure(
   };
   const names = comparison.rows.filter(isMeasured).map((row) => row.name);
   const onTurn = (round: number, contestant: string): void => view.turn("memory", round, memoryRounds, contestant);
-  return { comparison, memory: await measureMemory(job, names, { rounds: memoryRounds, signal, onTurn }) };
+  const warn = (message: string): void => void warnings.push(message);
+  const memory = await measureMemory(job, names, { rounds: memoryRounds, signal, onTurn, warn });
+  return { comparison, memory, warnings };
 }
 
 /** A picture is worth less than the figures: where it cannot be drawn, the rest is kept without. */
@@ -135,10 +142,12 @@ async function filesOf(
   const text = toJson({ schema: SCHEMA, drmad: VERSION, options, ...about, rows: told }, 2);
   const files: [string, Uint8Array][] = [];
   try {
+    await heedSignals();
     files.push(["compare.png", await toPng(comparisonPicture(comparison), pngAssets())]);
   } catch (error) {
     warnings.push(`the picture could not be drawn: ${error instanceof Error ? error.message : String(error)}`);
   }
+  await heedSignals();
   return [...files, ["compare.json", new TextEncoder().encode(`${text}\n`)]];
 }
 

@@ -62,3 +62,9 @@ export function table(rows: readonly (readonly string[])[], gap = 2): string[] {
       .trimEnd(),
   );
 }
+
+/** A word of a command that can be pasted into a shell, whatever is in it. */
+export function shellWord(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
+  return process.platform === "win32" ? `"${word}"` : `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -11,6 +11,16 @@ type Signal = keyof typeof EXIT_CODES;
 /** npm and other launchers pass a Ctrl-C on that reached this process already: what follows so soon is the same one. */
 const SAME_PRESS_MS = 500;
 
+/**
+ * Lets what waits be heard, a signal among it: pictures are drawn and files written on this thread, and a second Ctrl-C that
+ * came meanwhile ends the process here.
+ */
+export const heedSignals = (): Promise<void> =>
+  new Promise((resolve) => {
+    // One turn for the poll that finds the signal, one for its handler.
+    setImmediate(() => setImmediate(resolve));
+  });
+
 /** The first Ctrl-C (or request to terminate) asks the run to stop; the second ends the process at once. */
 export function interrupt(onFirst: () => void): Interrupt {
   const controller = new AbortController();

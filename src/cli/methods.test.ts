@@ -35,6 +35,24 @@ describe("spellings of methods", () => {
     },
   );
 
+  test.each([
+    ["revrse", "reverse"],
+    ["Reverse", "reverse"],
+    ["revers:int8", "reverse:int8"],
+    ["checkpointd:50MB", "checkpointed:50MB"],
+    ["truncted:7", "truncated:7"],
+    ["drmad:8:point", "drmad:8:points"],
+    ["drmad:8:", "drmad:8"],
+    ["auto:5", "auto"],
+    ["implicit:gc", "implicit:cg"],
+    ["drmad:0", undefined],
+    ["backprop", undefined],
+    ["reverse", undefined],
+  ])("for %s the hint is %s", (text, meant) => {
+    expect(methodRule.meant!(text)).toBe(meant);
+    expect(methodsRule.meant!(`drmad, ${text},forward`)).toBe(meant);
+  });
+
   test("what is allowed lists every one", () => {
     for (const part of ["reverse:int8", "reversible", "auto:NMB", "drmad:N:points", "drmad:N:int8"]) {
       expect(methodRule.allowed).toContain(part);

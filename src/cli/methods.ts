@@ -13,7 +13,9 @@ import { reverse } from "../hypergradient/reverse.ts";
 import { reversible } from "../hypergradient/reversible.ts";
 import { SOLVERS } from "../hypergradient/solve.ts";
 import { truncated } from "../hypergradient/truncated.ts";
+import { nearest } from "../errors.ts";
 import { listed } from "./format.ts";
+import type { Rule } from "./rule.ts";
 
 interface Spelling {
   /** As help shows it: N stands for a whole number above 0. */
@@ -67,14 +69,27 @@ const ALLOWED: string = listed(
   "or",
 );
 
+/** The spelling that was probably meant, with the numbers that were given. */
+function meant(text: string): string | undefined {
+  if (methodOf(text) !== undefined) return undefined;
+  const numbers = text.match(/(?<=:)\d+/g) ?? [];
+  const shown = nearest(
+    text.replace(/(?<=:)\d+/g, "N"),
+    SPELLINGS.map((spelling) => spelling.shown),
+  );
+  const spelling = shown?.replace(":N", () => `:${numbers[0] ?? "N"}`);
+  return spelling === text ? undefined : spelling;
+}
+
 /** A method by the name that the command line knows it by. */
-export const methodRule: { readonly schema: v.GenericSchema<string, Method>; readonly allowed: string } = {
+export const methodRule: Rule<Method> = {
   schema: v.pipe(
     v.string(),
     v.check((text) => methodOf(text) !== undefined),
     v.transform((text) => methodOf(text)!),
   ),
   allowed: ALLOWED,
+  meant,
 };
 
 /** A method with the words that name it. */
@@ -95,11 +110,15 @@ export function spelt(text: string): Spelt {
 const namesIn = (text: string): string[] => text.split(",").map((name) => name.trim());
 
 /** Several methods, with commas between them; one named twice is one. */
-export const methodsRule: { readonly schema: v.GenericSchema<string, readonly Spelt[]>; readonly allowed: string } = {
+export const methodsRule: Rule<readonly Spelt[]> = {
   schema: v.pipe(
     v.string(),
     v.check((text) => namesIn(text).every((name) => methodOf(name) !== undefined)),
     v.transform((text) => [...new Set(namesIn(text))].map(spelt)),
   ),
   allowed: `some of these with commas between them: ${ALLOWED}`,
+  meant: (text) =>
+    namesIn(text)
+      .map(meant)
+      .find((name) => name !== undefined),
 };

@@ -1,15 +1,10 @@
 import { Option, type Command } from "commander";
 import * as v from "valibot";
-import { DrmadError } from "../errors.ts";
+import { DrmadError, nearest } from "../errors.ts";
 import type { Method } from "../hypergradient/method.ts";
 import { listed } from "./format.ts";
 import { methodRule } from "./methods.ts";
-
-/** How the text of an option becomes a value, and in words what it may be. */
-export interface Rule<T> {
-  readonly schema: v.GenericSchema<string, T>;
-  readonly allowed: string;
-}
+import type { Rule } from "./rule.ts";
 
 const decimal = (pattern: RegExp): v.GenericSchema<string, number> =>
   v.pipe(v.string(), v.regex(pattern), v.transform(Number), v.finite());
@@ -27,6 +22,7 @@ export const positiveNumber: Rule<number> = {
 export const oneOf = <const T extends string>(values: readonly T[]): Rule<T> => ({
   schema: v.picklist(values) as unknown as v.GenericSchema<string, T>,
   allowed: listed(values, "or"),
+  meant: (text) => nearest(text, values),
 });
 
 export const folder: Rule<string> = { schema: v.pipe(v.string(), v.nonEmpty()), allowed: "the path of a folder" };
@@ -37,8 +33,9 @@ export function checked<T>(flags: string, about: string, rule: Rule<T>): Option 
   return option.argParser((text: string): T => {
     const result = v.safeParse(rule.schema, text);
     if (result.success) return result.output;
+    const meant = rule.meant?.(text);
     throw new DrmadError("invalid-argument", `${option.long} cannot be ${JSON.stringify(text)}`, {
-      hint: `Give ${rule.allowed}.`,
+      hint: `${meant === undefined ? "" : `Did you mean ${meant}? `}Give ${rule.allowed}.`,
     });
   });
 }
@@ -56,6 +53,10 @@ export interface ExperimentFlags extends OutputFlags {
   readonly trustEngine?: true;
   readonly data?: string;
 }
+
+/** Of what a command was given, the options that the library takes as they are. */
+export const given = <F extends object, K extends keyof F>(flags: F, ...names: readonly K[]): Pick<F, K> =>
+  Object.fromEntries(names.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]]]))) as Pick<F, K>;
 
 export interface OutputFlags {
   readonly json?: true;

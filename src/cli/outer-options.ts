@@ -2,7 +2,8 @@ import * as v from "valibot";
 import { DrmadError } from "../errors.ts";
 import * as outer from "../outer/outer.ts";
 import type { OuterOptimizer } from "../outer/optimizer.ts";
-import { oneOf, type Rule } from "./options.ts";
+import { oneOf } from "./options.ts";
+import type { Rule } from "./rule.ts";
 
 export type OptimizerName = "adam" | "sign" | "sgd" | "rmsprop" | "lbfgs" | "maclaurinAdam";
 

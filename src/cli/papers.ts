@@ -18,10 +18,10 @@ export async function catalogue(): Promise<Catalogue> {
   return ((await jiti.import(INDEX)) as { readonly default: Catalogue }).default;
 }
 
-/** Of the files that a reproduction is written in, those that all share included: parts of an interrupted run are good for the same ones only. */
+/** Of the files that a reproduction is written in, shared ones included: parts of an interrupted run are good for these only. */
 export function fingerprint(id: string): string {
   const hash = createHash("sha256");
-  for (const folder of [FOLDER, join(FOLDER, id)]) {
+  for (const folder of [FOLDER, join(FOLDER, dirname(id)), join(FOLDER, id)]) {
     const names = readdirSync(folder).filter((file) => file.endsWith(".ts") && join(folder, file) !== INDEX);
     for (const name of names.sort()) hash.update(name).update(readFileSync(join(folder, name)));
   }

@@ -3,6 +3,7 @@ import { heatMap } from "../picture/heat-map.ts";
 import { lineChart } from "../picture/line-chart.ts";
 import { type PngAssets, toPng } from "../picture/png.ts";
 import { pngAssets } from "./assets.ts";
+import { heedSignals } from "./interrupt.ts";
 import type { Drawing } from "./reproduction.ts";
 
 const svgOf = (drawing: Drawing): string =>
@@ -16,6 +17,7 @@ async function png(svg: string, assets: PngAssets): Promise<Uint8Array> {
   let bytes: Uint8Array = new Uint8Array();
   for (const scale of SCALES) {
     bytes = await toPng(svg, assets, { scale });
+    await heedSignals();
     if (bytes.length < MOST_BYTES) break;
   }
   return bytes;

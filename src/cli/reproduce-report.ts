@@ -1,3 +1,4 @@
+import { mean, standardError } from "../study/statistics.ts";
 import { fill } from "./terminal.ts";
 import type { Recorded, Reproduction, Row, Table } from "./reproduction.ts";
 
@@ -28,17 +29,15 @@ const digits = (value: number): string =>
 /** Mean and standard error over seeds, and the range. */
 export function ours({ values }: Row): string {
   if (values.length === 0) return "not run";
-  const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
-  if (values.length === 1) return digits(mean);
-  const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - 1);
+  if (values.length === 1) return digits(mean(values));
   const range = `${digits(Math.min(...values))} to ${digits(Math.max(...values))}`;
-  return `${digits(mean)} ± ${digits(Math.sqrt(variance / values.length))} (${range})`;
+  return `${digits(mean(values))} ± ${digits(standardError(values))} (${range})`;
 }
 
 /** Cells of a table, the heading first. */
-export function cells({ unit, rows }: Table): readonly (readonly string[])[] {
+export function cells({ unit, repeats = "seeds", rows }: Table): readonly (readonly string[])[] {
   const most = Math.max(...rows.map(({ values }) => values.length));
-  const heading = most > 1 ? `ours, ${unit}: mean ± s.e. of ${most} seeds (range)` : `ours, ${unit}`;
+  const heading = most > 1 ? `ours, ${unit}: mean ± s.e. of ${most} ${repeats} (range)` : `ours, ${unit}`;
   const body = rows.map((row) => [row.control === true ? `(${row.name})` : row.name, ours(row), row.paper ?? "–"]);
   return [["", heading, "paper"], ...body];
 }

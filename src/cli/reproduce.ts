@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { cpus } from "node:os";
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
 import { DrmadError } from "../errors.ts";
+import { shellWord } from "./format.ts";
 import { interrupt } from "./interrupt.ts";
 import { toJson, writeJson } from "./json.ts";
 import { checked, folder as folderRule, withOutput, type OutputFlags } from "./options.ts";
@@ -113,11 +114,21 @@ async function reproduce(id: string, flags: ReproduceFlags): Promise<number> {
     return findings.expectations.every(({ holds }) => holds) ? 0 : 1;
   } catch (error) {
     if (!(error instanceof DrmadError && error.code === "cancelled")) throw error;
-    const again = `drmad reproduce ${id}${small ? " --small" : ""} --out ${parts.folder}`;
-    throw new DrmadError("cancelled", "interrupted", { hint: `Continue with ${again}`, cause: error });
+    const again = continuation(id, flags, parts.folder);
+    if (flags.json === true)
+      throw new DrmadError("cancelled", "interrupted", { hint: `Continue with ${again}`, cause: error });
+    // On a line of its own, which no window breaks.
+    terminal.write(`${again}\n`);
+    throw new DrmadError("cancelled", "interrupted", { hint: "Continue with the command above.", cause: error });
   } finally {
     stop.dispose();
   }
+}
+
+/** The command that goes on where a run stopped; its paths hold wherever it is pasted. */
+export function continuation(id: string, { small, data }: ReproduceFlags, folder: string): string {
+  const words = ["drmad", "reproduce", id, ...(small === true ? ["--small"] : []), "--out", folder];
+  return [...words, ...(data === undefined ? [] : ["--data", resolve(data)])].map(shellWord).join(" ");
 }
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -35,7 +35,7 @@ export interface ReproductionContext {
 /** One line of a table. */
 export interface Row {
   readonly name: string;
-  /** Ours, one for each seed; none where it was not run. */
+  /** Ours, one for each seed, or what else the table repeats; none where it was not run. */
   readonly values: readonly number[];
   /** What the paper gives, as it gives it. */
   readonly paper?: string;
@@ -47,6 +47,8 @@ export interface Table {
   readonly title: string;
   /** What the values are, unit included; shares are given as percent. */
   readonly unit: string;
+  /** What a row has one value for each of; seeds unless told. */
+  readonly repeats?: string;
   readonly rows: readonly Row[];
 }
 

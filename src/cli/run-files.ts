@@ -3,6 +3,7 @@ import { encodeSafetensors } from "../store/safetensors.ts";
 import type { TuneResult } from "../study/events.ts";
 import { toPng } from "../picture/png.ts";
 import { pngAssets } from "./assets.ts";
+import { heedSignals } from "./interrupt.ts";
 import { toJson } from "./json.ts";
 import type { RunFiles } from "./run-folder.ts";
 import { statistics, type Statistics } from "./statistics.ts";
@@ -57,7 +58,11 @@ async function pictureFiles(result: TuneResult, problem: Problem, warn: (message
   try {
     const assets = pngAssets();
     const files: [string, Uint8Array][] = [];
-    for (const [name, svg] of tunePictures(result, problem)) files.push([`${name}.png`, await toPng(svg, assets)]);
+    await heedSignals();
+    for (const [name, svg] of tunePictures(result, problem)) {
+      files.push([`${name}.png`, await toPng(svg, assets)]);
+      await heedSignals();
+    }
     return files;
   } catch (error) {
     warn(`the pictures could not be drawn: ${error instanceof Error ? error.message : String(error)}`);

@@ -2,7 +2,8 @@ import { Option } from "commander";
 import * as v from "valibot";
 import { open } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
-import { checked, type Rule } from "./options.ts";
+import { checked } from "./options.ts";
+import type { Rule } from "./rule.ts";
 
 /** Where studies are kept unless --store says otherwise. */
 export const DEFAULT_STORE = "runs/drmad.db";

@@ -3,8 +3,10 @@ import { DrmadError } from "../errors.ts";
 import type { DefinedExperiment } from "../study/define.ts";
 import type { StopReason, TuneResult } from "../study/events.ts";
 import type { TuneOptions } from "../study/settings.ts";
+import { shellWord } from "./format.ts";
 import { interrupt } from "./interrupt.ts";
 import { writeJson } from "./json.ts";
+import { given } from "./options.ts";
 import { outerOf } from "./outer-options.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import { describeResult, runFiles } from "./run-files.ts";
@@ -74,27 +76,14 @@ async function tuned(name: string, flags: TuneFlags, view: View, signal: AbortSi
 
 /** What the library is to do, of what the command line says. */
 function optionsFor(flags: TuneFlags, experiment: DefinedExperiment): TuneOptions {
-  const { seed, seeds, method, innerSteps, outerSteps, precision, patience, seconds } = flags;
-  const { testCurve, fidelity, onChaos, engine, trustEngine } = flags;
+  const { seed = 0, seeds } = flags;
   const optimizer = outerOf(flags, experiment.options.outer?.optimizer);
-  const range = seeds === undefined ? undefined : Array.from({ length: seeds }, (_, i) => (seed ?? 0) + i);
-  const all = {
-    seed: seeds === undefined ? seed : undefined,
-    seeds: range,
-    method,
-    optimizer,
-    innerSteps,
-    outerSteps,
-    precision,
-    patience,
-    seconds,
-    testCurve,
-    fidelity,
-    onChaos,
-    engine,
-    trustEngine,
+  return {
+    ...given(flags, "innerSteps", "engine", "trustEngine", "precision", "method", "outerSteps", "patience", "seconds"),
+    ...given(flags, "testCurve", "fidelity", "onChaos"),
+    ...(seeds === undefined ? { seed } : { seeds: Array.from({ length: seeds }, (_, i) => seed + i) }),
+    ...(optimizer === undefined ? {} : { optimizer }),
   };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as TuneOptions;
 }
 
 /** Where the files of a study lie, and what went wrong with some of them. */
@@ -145,8 +134,7 @@ function tell({ json, study, store }: TuneFlags, { result, problem }: Done, kept
 const isOver = ({ stop, steps, outerSteps }: TuneResult): boolean => stop === "budget" && steps.length <= outerSteps;
 
 const resumeLine = (study: string, store: string | undefined): string =>
-  ["drmad resume", quoted(study), ...(store === undefined ? [] : ["--store", quoted(store)])].join(" ");
-const quoted = (word: string): string => (/^[\w./:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+  ["drmad", "resume", study, ...(store === undefined ? [] : ["--store", store])].map(shellWord).join(" ");
 
 function viewOf(name: string, { json, quiet, seconds }: TuneFlags): View {
   if (json === true) return { ...silentView, event: writeJson };

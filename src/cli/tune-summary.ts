@@ -1,5 +1,6 @@
 import type { HyperTensor } from "../problem/hyper.ts";
 import type { Metrics, TuneResult } from "../study/events.ts";
+import { chosenText } from "./chosen.ts";
 import { fidelitySummary } from "./fidelity-report.ts";
 import { counted, count, listed, metricText, number, seconds, short, table } from "./format.ts";
 import { statistics } from "./statistics.ts";
@@ -76,6 +77,7 @@ function verdicts(result: TuneResult): readonly string[] {
   else lines.push("Only the untuned start was trained, so nothing is tuned.");
   return [
     ...lines,
+    ...(result.chosen === undefined ? [] : [chosenText(result.chosen)]),
     ...seedsVerdict(result),
     ...testVerdict(result),
     ...clipVerdict(result),

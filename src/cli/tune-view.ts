@@ -24,7 +24,7 @@ export function plainView(terminal: Terminal): View {
   return {
     event(event) {
       if (event.type === "start") heading(event).forEach(line);
-      else if (event.type === "chosen") line(fill(chosenText(event), terminal.columns()));
+      else if (event.type === "chosen") line(fill(chosenText(event, event.outerStep), terminal.columns()));
       else if (event.type === "warning") line(`warning: ${event.message}`);
       else if (event.type === "fidelity") line(fidelityLine(event));
       else if (event.type === "step") {
@@ -73,7 +73,7 @@ export function liveView(terminal: Terminal, name: string, limit?: number): View
         block.print([paint(terminal, "bold", first!), ...others.map((o) => paint(terminal, "dim", o))].join("\n"));
       } else if (event.type === "progress") progress = { ...progress, now: event };
       else if (event.type === "chosen") {
-        block.print(paint(terminal, "dim", fill(chosenText(event), terminal.columns() - 1)));
+        block.print(paint(terminal, "dim", fill(chosenText(event, event.outerStep), terminal.columns() - 1)));
       } else if (event.type === "warning") {
         block.print(paint(terminal, "yellow", fill(`warning: ${event.message}`, terminal.columns() - 1)));
       } else if (event.type === "fidelity") {

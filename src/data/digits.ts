@@ -1,6 +1,7 @@
 import type { Dataset } from "./dataset.ts";
 import { digitsText } from "./digits-bytes.ts";
-import { substream } from "./random.ts";
+import { requireOptions } from "../errors.ts";
+import { requireSeed, substream } from "./random.ts";
 import { drawRows, type LabelledSplit } from "./split.ts";
 
 const ROWS = 1797;
@@ -26,7 +27,9 @@ export interface DigitsOptions {
  * Errors: `invalid-argument` when a size is not a positive integer, or when they add up to more than 1797.
  */
 export function digits(options: DigitsOptions = {}): Dataset<LabelledSplit> {
+  requireOptions("digits", options, { train: "optional", valid: "optional", test: "optional", seed: "optional" });
   const { train = 1000, valid = 397, test = 400, seed = 0 } = options;
+  requireSeed("digits", seed);
   const rows = drawRows("digits", ROWS, { train, valid, test }, substream(seed, "digits"));
   return {
     train: decodeRows(rows.train),

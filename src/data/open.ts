@@ -1,9 +1,10 @@
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import type { Dataset, NdArray } from "./dataset.ts";
 import { parseIdx } from "./idx.ts";
+import { requireSeed } from "./random.ts";
 import { mnistDataset, type MnistSizes } from "./mnist.ts";
 import type { LabelledSplit } from "./split.ts";
 
@@ -102,7 +103,15 @@ export interface MnistOptions extends MnistSizes {
  * Errors: those of `readBytes`, `parseIdx` and `mnistDataset`, naming the file.
  */
 export function mnist(options: MnistOptions): Dataset<LabelledSplit> {
+  requireOptions("mnist", options, {
+    folder: "required",
+    train: "required",
+    valid: "required",
+    test: "required",
+    seed: "optional",
+  });
   const { folder, ...sizes } = options;
+  requireSeed("mnist", sizes.seed);
   const files = {
     trainImages: readIdx(folder, "train-images-idx3-ubyte"),
     trainLabels: readIdx(folder, "train-labels-idx1-ubyte"),

@@ -8,6 +8,18 @@ export type Uniform = () => number;
 export type Seed = number | string;
 
 /**
+ * The seeds that users give: a whole number from 0, as on the command line, or a string where `Seed` is the type. A fraction or
+ * a negative number would name a stream as well, but one that no command line can ask for again.
+ * @throws DrmadError invalid-argument
+ */
+export function requireSeed(what: string, seed: Seed | undefined): void {
+  if (seed === undefined || typeof seed === "string" || (Number.isSafeInteger(seed) && seed >= 0)) return;
+  throw new DrmadError("invalid-argument", `${what} has the seed ${String(seed)}`, {
+    hint: "Give a whole number from 0.",
+  });
+}
+
+/**
  * Bytes from which the parts can be read back, so that two different lists never share a stream:
  * each part is its kind, its length and all of its bits. `-0` is taken as `0`, which JSON cannot tell apart.
  */

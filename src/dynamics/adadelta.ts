@@ -1,3 +1,4 @@
+import { requireOptions } from "../errors.ts";
 import { add, div, mul, sqrt, square, sub } from "../tensor/elementwise.ts";
 import type { Dynamics, Setting } from "./dynamics.ts";
 
@@ -23,28 +24,26 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  *
  * Source: Zeiler 2012, arXiv 1212.5701.
  */
-export const adadelta = ({
-  rate = 1,
-  decay = 0.9,
-  epsilon = 1e-6,
-}: {
-  readonly rate?: Setting;
-  readonly decay?: Setting;
-  readonly epsilon?: Setting;
-} = {}): Dynamics => ({
-  name: "adadelta",
-  settings: { rate, decay, epsilon },
-  domains: { rate: "0 or above", decay: "from 0, below 1", epsilon: "above 0" },
-  slots: ["square", "squaredStep"],
-  step({ weight, slots }, gradient, settings) {
-    const average = (old: string, x: typeof gradient): typeof gradient =>
-      add(mul(settings["decay"]!, slots[old]!), mul(sub(1, settings["decay"]!), square(x)));
-    const rootOf = (x: typeof gradient): typeof gradient => sqrt(add(x, settings["epsilon"]!));
-    const s = average("square", gradient);
-    const d = mul(div(rootOf(slots["squaredStep"]!), rootOf(s)), gradient);
-    return {
-      weight: sub(weight, mul(settings["rate"]!, d)),
-      slots: { square: s, squaredStep: average("squaredStep", d) },
-    };
-  },
-});
+export function adadelta(
+  options: { readonly rate?: Setting; readonly decay?: Setting; readonly epsilon?: Setting } = {},
+): Dynamics {
+  requireOptions("dynamics.adadelta", options, { rate: "optional", decay: "optional", epsilon: "optional" });
+  const { rate = 1, decay = 0.9, epsilon = 1e-6 } = options;
+  return {
+    name: "adadelta",
+    settings: { rate, decay, epsilon },
+    domains: { rate: "0 or above", decay: "from 0, below 1", epsilon: "above 0" },
+    slots: ["square", "squaredStep"],
+    step({ weight, slots }, gradient, settings) {
+      const average = (old: string, x: typeof gradient): typeof gradient =>
+        add(mul(settings["decay"]!, slots[old]!), mul(sub(1, settings["decay"]!), square(x)));
+      const rootOf = (x: typeof gradient): typeof gradient => sqrt(add(x, settings["epsilon"]!));
+      const s = average("square", gradient);
+      const d = mul(div(rootOf(slots["squaredStep"]!), rootOf(s)), gradient);
+      return {
+        weight: sub(weight, mul(settings["rate"]!, d)),
+        slots: { square: s, squaredStep: average("squaredStep", d) },
+      };
+    },
+  };
+}

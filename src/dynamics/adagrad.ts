@@ -1,3 +1,4 @@
+import { requireOptions } from "../errors.ts";
 import { add, div, mul, square, sub } from "../tensor/elementwise.ts";
 import type { Dynamics, Setting } from "./dynamics.ts";
 import { root } from "./second-moment.ts";
@@ -24,20 +25,18 @@ import { root } from "./second-moment.ts";
  *
  * Source: Duchi, Hazan, Singer 2011.
  */
-export const adagrad = ({
-  rate,
-  epsilon = 1e-10,
-}: {
-  readonly rate: Setting;
-  readonly epsilon?: Setting;
-}): Dynamics => ({
-  name: "adagrad",
-  settings: { rate, epsilon },
-  domains: { rate: "0 or above", epsilon: "above 0" },
-  slots: ["square"],
-  step({ weight, slots }, gradient, settings) {
-    const s = add(slots["square"]!, square(gradient));
-    const change = div(mul(settings["rate"]!, gradient), add(root(s), settings["epsilon"]!));
-    return { weight: sub(weight, change), slots: { square: s } };
-  },
-});
+export function adagrad(options: { readonly rate: Setting; readonly epsilon?: Setting }): Dynamics {
+  requireOptions("dynamics.adagrad", options, { rate: "required", epsilon: "optional" });
+  const { rate, epsilon = 1e-10 } = options;
+  return {
+    name: "adagrad",
+    settings: { rate, epsilon },
+    domains: { rate: "0 or above", epsilon: "above 0" },
+    slots: ["square"],
+    step({ weight, slots }, gradient, settings) {
+      const s = add(slots["square"]!, square(gradient));
+      const change = div(mul(settings["rate"]!, gradient), add(root(s), settings["epsilon"]!));
+      return { weight: sub(weight, change), slots: { square: s } };
+    },
+  };
+}

@@ -1,3 +1,4 @@
+import { requireOptions, type OptionNames } from "../errors.ts";
 import { add, div, mul, sqrt, square, sub } from "../tensor/elementwise.ts";
 import { weightOfAverage } from "./bias-correction.ts";
 import type { Dynamics, Setting } from "./dynamics.ts";
@@ -11,6 +12,13 @@ export interface AdamSettings {
   readonly second?: Setting;
   readonly epsilon?: Setting;
 }
+
+export const ADAM_OPTIONS: OptionNames<AdamSettings> = {
+  rate: "required",
+  first: "optional",
+  second: "optional",
+  epsilon: "optional",
+};
 
 export const ADAM_DOMAINS = {
   rate: "0 or above",
@@ -38,21 +46,25 @@ export const ADAM_DOMAINS = {
  * exact one, and those in α, β₁, β₂ and ε are 1.08, 0.73, 6.9 and 0.85 of theirs (with 64: 1.02, 0.96, 3.5, 0.95); along the
  * straight line all are lost (cosine 0.05, 56 times too long).
  *
- * @param settings `rate` α ≥ 0, `first` 0 ≤ β₁ < 1, 0.9 unless told, `second` 0 ≤ β₂ < 1, 0.999 unless told, `epsilon` ε > 0, 1e-8
- * unless told: each a number, a tensor that broadcasts to every weight tensor, or a tree nested like the weights (a
+ * @param settings `rate` α ≥ 0, `first` 0 ≤ β₁ < 1, 0.9 unless told, `second` 0 ≤ β₂ < 1, 0.999 unless told, `epsilon` ε > 0,
+ * 1e-8 unless told: each a number, a tensor that broadcasts to every weight tensor, or a tree nested like the weights (a
  * group's value serves all below it). With β₂ = 0 the step has a kink at gradients of 0, where m/√s gets no derivative in s.
  * @throws DrmadError as the experiment is traced: shape-mismatch for a setting that does not broadcast to its weights,
  * invalid-experiment for a number outside its domain
  *
  * Source: Kingma and Ba 2015, arXiv 1412.6980, algorithm 1.
  */
-export const adam = ({ rate, first = 0.9, second = 0.999, epsilon = 1e-8 }: AdamSettings): Dynamics => ({
-  name: "adam",
-  settings: { rate, first, second, epsilon },
-  domains: ADAM_DOMAINS,
-  slots: ["mean", "square"],
-  step: adamStep,
-});
+export function adam(options: AdamSettings): Dynamics {
+  requireOptions("dynamics.adam", options, ADAM_OPTIONS);
+  const { rate, first = 0.9, second = 0.999, epsilon = 1e-8 } = options;
+  return {
+    name: "adam",
+    settings: { rate, first, second, epsilon },
+    domains: ADAM_DOMAINS,
+    slots: ["mean", "square"],
+    step: adamStep,
+  };
+}
 
 export const adamStep: Dynamics["step"] = ({ weight, slots }, gradient, { rate, first, second, epsilon }, t) => {
   const mean = add(mul(first!, slots["mean"]!), mul(sub(1, first!), gradient));

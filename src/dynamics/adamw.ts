@@ -1,5 +1,6 @@
+import { requireOptions } from "../errors.ts";
 import { mul, sub } from "../tensor/elementwise.ts";
-import { ADAM_DOMAINS, adamStep, type AdamSettings } from "./adam.ts";
+import { ADAM_DOMAINS, ADAM_OPTIONS, adamStep, type AdamSettings } from "./adam.ts";
 import type { Dynamics, Setting } from "./dynamics.ts";
 
 /**
@@ -18,20 +19,18 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  *
  * Source: Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2.
  */
-export const adamW = ({
-  rate,
-  first = 0.9,
-  second = 0.999,
-  epsilon = 1e-8,
-  weightDecay = 0.01,
-}: AdamSettings & { readonly weightDecay?: Setting }): Dynamics => ({
-  name: "adamW",
-  settings: { rate, first, second, epsilon, weightDecay },
-  domains: { ...ADAM_DOMAINS, weightDecay: "0 or above" },
-  slots: ["mean", "square"],
-  step(state, gradient, settings, t) {
-    const { weight, slots } = state;
-    const shrunk = mul(sub(1, mul(settings["rate"]!, settings["weightDecay"]!)), weight);
-    return adamStep({ weight: shrunk, slots }, gradient, settings, t);
-  },
-});
+export function adamW(options: AdamSettings & { readonly weightDecay?: Setting }): Dynamics {
+  requireOptions("dynamics.adamW", options, { ...ADAM_OPTIONS, weightDecay: "optional" });
+  const { rate, first = 0.9, second = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options;
+  return {
+    name: "adamW",
+    settings: { rate, first, second, epsilon, weightDecay },
+    domains: { ...ADAM_DOMAINS, weightDecay: "0 or above" },
+    slots: ["mean", "square"],
+    step(state, gradient, settings, t) {
+      const { weight, slots } = state;
+      const shrunk = mul(sub(1, mul(settings["rate"]!, settings["weightDecay"]!)), weight);
+      return adamStep({ weight: shrunk, slots }, gradient, settings, t);
+    },
+  };
+}

@@ -18,6 +18,15 @@ const DOMAINS: Readonly<Record<Domain, (x: number) => boolean>> = {
   "from 0 to 1": (x: number) => x >= 0 && x <= 1,
   "from 0, below 1": (x: number) => x >= 0 && x < 1,
 };
+export const inDomain = (domain: Domain, x: number): boolean => Number.isFinite(x) && DOMAINS[domain](x);
+
+/** The open intervals inside them. */
+export const INTERVALS: Readonly<Record<Domain, readonly [number, number]>> = {
+  "0 or above": [0, Infinity],
+  "above 0": [0, Infinity],
+  "from 0 to 1": [0, 1],
+  "from 0, below 1": [0, 1],
+};
 
 /** One weight tensor, its slots and its gradient, before a step. */
 export interface LeafState {
@@ -29,7 +38,10 @@ export interface LeafState {
 export interface Dynamics {
   readonly name: string;
   readonly settings: Readonly<Record<string, Setting>>;
-  /** Checked for settings that are numbers; a hyperparameter keeps to its domain by its transform. */
+  /**
+   * Checked for settings that are numbers, and where a hyperparameter by itself is a setting: its start must lie inside, and
+   * `tune` warns where it leaves. A transform keeps it inside.
+   */
   readonly domains?: Readonly<Record<string, Domain>>;
   /** Names of the tensors kept for each weight tensor besides it, of the same shape, zero at the start. */
   readonly slots: readonly string[];
@@ -68,7 +80,7 @@ function checkDomain({ name, domains }: Dynamics, setting: string, value: Tensor
   const domain = domains?.[setting];
   if (domain === undefined || value.op !== "constant") return;
   const number = value.attributes.value;
-  if (Number.isFinite(number) && DOMAINS[domain](number)) return;
+  if (inDomain(domain, number)) return;
   throw new DrmadError("invalid-experiment", `${name}'s ${setting} is ${number}`, {
     hint: `Give a finite number ${domain}.`,
   });

@@ -1,3 +1,4 @@
+import { requireOptions } from "../errors.ts";
 import { add, mul, sub } from "../tensor/elementwise.ts";
 import type { Dynamics, Setting } from "./dynamics.ts";
 
@@ -22,14 +23,17 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  *
  * Source: Polyak 1964; Sutskever, Martens, Dahl, Hinton 2013.
  */
-export const heavyBall = (settings: { readonly rate: Setting; readonly decay: Setting }): Dynamics => ({
-  name: "heavyBall",
-  settings: { rate: settings.rate, decay: settings.decay },
-  domains: { rate: "0 or above", decay: "from 0 to 1" },
-  slots: ["velocity"],
-  step({ weight, slots }, gradient, { rate, decay }) {
-    const velocity = sub(mul(decay!, slots["velocity"]!), mul(rate!, gradient));
-    return { weight: add(weight, velocity), slots: { velocity } };
-  },
-  recover: { slots: (change) => ({ velocity: change }) },
-});
+export function heavyBall(settings: { readonly rate: Setting; readonly decay: Setting }): Dynamics {
+  requireOptions("dynamics.heavyBall", settings, { rate: "required", decay: "required" });
+  return {
+    name: "heavyBall",
+    settings: { rate: settings.rate, decay: settings.decay },
+    domains: { rate: "0 or above", decay: "from 0 to 1" },
+    slots: ["velocity"],
+    step({ weight, slots }, gradient, { rate, decay }) {
+      const velocity = sub(mul(decay!, slots["velocity"]!), mul(rate!, gradient));
+      return { weight: add(weight, velocity), slots: { velocity } };
+    },
+    recover: { slots: (change) => ({ velocity: change }) },
+  };
+}

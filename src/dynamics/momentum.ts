@@ -1,3 +1,4 @@
+import { requireOptions } from "../errors.ts";
 import { add, div, mul, sub } from "../tensor/elementwise.ts";
 import type { Dynamics, Setting } from "./dynamics.ts";
 
@@ -16,14 +17,17 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  * @throws DrmadError as the experiment is traced: shape-mismatch for a setting that does not broadcast to its weights,
  * invalid-experiment for a number outside its domain
  */
-export const momentum = (settings: { readonly rate: Setting; readonly decay: Setting }): Dynamics => ({
-  name: "momentum",
-  settings: { rate: settings.rate, decay: settings.decay },
-  domains: { rate: "0 or above", decay: "from 0 to 1" },
-  slots: ["velocity"],
-  step({ weight, slots }, gradient, { rate, decay }) {
-    const velocity = sub(mul(decay!, slots["velocity"]!), mul(sub(1, decay!), gradient));
-    return { weight: add(weight, mul(rate!, velocity)), slots: { velocity } };
-  },
-  recover: { divisor: "rate", slots: (change, { rate }) => ({ velocity: div(change, rate!) }) },
-});
+export function momentum(settings: { readonly rate: Setting; readonly decay: Setting }): Dynamics {
+  requireOptions("dynamics.momentum", settings, { rate: "required", decay: "required" });
+  return {
+    name: "momentum",
+    settings: { rate: settings.rate, decay: settings.decay },
+    domains: { rate: "0 or above", decay: "from 0 to 1" },
+    slots: ["velocity"],
+    step({ weight, slots }, gradient, { rate, decay }) {
+      const velocity = sub(mul(decay!, slots["velocity"]!), mul(sub(1, decay!), gradient));
+      return { weight: add(weight, mul(rate!, velocity)), slots: { velocity } };
+    },
+    recover: { divisor: "rate", slots: (change, { rate }) => ({ velocity: div(change, rate!) }) },
+  };
+}

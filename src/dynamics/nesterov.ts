@@ -1,3 +1,4 @@
+import { requireOptions } from "../errors.ts";
 import { add, mul, sub } from "../tensor/elementwise.ts";
 import type { Dynamics, Setting } from "./dynamics.ts";
 
@@ -22,14 +23,17 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  *
  * Source: Nesterov 1983; Sutskever, Martens, Dahl, Hinton 2013; Bengio, Boulanger-Lewandowski, Pascanu 2013, equation 7.
  */
-export const nesterov = (settings: { readonly rate: Setting; readonly decay: Setting }): Dynamics => ({
-  name: "nesterov",
-  settings: { rate: settings.rate, decay: settings.decay },
-  domains: { rate: "0 or above", decay: "from 0 to 1" },
-  slots: ["velocity"],
-  step({ weight, slots }, gradient, { rate, decay }) {
-    const push = mul(rate!, gradient);
-    const velocity = sub(mul(decay!, slots["velocity"]!), push);
-    return { weight: add(weight, sub(mul(decay!, velocity), push)), slots: { velocity } };
-  },
-});
+export function nesterov(settings: { readonly rate: Setting; readonly decay: Setting }): Dynamics {
+  requireOptions("dynamics.nesterov", settings, { rate: "required", decay: "required" });
+  return {
+    name: "nesterov",
+    settings: { rate: settings.rate, decay: settings.decay },
+    domains: { rate: "0 or above", decay: "from 0 to 1" },
+    slots: ["velocity"],
+    step({ weight, slots }, gradient, { rate, decay }) {
+      const push = mul(rate!, gradient);
+      const velocity = sub(mul(decay!, slots["velocity"]!), push);
+      return { weight: add(weight, sub(mul(decay!, velocity), push)), slots: { velocity } };
+    },
+  };
+}

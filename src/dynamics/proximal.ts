@@ -1,4 +1,4 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import { mul, neg, relu, sub } from "../tensor/elementwise.ts";
 import type { Dynamics, Setting } from "./dynamics.ts";
 
@@ -23,6 +23,12 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  * @throws DrmadError invalid-argument for dynamics without a setting `rate`
  */
 export function proximal(inner: Dynamics, settings: { readonly l1: Setting }): Dynamics {
+  if (typeof inner?.step !== "function") {
+    throw new DrmadError("invalid-argument", "dynamics.proximal is given no dynamics to follow", {
+      hint: "Give dynamics first, such as proximal(sgd({ rate: 0.1 }), { l1: 1e-3 }).",
+    });
+  }
+  requireOptions("dynamics.proximal", settings, { l1: "required" });
   if (!("rate" in inner.settings)) {
     throw new DrmadError("invalid-argument", `proximal cannot follow ${inner.name}, which has no setting rate`, {
       hint: "The threshold is rate · l1: give dynamics with a rate, such as sgd or momentum.",
@@ -31,6 +37,7 @@ export function proximal(inner: Dynamics, settings: { readonly l1: Setting }): D
   return {
     name: `proximal ${inner.name}`,
     settings: { ...inner.settings, l1: settings.l1 },
+    domains: { ...inner.domains, l1: "0 or above" },
     slots: inner.slots,
     step: (...arguments_) => {
       const [, , { rate, l1 }] = arguments_;

@@ -1,3 +1,4 @@
+import { requireOptions } from "../errors.ts";
 import { add, div, mul, square, sub } from "../tensor/elementwise.ts";
 import type { Dynamics, Setting } from "./dynamics.ts";
 import { root } from "./second-moment.ts";
@@ -24,22 +25,22 @@ import { root } from "./second-moment.ts";
  *
  * Source: Tieleman and Hinton 2012, lecture 6.5.
  */
-export const rmsprop = ({
-  rate,
-  decay = 0.99,
-  epsilon = 1e-8,
-}: {
+export function rmsprop(options: {
   readonly rate: Setting;
   readonly decay?: Setting;
   readonly epsilon?: Setting;
-}): Dynamics => ({
-  name: "rmsprop",
-  settings: { rate, decay, epsilon },
-  domains: { rate: "0 or above", decay: "from 0, below 1", epsilon: "above 0" },
-  slots: ["square"],
-  step({ weight, slots }, gradient, settings) {
-    const s = add(mul(settings["decay"]!, slots["square"]!), mul(sub(1, settings["decay"]!), square(gradient)));
-    const change = div(mul(settings["rate"]!, gradient), add(root(s), settings["epsilon"]!));
-    return { weight: sub(weight, change), slots: { square: s } };
-  },
-});
+}): Dynamics {
+  requireOptions("dynamics.rmsprop", options, { rate: "required", decay: "optional", epsilon: "optional" });
+  const { rate, decay = 0.99, epsilon = 1e-8 } = options;
+  return {
+    name: "rmsprop",
+    settings: { rate, decay, epsilon },
+    domains: { rate: "0 or above", decay: "from 0, below 1", epsilon: "above 0" },
+    slots: ["square"],
+    step({ weight, slots }, gradient, settings) {
+      const s = add(mul(settings["decay"]!, slots["square"]!), mul(sub(1, settings["decay"]!), square(gradient)));
+      const change = div(mul(settings["rate"]!, gradient), add(root(s), settings["epsilon"]!));
+      return { weight: sub(weight, change), slots: { square: s } };
+    },
+  };
+}

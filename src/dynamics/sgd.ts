@@ -1,3 +1,4 @@
+import { requireOptions } from "../errors.ts";
 import { mul, sub } from "../tensor/elementwise.ts";
 import type { Dynamics, Setting } from "./dynamics.ts";
 
@@ -9,10 +10,13 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  * @throws DrmadError as the experiment is traced: shape-mismatch for a rate that does not broadcast to its weights,
  * invalid-experiment for a number outside its domain
  */
-export const sgd = (settings: { readonly rate: Setting }): Dynamics => ({
-  name: "sgd",
-  settings: { rate: settings.rate },
-  domains: { rate: "0 or above" },
-  slots: [],
-  step: ({ weight }, gradient, { rate }) => ({ weight: sub(weight, mul(rate!, gradient)), slots: {} }),
-});
+export function sgd(settings: { readonly rate: Setting }): Dynamics {
+  requireOptions("dynamics.sgd", settings, { rate: "required" });
+  return {
+    name: "sgd",
+    settings: { rate: settings.rate },
+    domains: { rate: "0 or above" },
+    slots: [],
+    step: ({ weight }, gradient, { rate }) => ({ weight: sub(weight, mul(rate!, gradient)), slots: {} }),
+  };
+}

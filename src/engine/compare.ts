@@ -84,7 +84,9 @@ function differenceAt(
   return { node, relative: size / scale, native: given[worst]!, reference: want.data[worst]! };
 }
 
-/** Values of the interpreter, but for numbers that overflow or vanish on their way in this precision: no engine could do better. */
+/**
+ * Values of the interpreter, but for numbers that overflow or vanish on their way in this precision: no engine could do better.
+ */
 function withinReach(values: readonly Values[], rounded: readonly Values[]): readonly Values[] {
   return values.map(({ data, shape }, i) => {
     const limited = rounded[i]!.data;

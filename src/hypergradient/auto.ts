@@ -1,4 +1,4 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import type { Rollout } from "../rollout/rollout.ts";
 import { isPlaced } from "../rollout/state.ts";
 import { sizeOf } from "../tensor/shape.ts";
@@ -67,6 +67,7 @@ const sound = (value: number): boolean => Number.isFinite(value) && value > 0;
  * @param budget.time at most this multiple of plain training
  */
 export function auto(budget: Budget): Method {
+  requireOptions("methods.auto", budget, { megabytes: "required", time: "optional" });
   const { megabytes, time } = budget;
   if (!sound(megabytes) || (time !== undefined && !sound(time))) {
     const given = `${megabytes} MB${time === undefined ? "" : ` and ${time} times plain training`}`;

@@ -1,5 +1,6 @@
+import { requireOptions, type NoOptions } from "../errors.ts";
 import { mapPoint } from "../data/point.ts";
-import { substream } from "../data/random.ts";
+import { requireSeed, substream } from "../data/random.ts";
 import { slopeAlong } from "./forward.ts";
 import type { Hypergradient, Method } from "./method.ts";
 import type { Rollout } from "../rollout/rollout.ts";
@@ -21,10 +22,18 @@ async function trained(rollout: Rollout): Promise<Hypergradient> {
  * A control, not a method to use: the direct part ∂f/∂λ alone, as if training did not depend on the hyperparameters.
  * A tuner that does no better with the whole gradient has not needed to differentiate through training.
  */
-export const directOnly = (): Method => ({ name: "directOnly", exact: false, run: trained });
+export function directOnly(options: NoOptions = {}): Method {
+  requireOptions("methods.directOnly", options, {});
+  return { name: "directOnly", exact: false, run: trained };
+}
 
 /** A control, not a method to use: ±1 at random for every coordinate, another at every call. */
-export const randomSign = ({ seed = 0 }: { readonly seed?: number } = {}): Method => signsFrom(seed, 0);
+export function randomSign(options: { readonly seed?: number } = {}): Method {
+  requireOptions("methods.randomSign", options, { seed: "optional" });
+  const { seed = 0 } = options;
+  requireSeed("methods.randomSign", seed);
+  return signsFrom(seed, 0);
+}
 
 function signsFrom(seed: number, first: number): Method {
   let call = first;
@@ -50,23 +59,26 @@ function signsFrom(seed: number, first: number): Method {
  * Cost: about 2.2 plain trainings. Memory: one training state beside the one of training.
  * Errors: `non-finite` where training or the tangent diverges.
  */
-export const oneScalar = (): Method => ({
-  name: "oneScalar",
-  exact: false,
-  async run(rollout) {
-    const training = await rollout.forward(1);
-    const { final, tangents } = await training.run([mapPoint(rollout.point, () => 1)]);
-    try {
-      const { value, direct, adjoint } = await rollout.outer(final);
-      const through = await slopeAlong(rollout, adjoint, tangents[0]!).finally(() => rollout.free(adjoint));
-      const all = Object.values(direct).flatMap((values) => [...values]);
-      const mean = (through + all.reduce((sum, v) => sum + v, 0)) / all.length;
-      return { value, gradient: mapPoint(direct, () => mean), direct, growth: 1, final };
-    } catch (error) {
-      rollout.free(final);
-      throw error;
-    } finally {
-      rollout.free(...tangents);
-    }
-  },
-});
+export function oneScalar(options: NoOptions = {}): Method {
+  requireOptions("methods.oneScalar", options, {});
+  return {
+    name: "oneScalar",
+    exact: false,
+    async run(rollout) {
+      const training = await rollout.forward(1);
+      const { final, tangents } = await training.run([mapPoint(rollout.point, () => 1)]);
+      try {
+        const { value, direct, adjoint } = await rollout.outer(final);
+        const through = await slopeAlong(rollout, adjoint, tangents[0]!).finally(() => rollout.free(adjoint));
+        const all = Object.values(direct).flatMap((values) => [...values]);
+        const mean = (through + all.reduce((sum, v) => sum + v, 0)) / all.length;
+        return { value, gradient: mapPoint(direct, () => mean), direct, growth: 1, final };
+      } catch (error) {
+        rollout.free(final);
+        throw error;
+      } finally {
+        rollout.free(...tangents);
+      }
+    },
+  };
+}

@@ -3,7 +3,7 @@ import type { Buffers } from "../rollout/rollout.ts";
 import { chord, publishedChord } from "./line.ts";
 import type { Method } from "./method.ts";
 import { alongSnapshots } from "./snapshots.ts";
-import type { SnapshotOptions } from "./snapshot-options.ts";
+import { snapshotsOf, type SnapshotOptions } from "./snapshot-options.ts";
 import { sweepBack } from "./sweep-back.ts";
 
 export type DrmadOptions =
@@ -39,15 +39,16 @@ export type DrmadOptions =
  * Windows are equally long in time, or by arc length: ‖m_{j+1} − m_j‖ as equal as 8k candidates allow. It tends to the exact
  * gradient as k tends to T. With `growthLimit` whole states are kept at up to 16 places, and from the step where
  * ‖dw_t‖ / ‖dw_T‖ passes the limit to the next of them the steps are run again and swept exactly; `replayedSteps` says how
- * many. Memory: k weight vectors, a quarter of it in int8, and such slots unpacked, plus 16 states with a limit. Cost: training once, about 2.1 times
- * that again, and the steps replayed.
+ * many. Memory: k weight vectors, a quarter of it in int8, and such slots unpacked, plus 16 states with a limit. Cost: training
+ * once, about 2.1 times that again, and the steps replayed.
  *
  * Errors: `unsupported` for `T/10` with hyperparameters indexed by step, or with T below 10, or a rate of 0.
  * Source: Fu et al. 2016, arXiv 1601.00917, and the authors' code.
  */
 export function drmad(options: DrmadOptions = {}): Method {
-  if ("snapshots" in options) return alongSnapshots(options);
-  const { samples = "T" } = options;
+  const snapshots = snapshotsOf(options);
+  if (snapshots !== undefined) return alongSnapshots(snapshots);
+  const { samples = "T" } = options as { readonly samples?: "T" | "T/10" };
   if (samples !== "T" && samples !== "T/10") {
     throw new DrmadError("invalid-argument", `drmad has samples ${JSON.stringify(samples)}`, {
       hint: 'Give "T" or "T/10".',

@@ -1,5 +1,5 @@
-import { normal, substream, type Seed } from "../data/random.ts";
-import { DrmadError } from "../errors.ts";
+import { normal, requireSeed, substream, type Seed } from "../data/random.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import { mapPoint } from "../data/point.ts";
 import type { Point } from "../data/point.ts";
 import type { Buffers, Rollout } from "../rollout/rollout.ts";
@@ -20,13 +20,16 @@ export interface EvogradOptions {
 const refuse = (what: string, hint: string): DrmadError =>
   new DrmadError("invalid-argument", `evograd has ${what}`, { hint });
 
-function checked({
-  copies = 2,
-  sigma = 0.001,
-  temperature = 0.05,
-  every,
-  seed = 0,
-}: EvogradOptions): Required<EvogradOptions> {
+function checked(options: EvogradOptions): Required<EvogradOptions> {
+  requireOptions("methods.evograd", options, {
+    copies: "optional",
+    sigma: "optional",
+    temperature: "optional",
+    every: "optional",
+    seed: "optional",
+  });
+  const { copies = 2, sigma = 0.001, temperature = 0.05, every, seed = 0 } = options;
+  requireSeed("methods.evograd", seed);
   if (!Number.isInteger(copies) || copies < 2)
     throw refuse(`${copies} copies`, "Give a whole number, at least 2: one copy has nothing to be compared with.");
   if (every !== undefined && (!Number.isInteger(every) || every < 1))

@@ -247,7 +247,7 @@ function wordsOf(
   measured?: Measured,
 ): { readonly verdict: string; readonly remarks: readonly string[] } {
   const remarks = measured === undefined ? [] : measuredRemarks(method, measured);
-  remarks.push("This holds at this point only: at the start it certifies nothing about later in a run.");
+  remarks.push("This holds at this point only, and certifies nothing about other points of a run.");
   if (exactly <= GROWTH_LIMIT) return { verdict, remarks };
   return {
     verdict: `Trust no hypergradient here, not even the exact one: training is chaotic, its exact adjoint grew ${fold(exactly)}.`,

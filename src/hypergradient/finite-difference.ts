@@ -1,5 +1,5 @@
 import { moved, type Point } from "../data/point.ts";
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import type { Rollout } from "../rollout/rollout.ts";
 import { directOnly } from "./controls.ts";
 import type { Method } from "./method.ts";
@@ -45,7 +45,9 @@ export interface FiniteDifferenceOptions {
  *
  * Errors: `unsupported` in float32.
  */
-export function finiteDifference({ step: h = 1e-5 }: FiniteDifferenceOptions = {}): Method {
+export function finiteDifference(options: FiniteDifferenceOptions = {}): Method {
+  requireOptions("methods.finiteDifference", options, { step: "optional" });
+  const { step: h = 1e-5 } = options;
   if (!(h > 0 && Number.isFinite(h))) {
     throw new DrmadError("invalid-argument", `finiteDifference has step ${h}`, {
       hint: "Give a finite number above 0, such as 1e-5.",

@@ -1,4 +1,4 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import type { Point } from "../data/point.ts";
 import type { Buffers, Outer, Rollout } from "../rollout/rollout.ts";
@@ -46,7 +46,9 @@ export interface ForwardOptions {
  * Errors: `non-finite` where training or a tangent diverges.
  * Source: Franceschi, Donini, Frasconi, Pontil 2017, section 3.2; Wengert 1964.
  */
-export function forward({ chunk }: ForwardOptions = {}): Method {
+export function forward(options: ForwardOptions = {}): Method {
+  requireOptions("methods.forward", options, { chunk: "optional" });
+  const { chunk } = options;
   if (chunk !== undefined && !(Number.isInteger(chunk) && chunk >= 1)) {
     throw new DrmadError("invalid-argument", `forward has chunk ${chunk}`, {
       hint: "Give a whole number, at least 1.",

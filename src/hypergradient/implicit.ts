@@ -1,4 +1,4 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import type { Buffers, Curvature, Outer, Rollout } from "../rollout/rollout.ts";
 import { inner, norm, residualOf } from "./krylov.ts";
 import type { Method } from "./method.ts";
@@ -25,7 +25,10 @@ export interface ImplicitOptions {
 const fault = (what: string, hint: string): DrmadError =>
   new DrmadError("invalid-argument", `implicit has ${what}`, { hint });
 
-function checkOptions({ solver = "cg", tolerance = 1, iterations = 1, rate }: ImplicitOptions): void {
+function checkOptions(options: ImplicitOptions): void {
+  const names = { solver: "optional", tolerance: "optional", iterations: "optional", rate: "optional", force: "optional" } as const; // prettier-ignore
+  requireOptions("methods.implicit", options, names);
+  const { solver = "cg", tolerance = 1, iterations = 1, rate } = options;
   if (!SOLVERS.includes(solver)) throw fault(`solver ${JSON.stringify(solver)}`, `Give one of ${SOLVERS.join(", ")}.`);
   if (!(tolerance > 0 && tolerance < Infinity)) throw fault(`tolerance ${tolerance}`, "Give a number above 0.");
   if (!Number.isInteger(iterations) || iterations < 1)

@@ -48,7 +48,9 @@ export async function* runsBack(rollout: Rollout, knots: readonly Snapshot[], bl
   }
 }
 
-/** The same in the runs in which steps were kept, with their tables. Runs begin `blocks` steps apart from the first knot's time. */
+/**
+ * The same in the runs in which steps were kept, with their tables. Runs begin `blocks` steps apart from the first knot's time.
+ */
 export async function* keptRunsBack(
   rollout: Rollout,
   knots: readonly Snapshot[],

@@ -37,7 +37,8 @@ const timeAt = (place: -1 | 0 | 1, { b, input }: PathContext): Tensor =>
  *
  *     w_t ≈ m_j + (t − τ_j)/(τ_{j+1} − τ_j) · (m_{j+1} − m_j)        τ_j ≤ t < τ_{j+1}
  *
- * and slots that weights do not tell likewise. Block j of the sweep holds the steps between two knots, so that knots are unpacked once for all of them.
+ * and slots that weights do not tell likewise. Block j of the sweep holds the steps between two knots, so that knots are
+ * unpacked once for all of them.
  */
 export const knotPath = (
   steps: number,

@@ -11,7 +11,10 @@ const ends = (
   return [start, sub(input(`end/${leaf.name}`, leaf.shape), start)];
 };
 
-/** The straight line w_0 + β (w_T − w_0), with the position β of each sample of the sweep; slots that weights do not tell likewise. */
+/**
+ * The straight line w_0 + β (w_T − w_0), with the position β of each sample of the sweep; slots that weights do not tell
+ * likewise.
+ */
 function line(name: string, steps: number, length: number, position: (i: Tensor) => Tensor): Path {
   return {
     name,

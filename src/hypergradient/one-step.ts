@@ -1,4 +1,4 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import type { Point } from "../data/point.ts";
 import type { Buffers, Rollout, SweepRun, Trained } from "../rollout/rollout.ts";
 import type { Method } from "./method.ts";
@@ -43,7 +43,9 @@ const mapPoint = (point: Point, f: (value: number, name: string, i: number) => n
  * Errors: `non-finite`.
  * Source: Luketina, Berglund, Greff, Raiko 2016, equation 5.
  */
-export function oneStep({ every = 10 }: { readonly every?: number } = {}): Method {
+export function oneStep(options: { readonly every?: number } = {}): Method {
+  requireOptions("methods.oneStep", options, { every: "optional" });
+  const { every = 10 } = options;
   if (!Number.isInteger(every) || every < 1) {
     throw new DrmadError("invalid-argument", `oneStep at every ${every} steps`, {
       hint: "Give a whole number, at least 1.",

@@ -1,5 +1,5 @@
-import { substream, type Seed } from "../data/random.ts";
-import { DrmadError } from "../errors.ts";
+import { requireSeed, substream, type Seed } from "../data/random.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import { mapPoint, moved } from "../data/point.ts";
 import type { Point } from "../data/point.ts";
 import { directOnly } from "./controls.ts";
@@ -38,10 +38,17 @@ const refuse = (what: string, hint: string): DrmadError =>
  * Source: Vicol, Metz, Sohl-Dickstein 2021, arXiv 2112.13835; at S = 1 Salimans et al. 2017 (antithetic).
  */
 export function persistentEvolution(options: PersistentEvolutionOptions): Method {
+  requireOptions("methods.persistentEvolution", options, {
+    pairs: "required",
+    sigma: "optional",
+    segments: "optional",
+    seed: "optional",
+  });
   const { pairs, sigma = 0.1, segments = 1, seed = 0 } = options;
   for (const [name, n] of Object.entries({ pairs, segments }))
     if (!Number.isInteger(n) || n < 1) throw refuse(`${n} ${name}`, "Give a whole number, at least 1.");
   if (!(sigma > 0 && Number.isFinite(sigma))) throw refuse(`sigma ${sigma}`, "Give a finite number above 0.");
+  requireSeed("methods.persistentEvolution", seed);
   return particlesFrom({ pairs, sigma, segments, seed }, 0);
 }
 

@@ -1,3 +1,4 @@
+import { DrmadError, requireOptions } from "../errors.ts";
 import { gather } from "../tensor/layout.ts";
 import { unpack } from "../tensor/pack.ts";
 import type { DType, Packed, Tensor } from "../tensor/tensor.ts";
@@ -25,7 +26,10 @@ export function unpacked(name: string, shape: readonly number[], packed: Packed,
   return unpack({ values: row(name, shape, packed), scale });
 }
 
-/** The same from packed tables; slots like second moments keep their precision. What follows from the weights is computed from the weights as they were kept. */
+/**
+ * The same from packed tables; slots like second moments keep their precision. What follows from the weights is computed from
+ * the weights as they were kept.
+ */
 export const packedPath = (steps: number, packed: Packed): Path => ({
   name: `stored as ${packed}`,
   length: steps,
@@ -44,28 +48,38 @@ export interface ReverseOptions {
  *     (dw, ds)_t = (∂Φ_t/∂(w, s))ᵀ (dw, ds)_{t+1},   dλ = ∂f/∂λ + Σ_t (∂Φ_t/∂λ)ᵀ (dw, ds)_{t+1}
  *
  * Right wherever it fits in memory: T·P numbers, where P counts the weights, and the optimiser's slots too when a rate or
- * decay is a hyperparameter or the dynamics keep more than a velocity (slots like second moments are never packed); the layers' small outputs are kept as well, up to half as much again. Cost: training once, and about twice that again for the sweep.
+ * decay is a hyperparameter or the dynamics keep more than a velocity (slots like second moments are never packed); the layers'
+ * small outputs are kept as well, up to half as much again. Cost: training once, and about twice that again for the sweep.
  *
  * Source: Domke 2012; Maclaurin, Duvenaud, Adams 2015, algorithm 2 (in the order of their code).
  */
-export const reverse = ({ storage }: ReverseOptions = {}): Method => ({
-  name: storage === undefined ? "reverse" : `reverse ${storage}`,
-  exact: storage === undefined,
-  async run(rollout) {
-    const { steps } = rollout;
-    const sweep = await rollout.sweep(storage === undefined ? storedPath(steps) : packedPath(steps, storage));
-    const start = await rollout.start();
-    const keep = { keep: sweep.reads, ...(storage === undefined ? {} : { packed: storage }) };
-    const { final, kept } = await rollout.train(start, keep).finally(() => rollout.free(start));
-    try {
-      const outer = await rollout.outer(final);
-      const swept = await sweepBack(sweep, outer, [...kept].reverse());
-      return { value: outer.value, direct: outer.direct, final, ...swept };
-    } catch (error) {
-      rollout.free(final);
-      throw error;
-    } finally {
-      rollout.free(...kept.map(({ tensors }) => tensors));
-    }
-  },
-});
+export function reverse(options: ReverseOptions = {}): Method {
+  requireOptions("methods.reverse", options, { storage: "optional" });
+  const { storage } = options;
+  if (storage !== undefined && storage !== "float16" && storage !== "int8") {
+    throw new DrmadError("invalid-argument", `methods.reverse has storage ${JSON.stringify(storage)}`, {
+      hint: 'Give "float16" or "int8", or leave it out.',
+    });
+  }
+  return {
+    name: storage === undefined ? "reverse" : `reverse ${storage}`,
+    exact: storage === undefined,
+    async run(rollout) {
+      const { steps } = rollout;
+      const sweep = await rollout.sweep(storage === undefined ? storedPath(steps) : packedPath(steps, storage));
+      const start = await rollout.start();
+      const keep = { keep: sweep.reads, ...(storage === undefined ? {} : { packed: storage }) };
+      const { final, kept } = await rollout.train(start, keep).finally(() => rollout.free(start));
+      try {
+        const outer = await rollout.outer(final);
+        const swept = await sweepBack(sweep, outer, [...kept].reverse());
+        return { value: outer.value, direct: outer.direct, final, ...swept };
+      } catch (error) {
+        rollout.free(final);
+        throw error;
+      } finally {
+        rollout.free(...kept.map(({ tensors }) => tensors));
+      }
+    },
+  };
+}

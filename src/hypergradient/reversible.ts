@@ -1,3 +1,4 @@
+import { requireOptions, type NoOptions } from "../errors.ts";
 import type { Method } from "./method.ts";
 import { storedPath } from "./reverse.ts";
 import { sweepBack } from "./sweep-back.ts";
@@ -21,28 +22,31 @@ import { sweepBack } from "./sweep-back.ts";
  * Memory: T·P·log2(d/n) bits (0.15 bits a weight and step at decay 0.9, 3.3 at 0.1), about 32 bytes a weight besides, and a few
  * restored steps. Cost: training and taking it back, each somewhat dearer than plain training, and the sweep.
  *
- * Errors: `unsupported` for other dynamics and for a decay outside (0, 1); `non-finite` where a weight leaves ±4096 or a velocity ±256;
- * `engine-disagrees` where the first state does not come back bit for bit.
+ * Errors: `unsupported` for other dynamics and for a decay outside (0, 1); `non-finite` where a weight leaves ±4096 or a
+ * velocity ±256; `engine-disagrees` where the first state does not come back bit for bit.
  * Source: Maclaurin, Duvenaud, Adams 2015, sections 3.2 and 3.3, algorithm 2 (in the order of their code).
  */
-export const reversible = (): Method => ({
-  name: "reversible",
-  exact: true,
-  near: 1e-4,
-  async run(rollout) {
-    const reversal = rollout.reversal();
-    const sweep = await reversal.sweep(storedPath(rollout.steps));
-    const start = await rollout.start();
-    const trained = await reversal.train(start).finally(() => rollout.free(start));
-    try {
-      const outer = await rollout.outer(trained.final);
-      const swept = await sweepBack(sweep, outer, trained.back(sweep.reads));
-      return { value: outer.value, direct: outer.direct, final: trained.final, ...swept };
-    } catch (error) {
-      rollout.free(trained.final);
-      throw error;
-    } finally {
-      trained.end();
-    }
-  },
-});
+export function reversible(options: NoOptions = {}): Method {
+  requireOptions("methods.reversible", options, {});
+  return {
+    name: "reversible",
+    exact: true,
+    near: 1e-4,
+    async run(rollout) {
+      const reversal = rollout.reversal();
+      const sweep = await reversal.sweep(storedPath(rollout.steps));
+      const start = await rollout.start();
+      const trained = await reversal.train(start).finally(() => rollout.free(start));
+      try {
+        const outer = await rollout.outer(trained.final);
+        const swept = await sweepBack(sweep, outer, trained.back(sweep.reads));
+        return { value: outer.value, direct: outer.direct, final: trained.final, ...swept };
+      } catch (error) {
+        rollout.free(trained.final);
+        throw error;
+      } finally {
+        trained.end();
+      }
+    },
+  };
+}

@@ -1,4 +1,4 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import type { Packed } from "../tensor/tensor.ts";
 
 export interface SnapshotOptions {
@@ -23,6 +23,42 @@ function refuse(what: string, hint: string): never {
   throw new DrmadError("invalid-argument", `drmad ${what}`, { hint });
 }
 
+/**
+ * The options of a path through snapshots; undefined where a line without any is asked for.
+ * @throws DrmadError invalid-argument
+ */
+export function snapshotsOf(options: SnapshotOptions | { readonly samples?: string }): SnapshotOptions | undefined {
+  const given: Partial<SnapshotOptions> & { readonly samples?: string } = options;
+  requireOptions("methods.drmad", given, {
+    samples: "optional",
+    snapshots: "optional",
+    of: "optional",
+    place: "optional",
+    storage: "optional",
+    activations: "optional",
+    growthLimit: "optional",
+  });
+  const { samples, snapshots, ...others } = given;
+  if (snapshots !== undefined) {
+    if (samples !== undefined)
+      refuse("is given both samples and snapshots", "Give one: samples are of a line without any.");
+    return { ...others, snapshots };
+  }
+  const other = Object.entries(others).find(([, value]) => value !== undefined);
+  if (other !== undefined) refuse(`is given ${other[0]} without snapshots`, "Give snapshots as well, such as 32.");
+  return undefined;
+}
+
+function requireName(option: string, given: string | undefined, names: readonly string[]): void {
+  if (given === undefined || names.includes(given)) return;
+  refuse(
+    `has ${option}: ${JSON.stringify(given)}`,
+    `Give one of ${names.map((name) => JSON.stringify(name)).join(", ")}.`,
+  );
+}
+
+const PACKED: readonly Packed[] = ["float16", "int8"];
+
 /** @throws DrmadError invalid-argument */
 export function requireSense({
   snapshots: k,
@@ -32,6 +68,10 @@ export function requireSense({
   activations,
   growthLimit,
 }: SnapshotOptions): void {
+  requireName("of", of, ["points", "means"]);
+  requireName("place", place, ["time", "arc-length"]);
+  requireName("storage", storage, PACKED);
+  requireName("activations", activations, PACKED);
   if (!Number.isInteger(k) || k < 1) refuse(`with ${k} snapshots`, "Give a whole number, at least 1.");
   if (growthLimit !== undefined && !(growthLimit > 0)) {
     refuse(`with a growth limit of ${growthLimit}`, "Give a number above 0, such as 20.");

@@ -1,4 +1,4 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import type { Method } from "./method.ts";
 import { reverse, storedPath } from "./reverse.ts";
 import { sweepBack } from "./sweep-back.ts";
@@ -14,7 +14,9 @@ import { sweepBack } from "./sweep-back.ts";
  *
  * Source: Shaban, Cheng, Hatch, Boots 2019.
  */
-export function truncated({ steps: K }: { readonly steps: number }): Method {
+export function truncated(options: { readonly steps: number }): Method {
+  requireOptions("methods.truncated", options, { steps: "required" });
+  const { steps: K } = options;
   if (!Number.isInteger(K) || K < 1) {
     throw new DrmadError("invalid-argument", `truncated to ${K} steps`, { hint: "Give a whole number, at least 1." });
   }

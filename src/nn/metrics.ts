@@ -1,3 +1,4 @@
+import { asLabels } from "../tensor/compose.ts";
 import { cast, equal, not, toTensor } from "../tensor/elementwise.ts";
 import { argMax, mean } from "../tensor/reduce.ts";
 import { shapeError } from "../tensor/shape.ts";
@@ -19,5 +20,5 @@ export function errorRate(outputs: Tensor, labels: Tensor): Tensor {
       "labels must be integers: Int32Array.from(y)",
     );
   }
-  return mean(cast(not(equal(argMax(outputs), labels)), "float"));
+  return mean(cast(not(equal(argMax(outputs), asLabels(labels))), "float"));
 }

@@ -1,4 +1,4 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import { constantParameter, normalParameter, type Parameter } from "../problem/parameter.ts";
 import { add, relu, tanh } from "../tensor/elementwise.ts";
 import { matmul } from "../tensor/matmul.ts";
@@ -22,6 +22,7 @@ export function mlp(sizes: readonly number[], options: MlpOptions = {}): readonl
       hint: "Give the size of the input and of at least one layer.",
     });
   }
+  requireOptions("nn.mlp", options, { deviation: "optional" });
   const { deviation } = options;
   return sizes.slice(1).map((units, i) => {
     const inputs = sizes[i]!;

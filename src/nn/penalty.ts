@@ -1,4 +1,4 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import { add, mul, sqrt, square, sub, toTensor, type TensorLike } from "../tensor/elementwise.ts";
 import { sum } from "../tensor/reduce.ts";
 import { shapeError, type Shape } from "../tensor/shape.ts";
@@ -69,7 +69,9 @@ export interface L1Options {
  * @param penalties one number or tensor for all, or a tree of them like the weights; each must stretch to its weights
  * Errors: `invalid-argument` for a rounding that is not above 0.
  */
-export function l1(weights: Tree<Tensor>, penalties: Tree<TensorLike>, { rounding = 1e-3 }: L1Options = {}): Tensor {
+export function l1(weights: Tree<Tensor>, penalties: Tree<TensorLike>, options: L1Options = {}): Tensor {
+  requireOptions("nn.l1", options, { rounding: "optional" });
+  const { rounding = 1e-3 } = options;
   if (!(rounding > 0 && Number.isFinite(rounding))) {
     throw new DrmadError("invalid-argument", `nn.l1 has the rounding ${rounding}`, {
       hint: "Give a finite number above 0, such as 1e-3; proximal(dynamics, { l1 }) is the penalty with its corner.",

@@ -1,4 +1,5 @@
 import { mapPoint, type Point } from "../data/point.ts";
+import { requireOptions } from "../errors.ts";
 import { decayOf, positive, positiveRate, type OuterOptimizer } from "./optimizer.ts";
 
 export interface AdamOptions {
@@ -19,9 +20,17 @@ export interface AdamState {
 /**
  * m ← β₁m + (1−β₁)g,  s ← β₂s + (1−β₂)g²,  u ← u − α · m/(1−β₁ᵏ) / (√(s/(1−β₂ᵏ)) + ε) at the k-th update.
  *
- * A gradient of zero moves nothing at the first update; later ones go on with the averages. Source: Kingma and Ba 2015, algorithm 1.
+ * A gradient of zero moves nothing at the first update; later ones go on with the averages. Source: Kingma and Ba 2015,
+ * algorithm 1.
  */
-export function adam({ rate, first = 0.9, second = 0.999, epsilon = 1e-8 }: AdamOptions): OuterOptimizer<AdamState> {
+export function adam(options: AdamOptions): OuterOptimizer<AdamState> {
+  requireOptions("outer.adam", options, {
+    rate: "required",
+    first: "optional",
+    second: "optional",
+    epsilon: "optional",
+  });
+  const { rate, first = 0.9, second = 0.999, epsilon = 1e-8 } = options;
   positiveRate("adam", rate);
   decayOf("adam", "first", first);
   decayOf("adam", "second", second);

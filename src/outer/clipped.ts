@@ -1,6 +1,6 @@
 import { mapPoint, normOf, type Point } from "../data/point.ts";
-import { DrmadError } from "../errors.ts";
-import { positive, type OuterOptimizer } from "./optimizer.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
+import { positive, requireInner, type OuterOptimizer } from "./optimizer.ts";
 
 export interface ClipLimits {
   /** Most of the Euclidean length over all hyperparameters. */
@@ -23,7 +23,9 @@ export interface ClipLimits {
  * Source: Pascanu, Mikolov and Bengio 2013, "On the difficulty of training recurrent neural networks".
  */
 export function clipped<S>(optimizer: OuterOptimizer<S>, limits: ClipLimits): OuterOptimizer<S> {
-  const { norm, value } = limits;
+  requireInner("clipped", optimizer);
+  requireOptions("outer.clipped", limits, { norm: "optional", value: "optional" });
+  const { norm, value } = limits ?? {};
   if (norm === undefined && value === undefined) {
     throw new DrmadError("invalid-argument", "clipped has no limit", { hint: "Give a norm, a value, or both." });
   }

@@ -1,6 +1,6 @@
 import { mapPoint, type Point } from "../data/point.ts";
-import { DrmadError } from "../errors.ts";
-import type { OuterOptimizer } from "./optimizer.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
+import { requireInner, type OuterOptimizer } from "./optimizer.ts";
 import { shared } from "./shared.ts";
 
 export interface CoarseToFineSteps {
@@ -33,7 +33,9 @@ export function coarseToFine<S>(
   optimizer: OuterOptimizer<S>,
   steps: CoarseToFineSteps,
 ): OuterOptimizer<CoarseToFineState<S>> {
-  const { hyperparameter = 0, tensor = 0 } = steps;
+  requireInner("coarseToFine", optimizer);
+  requireOptions("outer.coarseToFine", steps, { hyperparameter: "optional", tensor: "optional" });
+  const { hyperparameter = 0, tensor = 0 } = steps ?? {};
   for (const [stage, count] of Object.entries({ hyperparameter, tensor })) {
     if (!Number.isInteger(count) || count < 0) {
       throw new DrmadError("invalid-argument", `coarseToFine has ${count} steps by ${stage}`, {

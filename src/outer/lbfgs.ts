@@ -1,5 +1,5 @@
 import { mapPoint, moved, normOf, type Point } from "../data/point.ts";
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import { positive, positiveRate, type OuterOptimizer } from "./optimizer.ts";
 import { isCurved, timesInverseHessian, type CurvaturePair } from "./two-loop.ts";
 
@@ -46,7 +46,9 @@ const MOST_HALVINGS = 6;
  *
  * Source: Nocedal 1980; Liu and Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
  */
-export function lbfgs({ rate, memory = 10, longest }: LbfgsOptions): OuterOptimizer<LbfgsState> {
+export function lbfgs(options: LbfgsOptions): OuterOptimizer<LbfgsState> {
+  requireOptions("outer.lbfgs", options, { rate: "required", memory: "optional", longest: "optional" });
+  const { rate, memory = 10, longest } = options;
   positiveRate("lbfgs", rate);
   if (!Number.isInteger(memory) || memory < 1) {
     throw new DrmadError("invalid-argument", `lbfgs has memory ${memory}`, {

@@ -1,4 +1,5 @@
 import { mapPoint } from "../data/point.ts";
+import { requireOptions } from "../errors.ts";
 import type { AdamState } from "./adam.ts";
 import { positiveRate, type OuterOptimizer } from "./optimizer.ts";
 
@@ -17,7 +18,9 @@ const [FIRST, SECOND, FALL, EPSILON] = [0.9, 0.99, 1e-4, 1e-4];
  *
  * Source: `adam` in hypergrad/optimizers.py of the code of Maclaurin et al., whose b1 and b2 are 1 − β₁ and 1 − β₂.
  */
-export function maclaurinAdam({ rate }: { readonly rate: number }): OuterOptimizer<AdamState> {
+export function maclaurinAdam(options: { readonly rate: number }): OuterOptimizer<AdamState> {
+  requireOptions("outer.maclaurinAdam", options, { rate: "required" });
+  const { rate } = options;
   positiveRate("maclaurinAdam", rate);
   return {
     name: `maclaurinAdam(${rate})`,

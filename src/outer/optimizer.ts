@@ -39,3 +39,11 @@ export function decayOf(optimizer: string, setting: string, value: number): numb
   }
   return value;
 }
+
+/** What wraps an optimiser takes it first, made: not its name, and not the function that makes it. */
+export function requireInner(wrapper: string, optimizer: OuterOptimizer | undefined): void {
+  if (typeof optimizer?.update === "function" && typeof optimizer.init === "function") return;
+  throw new DrmadError("invalid-argument", `outer.${wrapper} is given no optimizer to wrap`, {
+    hint: `Give one first, called: outer.${wrapper}(outer.adam({ rate: 0.05 }), …).`,
+  });
+}

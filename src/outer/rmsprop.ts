@@ -1,4 +1,5 @@
 import { mapPoint, type Point } from "../data/point.ts";
+import { requireOptions } from "../errors.ts";
 import { decayOf, positive, positiveRate, type OuterOptimizer } from "./optimizer.ts";
 
 export interface RmspropOptions {
@@ -22,7 +23,9 @@ export interface RmspropState {
  * Source: Tieleman and Hinton 2012, lecture 6.5 of "Neural networks for machine learning"; with decay 0.99 as PyTorch's
  * RMSprop has it. The code of Maclaurin et al. 2015 starts from s = 1 instead.
  */
-export function rmsprop({ rate, decay = 0.9, epsilon = 1e-8 }: RmspropOptions): OuterOptimizer<RmspropState> {
+export function rmsprop(options: RmspropOptions): OuterOptimizer<RmspropState> {
+  requireOptions("outer.rmsprop", options, { rate: "required", decay: "optional", epsilon: "optional" });
+  const { rate, decay = 0.9, epsilon = 1e-8 } = options;
   positiveRate("rmsprop", rate);
   decayOf("rmsprop", "decay", decay);
   positive("rmsprop", "epsilon", epsilon);

@@ -1,6 +1,6 @@
 import { mapPoint, type Point } from "../data/point.ts";
 import { DrmadError } from "../errors.ts";
-import type { OuterOptimizer, Update } from "./optimizer.ts";
+import { requireInner, type OuterOptimizer, type Update } from "./optimizer.ts";
 
 /** What moves together: all numbers of a hyperparameter, or all of each of its tensors. */
 export type Ties = "hyperparameter" | "tensor";
@@ -36,6 +36,7 @@ const spread = (change: Point, ties: Ties, like: Point): Point =>
  * gradient is the sum over a group, not its mean: with `sgd`, steps are as much longer as the group is large.
  */
 export function shared<S>(optimizer: OuterOptimizer<S>, ties: Ties): OuterOptimizer<S> {
+  requireInner("shared", optimizer);
   requireTies(ties);
   return {
     name: `${optimizer.name} shared by ${ties}`,

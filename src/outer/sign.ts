@@ -1,4 +1,5 @@
 import { mapPoint } from "../data/point.ts";
+import { requireOptions } from "../errors.ts";
 import { positiveRate, type OuterOptimizer } from "./optimizer.ts";
 
 /**
@@ -7,7 +8,9 @@ import { positiveRate, type OuterOptimizer } from "./optimizer.ts";
  *
  * Source: Maclaurin et al. 2015 and Fu et al. 2016, who tune penalties with it.
  */
-export const sign = ({ rate }: { readonly rate: number }): OuterOptimizer<null> => {
+export function sign(options: { readonly rate: number }): OuterOptimizer<null> {
+  requireOptions("outer.sign", options, { rate: "required" });
+  const { rate } = options;
   positiveRate("sign", rate);
   return {
     name: `sign(${rate})`,
@@ -15,4 +18,4 @@ export const sign = ({ rate }: { readonly rate: number }): OuterOptimizer<null> 
     update: (gradient, state) => ({ change: mapPoint(gradient, (g) => -rate * Math.sign(g)), state }),
     withRate: (other) => sign({ rate: other }),
   };
-};
+}

@@ -115,15 +115,27 @@ describe("refused", () => {
   test.each([
     [
       "a misspelt option",
-      hyper.scalar(1, { tranform: "log" } as object),
-      "the option tranform",
+      () => hyper.scalar(1, { tranform: "log" } as object),
+      "option tranform",
+      "Did you mean transform?",
+    ],
+    [
+      "biases of no tree",
+      () => hyper.scalar(1, { biases: 0 } as object),
+      "option biases",
       "transform, bounds, perStep.",
     ],
-    ["biases of no tree", hyper.scalar(1, { biases: 0 } as object), "the option biases", "hyper.scalar are transform"],
-    ["a misspelt option of a tree", hyper.perInput(1, { bias: 0 } as object), "the option bias,", "hyper.perInput"],
-  ])("%s", (_, spec, part, hint) => {
+    [
+      "a misspelt option of a tree",
+      () => hyper.perInput(1, { bias: 0 } as object),
+      "hyper.perInput has no option bias",
+      "biases?",
+    ],
+    ["no value", () => hyper.perUnit(undefined as never), "starts at nothing", "natural value"],
+    ["an array of no shape", () => hyper.array([1, 2] as never), "starts at no array", "{ data, shape }"],
+  ])("%s", (_, make, part, hint) => {
     const found = expect.stringContaining(hint) as string;
-    expect(() => layout(spec)).toThrow(expect.objectContaining({ ...failure("invalid-argument", part), hint: found }));
+    expect(make).toThrow(expect.objectContaining({ ...failure("invalid-argument", part), hint: found }));
   });
 
   test("one that leaves out every weight", () => {

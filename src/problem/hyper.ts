@@ -1,6 +1,6 @@
 import type { NdArray } from "../data/dataset.ts";
 import { substream } from "../data/random.ts";
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import { constant } from "../tensor/elementwise.ts";
 import { showShape, sizeOf, type Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -21,6 +21,9 @@ export interface TreeOptions extends HyperOptions {
   readonly biases?: number;
 }
 
+const HYPER_OPTIONS = { transform: "optional", bounds: "optional", perStep: "optional" } as const;
+const TREE_OPTIONS = { ...HYPER_OPTIONS, biases: "optional" } as const;
+
 /** A hyperparameter as an experiment states it. `K` tells how losses see it: as one tensor, or as a tree like the weights. */
 export interface Hyper<K extends "tensor" | "tree" = "tensor" | "tree"> {
   readonly hyper: K;
@@ -32,9 +35,24 @@ export interface Hyper<K extends "tensor" | "tree" = "tensor" | "tree"> {
 export const isHyper = (value: unknown): value is Hyper =>
   typeof value === "object" && value !== null && "hyper" in value && "sharing" in value;
 
+function requireNumber(what: string, value: number): void {
+  if (typeof value === "number") return;
+  throw new DrmadError(
+    "invalid-argument",
+    `${what} starts at ${value === undefined ? "nothing" : typeof value}, not at a number`,
+    {
+      hint: "Give the natural value that it starts from first; hyper.array takes arrays.",
+    },
+  );
+}
+
 const tree =
-  (sharing: Sharing) =>
-  (value: number, options: TreeOptions = {}): Hyper<"tree"> => ({ hyper: "tree", sharing, value, options });
+  (name: string, sharing: Sharing) =>
+  (value: number, options: TreeOptions = {}): Hyper<"tree"> => {
+    requireNumber(name, value);
+    requireOptions(name, options, TREE_OPTIONS);
+    return { hyper: "tree", sharing, value, options };
+  };
 
 /**
  * Hyperparameters by what shares one value. `value` is the natural value they start from, strictly inside the interval of
@@ -45,8 +63,8 @@ const tree =
  * to the weights at its path. With `perStep` the training loss and the dynamics see the value of the step, of the shape said
  * below; every other loss sees a leading axis of steps.
  *
- * Errors, as the experiment is opened: invalid-argument for a value outside its interval, or an array that does not fill its
- * shape; unused-hyperparameter for any tensor that nothing depends on.
+ * Errors: invalid-argument for an option that does not exist. As the experiment is opened: invalid-argument for a value outside
+ * its interval, or an array that does not fill its shape; unused-hyperparameter for any tensor that nothing depends on.
  */
 export const hyper: {
   /** One number: a tensor of shape []. */
@@ -69,30 +87,30 @@ export const hyper: {
   /** One number for each weight, of the weights' own shape. */
   perWeight(value: number, options?: TreeOptions): Hyper<"tree">;
 } = {
-  scalar: (value, options = {}) => ({ hyper: "tensor", sharing: "scalar", value, options }),
-  array: (value, options = {}) => ({ hyper: "tensor", sharing: "array", value, options }),
-  perNetwork: tree("network"),
-  perLayer: tree("layer"),
-  perTensor: tree("tensor"),
-  perUnit: tree("unit"),
-  perInput: tree("input"),
-  perWeight: tree("weight"),
-};
-
-/** Files of experiments run without a type checker: a misspelt option would be left out in silence. */
-const OPTIONS: Record<Hyper["hyper"], readonly string[]> = {
-  tensor: ["transform", "bounds", "perStep"],
-  tree: ["transform", "bounds", "perStep", "biases"],
-};
-const FUNCTIONS: Record<Sharing, keyof typeof hyper> = {
-  scalar: "scalar",
-  array: "array",
-  network: "perNetwork",
-  layer: "perLayer",
-  tensor: "perTensor",
-  unit: "perUnit",
-  input: "perInput",
-  weight: "perWeight",
+  scalar(value, options = {}) {
+    requireNumber("hyper.scalar", value);
+    requireOptions("hyper.scalar", options, HYPER_OPTIONS);
+    return { hyper: "tensor", sharing: "scalar", value, options };
+  },
+  array(value, options = {}) {
+    if (!isParameter(value) && !(ArrayBuffer.isView(value?.data) && Array.isArray(value.shape))) {
+      throw new DrmadError(
+        "invalid-argument",
+        `hyper.array starts at ${value === undefined ? "nothing" : "no array"}`,
+        {
+          hint: "Give { data, shape } with a typed array, or a parameter such as nn.constant([500], 0.5).",
+        },
+      );
+    }
+    requireOptions("hyper.array", options, HYPER_OPTIONS);
+    return { hyper: "tensor", sharing: "array", value, options };
+  },
+  perNetwork: tree("hyper.perNetwork", "network"),
+  perLayer: tree("hyper.perLayer", "layer"),
+  perTensor: tree("hyper.perTensor", "tensor"),
+  perUnit: tree("hyper.perUnit", "unit"),
+  perInput: tree("hyper.perInput", "input"),
+  perWeight: tree("hyper.perWeight", "weight"),
 };
 
 /** What the type of an experiment's hyperparameters must be. */
@@ -179,12 +197,6 @@ export function layoutHypers(
     if (name.includes(".")) {
       throw new DrmadError("invalid-experiment", `hyperparameter "${name}" has a dot in its name`, {
         hint: "Dots join a hyperparameter's name and the path of the weights it belongs to: choose another name.",
-      });
-    }
-    const unknown = Object.keys(spec.options).find((key) => !OPTIONS[spec.hyper].includes(key));
-    if (unknown !== undefined) {
-      throw new DrmadError("invalid-argument", `hyper.${name} has the option ${unknown}, which does not exist here`, {
-        hint: `Options of hyper.${FUNCTIONS[spec.sharing]} are ${OPTIONS[spec.hyper].join(", ")}.`,
       });
     }
     const value = valueOf(spec, name, seed);

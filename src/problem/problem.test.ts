@@ -125,16 +125,16 @@ describe("is refused", () => {
       "valid split has no y",
     ],
     ["a test split of another kind", { data: { ...fine, test: { x: real([3, 3]), y: real([3]) } } }, "test.x"],
-    ["a misspelt part", { metric: {} }, "the experiment has a part metric"],
-    ["a misspelt part of train", { train: { bach: 10 } }, "train has a part bach"],
-    ["a misspelt part of valid", { valid: { los: () => 3 } }, "valid has a part los"],
-    ["a misspelt part of outer", { outer: { step: 3 } }, "outer has a part step"],
+    ["a misspelt part", { metric: {} }, "defineExperiment has no option metric"],
+    ["a misspelt part of train", { train: { bach: 10 } }, "train of the experiment has no option bach"],
+    ["a misspelt part of valid", { valid: { los: () => 3 } }, "valid of the experiment has no option los"],
+    ["a misspelt part of outer", { outer: { step: 3 } }, "outer of the experiment has no option step"],
     ["no weights", { params: {} }, "no weights"],
     ["a weight that is no parameter", { params: { w: 3 } }, "params.w is 3"],
     ["a dot in a parameter's key", { params: { "a.b": nn.constant([1]) } }, '"a.b"'],
     ["no hyperparameters", { hyper: {} }, "no hyperparameters"],
-    ["no record of hyperparameters", { hyper: undefined }, "no hyperparameters"],
-    ["no dynamics", { train: { dynamics: undefined } }, "no train.dynamics"],
+    ["no record of hyperparameters", { hyper: undefined }, "needs the option hyper"],
+    ["no dynamics", { train: { dynamics: undefined } }, "train of the experiment needs the option dynamics"],
     ["dynamics that are none", { train: { dynamics: () => 3 } }, "not a training algorithm"],
     ["rows without a batch", { train: { rows: () => Int32Array.of(0) } }, "no train.batch"],
     ["no data", { data: null }, "the data is null"],
@@ -154,7 +154,12 @@ describe("is refused", () => {
     ["no steps", { train: { steps: 0 } }, "training steps is 0"],
     ["a fraction of a step", { train: { steps: 1.5 } }, "training steps is 1.5"],
   ])("%s", async (_, changes, part) => {
-    await expect(resolveProblem(made(changes))).rejects.toMatchObject(failure("invalid-experiment", part));
+    const opened = (async () => resolveProblem(made(changes)))();
+    await expect(opened).rejects.toMatchObject(failure("invalid-experiment", part));
+  });
+
+  test.each([-1, 1.5, NaN, Infinity, 2 ** 53])("the seed %s", async (seed) => {
+    await expect(resolveProblem(made(), { seed })).rejects.toMatchObject(failure("invalid-argument", `seed ${seed}`));
   });
 
   test.each([

@@ -1,4 +1,4 @@
-import { substream } from "../data/random.ts";
+import { requireSeed, substream } from "../data/random.ts";
 import type { Dataset, NdArray, Split } from "../data/dataset.ts";
 import type { Dynamics } from "../dynamics/dynamics.ts";
 import { DrmadError } from "../errors.ts";
@@ -9,6 +9,7 @@ import { leavesOf, mapTree } from "../tensor/tree.ts";
 import { epochSampler, type Sampler } from "./batches.ts";
 import type { AnySpec, Experiment } from "./experiment.ts";
 import { layoutHypers, type HyperLayout } from "./hyper.ts";
+import { outsideDomain, settingUses, type SettingUse } from "./settings.ts";
 import { checkParameters, isParameter } from "./parameter.ts";
 
 export interface WeightLeaf {
@@ -30,6 +31,8 @@ export interface Problem {
   dynamics(h: unknown): Dynamics;
   /** Tensors that it keeps for each weight tensor. */
   readonly slots: readonly string[];
+  /** Hyperparameters that are settings of it as they are. */
+  readonly settings: readonly SettingUse[];
   /** Whether these follow from how the weights move. */
   readonly recoverable: boolean;
   /** Rows of a minibatch, or undefined for the whole training set. */
@@ -125,32 +128,11 @@ function checkSplit(name: string, split: Split | undefined, like: Split): void {
 
 export const rowsOf = (split: Split): number => Object.values(split)[0]!.shape[0]!;
 
-const PARTS: Readonly<Record<string, readonly string[]>> = {
-  "": ["name", "data", "params", "hyper", "initial", "train", "valid", "metrics", "outer", "method"],
-  train: ["loss", "dynamics", "steps", "batch", "rows"],
-  valid: ["loss", "prior"],
-  outer: ["optimizer", "steps"],
-};
-
-/** Files of experiments run without a type checker: a misspelt part would be left out in silence. */
-function checkParts(spec: AnySpec): void {
-  for (const [part, known] of Object.entries(PARTS)) {
-    const given = part === "" ? spec : (spec as unknown as Record<string, object | undefined>)[part];
-    const unknown = Object.keys(given ?? {}).find((key) => !known.includes(key));
-    if (unknown === undefined) continue;
-    const [what, which] = part === "" ? ["the experiment", "an experiment"] : [part, part];
-    throw fault(
-      `${what} has a part ${unknown}, which does not exist`,
-      `The parts of ${which} are ${known.join(", ")}.`,
-    );
-  }
-}
-
 /** Loads the data and fixes everything random: split, initial weights and minibatches are functions of the seed. */
 export async function resolveProblem(experiment: Experiment, options: ResolveOptions = {}): Promise<Problem> {
   const { spec } = experiment;
-  checkParts(spec);
   const seed = options.seed ?? 0;
+  requireSeed("the experiment", seed);
   const steps = options.steps ?? spec.train.steps;
   wholeNumber(steps, "the number of training steps");
   const data = await (typeof spec.data === "function" ? spec.data(seed) : spec.data);
@@ -192,7 +174,10 @@ export async function resolveProblem(experiment: Experiment, options: ResolveOpt
   const chosenDynamics = spec.train.dynamics;
   const dynamics = (h: unknown): Dynamics =>
     checkDynamics(typeof chosenDynamics === "function" ? chosenDynamics(h) : chosenDynamics);
-  const { slots, recover } = dynamics(hypers.arrange((name) => input(name, stepShape(hypers, name))));
+  const traced = dynamics(hypers.arrange((name) => input(name, stepShape(hypers, name))));
+  const { slots, recover } = traced;
+  const settings = settingUses(traced, weights, hypers.tensors);
+  checkStart(settings);
 
   return {
     name: spec.name ?? "experiment",
@@ -203,12 +188,23 @@ export async function resolveProblem(experiment: Experiment, options: ResolveOpt
     hypers,
     dynamics,
     slots,
+    settings,
     recoverable: recover !== undefined,
     batch,
     sampler,
     spec,
     weightTree: (value) => mapTree(spec.params, isParameter, (_, path) => value(path)),
   };
+}
+
+function checkStart(settings: readonly SettingUse[]): void {
+  const [bad] = outsideDomain(settings, (name) => settings.find(({ tensor }) => tensor.name === name)!.tensor.start);
+  if (bad === undefined) return;
+  const { tensor, value, setting, domain, transform } = bad;
+  throw fault(
+    `hyperparameter ${tensor.name} starts at ${value}, but it is ${setting}, which is ${domain}`,
+    `Start it inside, and keep it there while it is tuned with { transform: "${transform}" }.`,
+  );
 }
 
 /** A hyperparameter's shape at one step. */

@@ -9,14 +9,16 @@ import { divergence, requireFiniteWeights } from "./divergence.ts";
 import { createForward } from "./forward.ts";
 import { huntNonFinite } from "./hunt-non-finite.ts";
 import { createMerger } from "./merge.ts";
+import { checkLabels, labelUses } from "./labels.ts";
 import { keptName, storedName } from "./path.ts";
 import {
   checkEveryHyperIsUsed,
-  checkMetrics,
+  evaluated,
   evaluateProgram,
   outerProgram,
   priorProgram,
   startProgram,
+  trainingLoss,
   trainProgram,
   withoutPrior,
 } from "./programs.ts";
@@ -44,9 +46,10 @@ const LOOK_MS = 500;
  */
 export function createRollout(problem: Problem, engine: Engine, options: RolloutOptions = {}): Rollout {
   checkEveryHyperIsUsed(problem, [trainProgram(problem), startProgram(problem), outerProgram(withoutPrior(problem))]);
-  checkMetrics(problem);
+  const labels = [...labelUses([trainingLoss(problem)], "train"), ...labelUses(evaluated(problem))];
+  checkLabels(problem, labels);
   const start = Object.fromEntries(problem.hypers.tensors.map((t) => [t.name, t.start]));
-  return bindAll(share(problem, engine, options), start);
+  return bindAll(share(problem, engine, options, labels), start);
 }
 
 function bindAll(shared: Shared, point: Point): Rollout {
@@ -80,7 +83,10 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
       return [...shared.unverified];
     },
     at: (other) => bind(shared, reversal, other),
-    reseeded: (other) => bindAll(share(other, engine, shared.options, shared), point),
+    reseeded(other) {
+      checkLabels(other, shared.labels);
+      return bindAll(share(other, engine, shared.options, shared.labels, shared), point);
+    },
 
     async start() {
       const { executable } = await shared.compile("start", () => startProgram(problem));

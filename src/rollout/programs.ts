@@ -12,11 +12,11 @@ import { keptName, scaleName } from "./path.ts";
 import type { TrainOptions } from "./rollout.ts";
 import { windowEnd, windowSums } from "./snapshots.ts";
 import { expectScalar, outerLoss, priorOf, splitInputs } from "./loss.ts";
-import { hyperInputName, hyperSymbols } from "./hypers.ts";
+import { hyperInputName, hypersAt, hyperSymbols } from "./hypers.ts";
 import { initialSymbols } from "./initial.ts";
 import { productsOf } from "./products.ts";
 import { isPackable, stateLeaves } from "./state.ts";
-import { stepSymbols } from "./step.ts";
+import { STEP, stepSymbols, trainLoss } from "./step.ts";
 import { adjointName, type SweepProgram } from "./sweep.ts";
 
 export type SplitName = "train" | "valid" | "test";
@@ -101,7 +101,10 @@ function weightInputs(problem: Problem): { readonly list: readonly Tensor[]; rea
   return { list: [...at.values()], tree: problem.weightTree((path) => at.get(path)!) };
 }
 
-/** f(w, λ) on the validation split, with the prior where there is one, ∇w f, and ∂f/∂λ in unconstrained coordinates (the direct part). */
+/**
+ * f(w, λ) on the validation split, with the prior where there is one, ∇w f, and ∂f/∂λ in unconstrained coordinates (the direct
+ * part).
+ */
 export function outerProgram(problem: Problem, length?: number): Program {
   const symbols = hyperSymbols(problem);
   const weights = weightInputs(problem);
@@ -154,10 +157,19 @@ export function evaluateProgram(problem: Problem, split: SplitName): Program {
   return { name: `${split} metrics`, graph: toGraph(outputs) };
 }
 
-/** A mistake in a metric should not wait for the end of training. */
-export function checkMetrics(problem: Problem): void {
-  for (const split of ["train", "valid", "test"] as const)
-    if (problem.data[split] !== undefined) metricsOn(problem, split);
+/** The training loss at the weights before a step. */
+export function trainingLoss(problem: Problem): Tensor {
+  const shapes = new Map(problem.weights.map(({ path, shape }) => [path, shape]));
+  const hypers = hypersAt(problem, hyperSymbols(problem), STEP);
+  return trainLoss(problem, hypers, (path) => input(`weights/${path}`, shapes.get(path)!));
+}
+
+/** What is evaluated on every split: the validation loss and the metrics. A mistake in these should not wait for the end of training. */
+export function evaluated(problem: Problem): readonly Tensor[] {
+  for (const split of ["train", "test"] as const) if (problem.data[split] !== undefined) metricsOn(problem, split);
+  const batch = splitInputs("valid", problem.data.valid, false);
+  const loss = problem.spec.valid.loss(weightInputs(problem).tree, hyperSymbols(problem).whole, batch);
+  return [expectScalar(loss, "valid.loss"), ...Object.values(metricsOn(problem, "valid"))];
 }
 
 /**

@@ -190,7 +190,8 @@ export interface Reversal {
   bytes(keep: readonly string[]): Promise<number>;
   /**
    * All training steps from the weights given, which are left alone; velocities start at 0.
-   * @throws DrmadError unsupported where a decay is not between 0 and 1; non-finite, also where a number leaves the range of fixed point
+   * @throws DrmadError unsupported where a decay is not between 0 and 1; non-finite, also where a number leaves the range of
+   * fixed point
    */
   train(from: Buffers): Promise<Reversed>;
 }

@@ -6,6 +6,7 @@ import type { Problem } from "../problem/problem.ts";
 import type { GraphInput } from "../tensor/graph.ts";
 import { sameShape, sizeOf, type Shape } from "../tensor/shape.ts";
 import type { Pace } from "./chunks.ts";
+import type { LabelUse } from "./labels.ts";
 import { takeRows, verifyOnFewRows } from "./probe.ts";
 import type { SplitName } from "./programs.ts";
 import type { Buffers, Phase, RolloutOptions } from "./rollout.ts";
@@ -45,6 +46,8 @@ export interface Shared {
   readonly problem: Problem;
   readonly engine: Engine;
   readonly options: RolloutOptions;
+  /** Which integers of the data are labels, and of how many classes. */
+  readonly labels: readonly LabelUse[];
   readonly pace: { readonly train: Pace; readonly backward: Pace };
   readonly sweeps: Map<string, Promise<SweepParts>>;
   readonly fixedPoint: FixedPointParts;
@@ -91,7 +94,13 @@ const shapesOf = ({ data }: Problem): string =>
   );
 
 /** @param like of the same experiment under another seed: what fits is taken from there instead of being made again */
-export function share(problem: Problem, engine: Engine, options: RolloutOptions, like?: Shared): Shared {
+export function share(
+  problem: Problem,
+  engine: Engine,
+  options: RolloutOptions,
+  labels: readonly LabelUse[],
+  like?: Shared,
+): Shared {
   const programs = like !== undefined && shapesOf(problem) === shapesOf(like.problem) ? like : undefined;
   const compiled = programs?.compiled ?? new Map<string, Promise<Compiled>>();
   const loaded = like?.problem.data === problem.data ? like.loaded : new Map<string, Promise<Buffers>>();
@@ -156,6 +165,7 @@ export function share(problem: Problem, engine: Engine, options: RolloutOptions,
     problem,
     engine,
     options,
+    labels,
     pace: programs?.pace ?? { train: { stepsPerSecond: undefined }, backward: { stepsPerSecond: undefined } },
     sweeps: programs?.sweeps ?? new Map<string, Promise<SweepParts>>(),
     fixedPoint: programs?.fixedPoint ?? { sweeps: new Map<string, Promise<SweepParts>>() },

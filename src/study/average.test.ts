@@ -12,7 +12,8 @@ import { hyper } from "../problem/hyper.ts";
 import { createRollout } from "../rollout/create.ts";
 import type { Engine } from "../engine/engine.ts";
 import * as ops from "../tensor/ops.ts";
-import { meanHypergradient, standardError } from "./average.ts";
+import { meanHypergradient } from "./average.ts";
+import { standardError } from "./statistics.ts";
 import { defineExperiment } from "./define.ts";
 import type { TuneEvent, TuneResult } from "./events.ts";
 import { hypergradient } from "./hypergradient.ts";
@@ -195,7 +196,7 @@ describe("averaging over seeds", () => {
   test.each([
     [{ seeds: [] }, "seeds: []"],
     [{ seeds: 3 as unknown as number[] }, "seeds: 3"],
-    [{ seeds: [1, NaN] }, "seeds holds NaN"],
+    [{ seeds: [1, NaN] }, "tune has the seed NaN"],
     [{ seeds: [1, 2, 1] }, "seeds holds 1 twice"],
     [{ seeds: [1], seed: 1 }, "both seed 1 and seeds"],
   ])("refuses %j", async (options, part) => {

@@ -7,6 +7,7 @@ import type { Buffers, Rollout } from "../rollout/rollout.ts";
 import type { Metrics } from "./events.ts";
 import { explained } from "./explained.ts";
 import type { Session } from "./session.ts";
+import { mean } from "./statistics.ts";
 
 /** An experiment under one seed. */
 export interface SeedRun {
@@ -59,15 +60,6 @@ export async function trainEach<R extends { readonly final: Buffers }>(
     throw error;
   }
   return done;
-}
-
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-
-/** s/√N with s² = Σ(x − x̄)²/(N − 1): how far the mean of other draws would be from this one. Of at least two numbers. */
-export function standardError(values: readonly number[]): number {
-  const middle = mean(values);
-  const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
-  return Math.sqrt(squares / (values.length - 1) / values.length);
 }
 
 export const meanMetrics = (found: readonly Metrics[]): Metrics =>

@@ -1,3 +1,4 @@
+import { requireOptions } from "../errors.ts";
 import { checkHypergradient, type CheckOptions, type GradientCheck } from "../hypergradient/check.ts";
 import type { Method } from "../hypergradient/method.ts";
 import { reverse } from "../hypergradient/reverse.ts";
@@ -5,7 +6,7 @@ import type { Experiment } from "../problem/experiment.ts";
 import { checkedMethod } from "./checked.ts";
 import type { TuneDefaults } from "./define.ts";
 import { explained } from "./explained.ts";
-import { openSession, requireExperiment, type SessionOptions } from "./session.ts";
+import { openSession, requireExperiment, SESSION_OPTIONS, type SessionOptions } from "./session.ts";
 
 /** Whoever checks an experiment waits for what is wrong with it. */
 const INTERPRETING_SECONDS = 30;
@@ -19,6 +20,14 @@ export async function checkExperiment(
   options: Omit<SessionOptions, "precision"> & CheckOptions & { readonly method?: Method } = {},
 ): Promise<GradientCheck> {
   requireExperiment(experiment);
+  const { precision: _always64, ...sessionOptions } = SESSION_OPTIONS;
+  requireOptions("checkExperiment", options, {
+    ...sessionOptions,
+    method: "optional",
+    directions: "optional",
+    tolerance: "optional",
+    onDifference: "optional",
+  });
   const method = checkedMethod(options.method ?? (experiment.options as TuneDefaults).method ?? reverse());
   const session = await openSession(experiment, { ...options, precision: "float64" });
   try {

@@ -52,6 +52,8 @@ export interface Warning {
   readonly uncompared?: readonly string[];
   /** The outer step whose fidelity could not be measured. */
   readonly unmeasured?: number;
+  /** Comes once for each: a hyperparameter's tensor that has left its domain. */
+  readonly left?: string;
 }
 
 /** How far the method was from the exact hypergradient at an outer step, with the first seed. */
@@ -98,7 +100,7 @@ export interface StartInfo {
 }
 
 export interface TuneResult extends StartInfo {
-  /** From a method that chooses another. */
+  /** From a method that chooses another: its last choice. */
   readonly chosen?: Chosen;
   readonly steps: readonly StepRecord[];
   /** Index into `steps` of the lowest validation loss: the chosen result. */
@@ -126,7 +128,8 @@ export type TuneEvent =
       readonly total: number;
     }
   | ({ readonly type: "step"; readonly best: boolean } & StepRecord)
-  | ({ readonly type: "chosen" } & Chosen)
+  /** At the first outer step, and at every later one where the choice is another. */
+  | ({ readonly type: "chosen"; readonly outerStep: number } & Chosen)
   | ({ readonly type: "fidelity" } & StepFidelity)
   | ({ readonly type: "warning" } & Warning)
   | ({ readonly type: "result" } & TuneResult);

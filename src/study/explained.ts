@@ -3,7 +3,8 @@ import type { Rollout } from "../rollout/rollout.ts";
 
 /**
  * An error about a run that stopped being finite, told with the step and the operation where that began. Any other error, and
- * one whose run is finite when it is replayed, comes back as it is. Cost: at most about two training runs, and interpreting one step.
+ * one whose run is finite when it is replayed, comes back as it is. Cost: at most about two training runs, and interpreting one
+ * step.
  * @param seconds how long interpreting may take, as estimated
  */
 export async function explained(error: unknown, rollout: Rollout, seconds?: number): Promise<unknown> {

@@ -1,6 +1,6 @@
 import type { NdArray } from "../data/dataset.ts";
 import type { Point } from "../data/point.ts";
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import { exactFor, measureFidelity, type FidelityReport } from "../hypergradient/fidelity.ts";
 import type { Method } from "../hypergradient/method.ts";
 import type { Experiment } from "../problem/experiment.ts";
@@ -9,7 +9,7 @@ import { toUnconstrained } from "../problem/transform.ts";
 import type { Rollout } from "../rollout/rollout.ts";
 import { checkedMethod } from "./checked.ts";
 import { explained } from "./explained.ts";
-import { openSession, requireExperiment, type SessionOptions } from "./session.ts";
+import { openSession, requireExperiment, SESSION_OPTIONS, type SessionOptions } from "./session.ts";
 
 export interface FidelityOptions extends SessionOptions {
   /** What to measure against; by default `reverse`, or `checkpointed` with about √T checkpoints where its states are many. */
@@ -53,6 +53,7 @@ export async function fidelity(
   options: FidelityOptions = {},
 ): Promise<FidelityReport> {
   requireExperiment(experiment);
+  requireOptions("fidelity", options, { ...SESSION_OPTIONS, exact: "optional", values: "optional" });
   const checked = checkedMethod(method);
   const exact = options.exact === undefined ? undefined : checkedMethod(options.exact);
   const session = await openSession(experiment, options);

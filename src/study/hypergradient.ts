@@ -1,9 +1,9 @@
-import { DrmadError, type ErrorCode } from "../errors.ts";
+import { DrmadError, requireOptions, type ErrorCode } from "../errors.ts";
 import type { Chosen, Method } from "../hypergradient/method.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { checkedMethod } from "./checked.ts";
 import { explained } from "./explained.ts";
-import { openSession, type SessionOptions } from "./session.ts";
+import { openSession, requireExperiment, SESSION_OPTIONS, type SessionOptions } from "./session.ts";
 
 /** Why a run has no hypergradient, where that is a finding and no mistake of the caller. */
 const FINDINGS = ["non-finite", "not-stationary", "not-converged"] as const;
@@ -51,6 +51,8 @@ export async function hypergradient(
   method: Method,
   options: SessionOptions = {},
 ): Promise<HypergradientResult> {
+  requireExperiment(experiment);
+  requireOptions("hypergradient", options, SESSION_OPTIONS);
   const checked = checkedMethod(method);
   const session = await openSession(experiment, options);
   try {

@@ -99,9 +99,9 @@ export function outerLoop(settings: LoopSettings): Loop {
       ...at,
       ...(hypergradient && { found: { gradient: hypergradient.gradient, value: hypergradient.value } }),
     };
-    const first = chosen !== undefined && state.chosen === undefined;
+    const other = chosen !== undefined && chosen.name !== state.chosen?.name;
     return [
-      ...(first ? [{ type: "chosen", ...chosen } as const] : []),
+      ...(other ? [{ type: "chosen", outerStep: step, ...chosen } as const] : []),
       { type: "step", best, ...record, kept },
       ...(hypergradient ? ofChaos(state, step, hypergradient, chosen) : []),
     ];

@@ -10,7 +10,6 @@ import {
   meanMetrics,
   onEach,
   openSeeds,
-  standardError,
   testRowsWarning,
   trainEach,
   type SeedRun,
@@ -20,11 +19,13 @@ import type { Metrics, StartInfo, TuneResult } from "./events.ts";
 import { fidelityPlan, isMeasured } from "./fidelity.ts";
 import { called, notFinite, requireFiniteMetrics, requireFinitePrior } from "./finite.ts";
 import { identityOf, requireSame } from "./identity.ts";
+import { leavingWarnings } from "./leaving.ts";
 import { outerLoop, type Told } from "./loop.ts";
 import { naturalValues, openSession, requireExperiment, uncompared } from "./session.ts";
 import { settingsOf, type TuneOptions } from "./settings.ts";
 import { startInfo } from "./start-info.ts";
 import { fold, nothingYet, told, type StudyEvent, type StudyState } from "./state.ts";
+import { standardError } from "./statistics.ts";
 import { stopOf, type Stop } from "./stop.ts";
 
 /** Where a study is kept while it runs. */
@@ -43,9 +44,9 @@ export async function runStudy(
 ): Promise<TuneResult> {
   const begin = performance.now();
   const elapsed = (): number => (performance.now() - begin) / 1000;
-  const emit = options.onEvent ?? (() => undefined);
   requireExperiment(experiment);
   const settings = settingsOf(experiment, options);
+  const emit = options.onEvent ?? (() => undefined);
   const { outerSteps } = settings;
   let state: StudyState = journal?.from ?? nothingYet;
   let outerStep = state.steps.length;
@@ -65,7 +66,7 @@ export async function runStudy(
       });
     }
     const asked = options.fidelity ?? false;
-    const plan = asked === false ? undefined : fidelityPlan(session.rollout, asked);
+    const plan = asked === false || settings.method.exact ? undefined : fidelityPlan(session.rollout, asked);
     const info: StartInfo = {
       ...startInfo(start, settings),
       ...(plan === undefined ? {} : { fidelityPlan: plan }),
@@ -198,6 +199,8 @@ export async function runStudy(
             return { stop: { reason: "budget", detail: `${options.seconds} seconds are over` }, pause: true };
           outerStep = next.step;
           const runs = allAt(start, next.at.point);
+          const left = leavingWarnings(problem, next.at.point, next.step, state.left);
+          if (left.length > 0) await commit(...left);
           const [found, given] = await evaluate(runs, next.step);
           await commit(...loop.tell(state, next, found));
           await warnOfUncompared();
@@ -230,6 +233,10 @@ export async function runStudy(
     if (state.steps.length === 0) {
       const sameTest = testRowsWarning(start);
       if (sameTest !== undefined) await commit({ type: "warning", message: sameTest });
+      if (asked !== false && plan === undefined) {
+        const message = `${settings.method.name} is exact: there is no fidelity to measure`;
+        await commit({ type: "warning", message });
+      }
     }
 
     let { stop, pause } = await descend();

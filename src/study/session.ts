@@ -1,7 +1,7 @@
 import type { Point } from "../data/point.ts";
 import { openEngine, type EngineOptions } from "../engine/choose.ts";
 import type { NdArray } from "../data/dataset.ts";
-import { DrmadError } from "../errors.ts";
+import { DrmadError, type OptionNames } from "../errors.ts";
 import { isExperiment, type Experiment } from "../problem/experiment.ts";
 import { resolveProblem, type Problem } from "../problem/problem.ts";
 import { createRollout } from "../rollout/create.ts";
@@ -16,6 +16,18 @@ export interface SessionOptions extends EngineOptions, RolloutOptions {
   /** Training steps, instead of the experiment's own. */
   readonly innerSteps?: number;
 }
+
+export const SESSION_OPTIONS: OptionNames<SessionOptions> = {
+  engine: "optional",
+  precision: "optional",
+  threads: "optional",
+  worker: "optional",
+  onProgress: "optional",
+  signal: "optional",
+  trustEngine: "optional",
+  seed: "optional",
+  innerSteps: "optional",
+};
 
 /** An experiment on an engine, ready to run. */
 export interface Session {

@@ -1,14 +1,15 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions, type OptionNames } from "../errors.ts";
 import type { Method } from "../hypergradient/method.ts";
 import { reverse } from "../hypergradient/reverse.ts";
 import { adam } from "../outer/adam.ts";
 import type { OuterOptimizer } from "../outer/optimizer.ts";
+import { requireSeed } from "../data/random.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { checkedMethod, requireOptimizer } from "./checked.ts";
 import type { TuneDefaults } from "./define.ts";
 import type { TuneEvent } from "./events.ts";
 import { requireFidelity } from "./fidelity.ts";
-import type { SessionOptions } from "./session.ts";
+import { SESSION_OPTIONS, type SessionOptions } from "./session.ts";
 
 export interface TuneOptions extends SessionOptions {
   /** Default: the experiment's, else `reverse`. */
@@ -44,6 +45,20 @@ export interface TuneOptions extends SessionOptions {
   readonly onEvent?: (event: TuneEvent) => void;
 }
 
+const TUNE_OPTIONS: OptionNames<TuneOptions> = {
+  ...SESSION_OPTIONS,
+  method: "optional",
+  optimizer: "optional",
+  outerSteps: "optional",
+  patience: "optional",
+  seconds: "optional",
+  testCurve: "optional",
+  fidelity: "optional",
+  onChaos: "optional",
+  seeds: "optional",
+  onEvent: "optional",
+};
+
 export interface Settings {
   readonly method: Method;
   readonly optimizer: OuterOptimizer;
@@ -53,6 +68,7 @@ export interface Settings {
 
 /** @throws DrmadError invalid-argument */
 export function settingsOf(experiment: Experiment, options: TuneOptions): Settings {
+  requireOptions("tune", options, TUNE_OPTIONS);
   const defaults = experiment.options as TuneDefaults;
   const settings = {
     method: checkedMethod(options.method ?? defaults.method ?? reverse()),
@@ -91,8 +107,7 @@ function requireSeeds({ seed, seeds }: TuneOptions): void {
     throw refused(`both seed ${seed} and seeds were given`, "Give seeds alone: the seed is one of them.");
   if (!Array.isArray(seeds) || seeds.length === 0)
     throw refused(`seeds: ${JSON.stringify(seeds)}`, "Give a list with at least one seed, such as [0, 1, 2].");
-  const bad = seeds.find((each) => !Number.isFinite(each));
-  if (bad !== undefined) throw refused(`seeds holds ${bad}`, "Every seed is a finite number.");
+  for (const each of seeds) requireSeed("tune", each);
   const twice = seeds.find((each, i) => seeds.indexOf(each) !== i);
   if (twice !== undefined)
     throw refused(`seeds holds ${twice} twice`, "The same seed again is the same training again: give it once.");

@@ -41,7 +41,7 @@ export type StudyEvent =
       /** Natural values at the step, for whoever looks. */
       readonly values?: Readonly<Record<string, NdArray>>;
     } & StepRecord)
-  | ({ readonly type: "chosen" } & Chosen)
+  | ({ readonly type: "chosen"; readonly outerStep: number } & Chosen)
   | ({ readonly type: "fidelity" } & StepFidelity)
   | ({ readonly type: "warning" } & Warning)
   | ({ readonly type: "stop"; readonly pause: boolean } & Stop)
@@ -59,12 +59,15 @@ export interface StudyState {
   /** Index into `steps` of the lowest validation loss, and its point. */
   readonly best: number;
   readonly bestPoint?: Point;
+  /** The last choice of a method that chooses another. */
   readonly chosen?: Chosen;
   readonly fidelity: readonly StepFidelity[];
   /** Outer steps whose fidelity could not be measured. */
   readonly unmeasured: readonly number[];
   readonly warnedOfChaos: boolean;
   readonly warnedOfUncompared: boolean;
+  /** Hyperparameters that were told of as outside their domains. */
+  readonly left: readonly string[];
   readonly stop?: Stop;
   readonly result?: TuneResult;
 }
@@ -76,6 +79,7 @@ export const nothingYet: StudyState = {
   unmeasured: [],
   warnedOfChaos: false,
   warnedOfUncompared: false,
+  left: [],
 };
 
 /** The state after one more event. A study's state is its events, folded from `nothingYet`. */
@@ -100,7 +104,7 @@ export function fold(state: StudyState, event: StudyEvent): StudyState {
       };
     }
     case "chosen": {
-      const { type: _, ...chosen } = event;
+      const { type: _, outerStep: __, ...chosen } = event;
       return { ...state, chosen };
     }
     case "fidelity": {
@@ -113,6 +117,7 @@ export function fold(state: StudyState, event: StudyEvent): StudyState {
         warnedOfChaos: state.warnedOfChaos || event.chaos !== undefined,
         warnedOfUncompared: state.warnedOfUncompared || event.uncompared !== undefined,
         unmeasured: event.unmeasured === undefined ? state.unmeasured : [...state.unmeasured, event.unmeasured],
+        left: event.left === undefined ? state.left : [...state.left, event.left],
       };
     case "stop": {
       const { type: _, pause: __, ...stop } = event;

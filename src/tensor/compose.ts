@@ -1,4 +1,4 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import {
   add,
   cast,
@@ -14,7 +14,7 @@ import {
   toTensor,
   type TensorLike,
 } from "./elementwise.ts";
-import { detach, literal, reshape } from "./layout.ts";
+import { alias, detach, literal, reshape } from "./layout.ts";
 import { max, mean, sum, sumKeeping } from "./reduce.ts";
 import { normalizeAxes, sameShape, shapeError } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
@@ -56,18 +56,22 @@ export interface CrossEntropyOptions {
   readonly weights?: Tensor;
 }
 
+/** Integers that must be below the number of classes that they are compared with; an experiment looks for those that are not. */
+export const asLabels = (labels: Tensor): Tensor => alias(labels);
+
 /**
  * Mean over rows of −Σ_c target_c · logSoftmax(logits)_c.
  * @param logits [n, classes]
  * @param target labels [n] (integers), or probabilities [n, classes]
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  requireOptions("crossEntropy", options, { weights: "optional" });
   for (const operand of [logits, target]) toTensor("crossEntropy", operand);
   const classes = logits.shape[logits.shape.length - 1];
   if (logits.shape.length !== 2 || classes === undefined) {
     throw shapeError("crossEntropy", [logits.shape, target.shape], "logits must have shape [n, classes]");
   }
-  const probabilities = target.dtype === "int" ? oneHot(target, classes) : target;
+  const probabilities = target.dtype === "int" ? oneHot(asLabels(target), classes) : target;
   if (
     probabilities.shape.length !== 2 ||
     probabilities.shape[0] !== logits.shape[0] ||

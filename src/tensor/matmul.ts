@@ -1,3 +1,4 @@
+import { requireOptions } from "../errors.ts";
 import { constant, constantValue, toTensor } from "./elementwise.ts";
 import { broadcastShapes, shapeError, type Shape } from "./shape.ts";
 import { node, type Tensor } from "./tensor.ts";
@@ -23,6 +24,7 @@ const oriented = (shape: Shape, transposed: boolean): readonly [number, number] 
 
 /** Matrix product over the last two axes; leading axes are batches and broadcast. */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  requireOptions("matmul", options, { transposeA: "optional", transposeB: "optional" });
   for (const operand of [a, b]) toTensor("matmul", operand);
   if (a.shape.length < 2 || b.shape.length < 2) {
     throw shapeError(

@@ -1,3 +1,4 @@
+import { requireOptions } from "../errors.ts";
 import {
   add,
   cast,
@@ -21,6 +22,9 @@ export interface ReduceOptions {
   readonly axes?: number | readonly number[];
   readonly keepDims?: boolean;
 }
+
+const requireReduction = (op: string, options: ReduceOptions): void =>
+  requireOptions(op, options, { axes: "optional", keepDims: "optional" });
 
 const collapsed = (shape: Shape, axes: readonly number[]): Shape => shape.map((d, i) => (axes.includes(i) ? 1 : d));
 
@@ -61,6 +65,7 @@ export function sumKeeping(x: Tensor, axes: readonly number[]): Tensor {
 }
 
 export function sum(x: TensorLike, options: ReduceOptions = {}): Tensor {
+  requireReduction("sum", options);
   const t = toTensor("sum", x);
   const real = t.dtype === "bool" ? cast(t, "float") : t;
   const axes = normalizeAxes("sum", real.shape, options.axes);
@@ -68,6 +73,7 @@ export function sum(x: TensorLike, options: ReduceOptions = {}): Tensor {
 }
 
 export function mean(x: TensorLike, options: ReduceOptions = {}): Tensor {
+  requireReduction("mean", options);
   const t = toTensor("mean", x);
   const real = t.dtype === "float" ? t : cast(t, "float");
   const axes = normalizeAxes("mean", real.shape, options.axes);
@@ -82,6 +88,7 @@ export function mean(x: TensorLike, options: ReduceOptions = {}): Tensor {
  * maximum that is finite does not show that all elements are.
  */
 export function max(x: TensorLike, options: ReduceOptions = {}): Tensor {
+  requireReduction("max", options);
   const t = toTensor("max", x);
   const axes = normalizeAxes("max", t.shape, options.axes);
   const shape = collapsed(t.shape, axes);
@@ -96,7 +103,10 @@ export function max(x: TensorLike, options: ReduceOptions = {}): Tensor {
 }
 
 /** The smallest element; equal ones share the derivative, and NaN is as in `max`. */
-export const min = (x: TensorLike, options: ReduceOptions = {}): Tensor => mul(-1, max(mul(-1, x), options));
+export function min(x: TensorLike, options: ReduceOptions = {}): Tensor {
+  requireReduction("min", options);
+  return mul(-1, max(mul(-1, x), options));
+}
 
 /** Index of the first maximum along one axis, as integers; it has no derivative. */
 export function argMax(x: Tensor, axis = -1): Tensor {
@@ -107,6 +117,7 @@ export function argMax(x: Tensor, axis = -1): Tensor {
 
 /** log Σ eˣ, computed without overflow. */
 export function logSumExp(x: TensorLike, options: ReduceOptions = {}): Tensor {
+  requireReduction("logSumExp", options);
   const t = toTensor("logSumExp", x);
   const axes = normalizeAxes("logSumExp", t.shape, options.axes);
   // The shift cancels exactly, so it is a constant to differentiation; it is bounded so that a row of −∞ stays −∞.

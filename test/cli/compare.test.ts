@@ -99,7 +99,7 @@ describe("drmad compare", () => {
     const { code, stderr } = await runCli(["compare", "good.ts", "--methods", "reverse,revers"], HERE);
     expect(code).toBe(2);
     const words = stderr.replaceAll("\n", " ");
-    expect(words).toMatch(/--methods cannot be "reverse,revers"\. Give some of these with commas between them: reverse, /); // prettier-ignore
+    expect(words).toMatch(/--methods cannot be "reverse,revers"\. Did you mean reverse\? Give some of these with commas between them: reverse, /); // prettier-ignore
     expect(words).toContain("auto:NMB");
     expect((await runCli(["compare", "good.ts", "--rounds", "0"], HERE)).code).toBe(2);
     expect((await runCli(["compare", "none.ts"], HERE)).code).toBe(2);

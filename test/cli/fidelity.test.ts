@@ -41,7 +41,7 @@ describe("drmad check of an approximation", () => {
     expect(stdout).toMatch(/\nthrough training +0\.\d+ +[\d.]+ +[\d.]+ % +\d+ +(value|direction|signs|none)\n {2}l2 /);
     expect(stdout).toMatch(/\n {4}l2\.0\.W .*\n {4}l2\.1\.W /);
     expect(stdout).toMatch(/\ncost: truncated\(20\) [\d.]+ s \([\d.]+ trainings\), reverse .*, one training [\d.]+ s/);
-    expect(stdout).toMatch(/\n(Trust|Do not use).*truncated\(20\).*\n(.*\n)*This holds at this point only: .*\n$/);
+    expect(stdout).toMatch(/\n(Trust|Do not use).*truncated\(20\).*\n(.*\n)*This holds at this point only, .*\n$/);
   });
 
   test("says the same as JSON, as soon as it is known", async () => {
@@ -84,7 +84,7 @@ describe("drmad tune --fidelity", () => {
     expect(told[0]).toMatch(/^fidelity at step 0: through training cosine -?\d.*, length [\d.e+]+ times, signs [\d.]+ %; whole cosine .*; trust: \w+$/); // prettier-ignore
     const words = stdout.replaceAll("\n", " ");
     for (const line of told) expect(words).toContain(line);
-    expect(words).toMatch(/(Trust|Do not use).*drmad.*at the start it certifies nothing about later in a run\./);
+    expect(words).toMatch(/(Trust|Do not use).*drmad.*and certifies nothing about other points of a run\./);
   });
 
   test("every so many steps, as JSON", async () => {

@@ -131,7 +131,7 @@ function problemOf(name: string, share: Sharing): Experiment {
         const moved = ops.add(x, ops.concat([first, ops.constant(0, [1, 3])], 1));
         return ops.crossEntropy(nn.forward(w, moved), y);
       },
-      dynamics: (h) => make(h as unknown as Settings),
+      dynamics: (h) => make(Object.fromEntries(Object.keys(at).map((key) => [key, (h as unknown as Seen)[key]!]))),
       steps: STEPS,
       batch: BATCH,
       rows: (t) => Int32Array.from({ length: BATCH }, (_, i) => t * BATCH + i),

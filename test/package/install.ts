@@ -57,7 +57,7 @@ export async function installConsumer(folder: string, tarball: Tarball): Promise
   mkdirSync(folder);
   cpSync(join(ROOT, "test/package/consumer"), folder, { recursive: true });
   writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }\n');
-  const [, flags = ""] = /^npm install drmad((?: --\S+)*)$/m.exec(readFileSync(join(ROOT, "README.md"), "utf8"))!;
+  const [, flags = ""] = /^npm install \S+\.tgz((?: --\S+)*)/m.exec(readFileSync(join(ROOT, "README.md"), "utf8"))!;
   return npm(folder, "install", ...QUIET, ...flags.split(" ").filter(Boolean), tarball.path);
 }
 const QUIET = ["--prefer-offline", "--no-fund", "--no-audit"];

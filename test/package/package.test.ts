@@ -45,7 +45,7 @@ const RUNNABLE = ["hypergradient.ts", "exports.ts", "experiment.ts", "interfaces
 describe("the tarball", () => {
   test("holds the built program, its types, examples and notices, and nothing else", () => {
     const expected =
-      /^(?:dist\/.+\.(?:js|d\.ts)|examples\/[\w-]+\.ts|package\.json|README\.md|LICENSE|NOTICE|CHANGELOG\.md)$/;
+      /^(?:dist\/.+\.(?:js|d\.ts)|examples\/[\w-]+\.ts|papers\/[\w/-]+\.(?:ts|json)|package\.json|README\.md|LICENSE|NOTICE|CHANGELOG\.md)$/;
     expect(tarball.files.filter((path) => !expected.test(path) || /\.(?:test|fixture)\./.test(path))).toEqual([]);
     for (const path of ["README.md", "LICENSE", "NOTICE", "dist/index.js", "dist/index.d.ts", "dist/cli/main.js"])
       expect(tarball.files).toContain(path);
@@ -64,7 +64,7 @@ describe("installed elsewhere", () => {
     await compile(["bare.ts"], { ...browser, module: "esnext", moduleResolution: "bundler" });
   });
 
-  test("answers to npx and to its own name", { timeout: 60_000 }, async () => {
+  test("answers to npx and to its own name", { timeout: 180_000 }, async () => {
     expect((await ask(project, "npx", "--no-install", "drmad", "--version")).trim()).toBe(version);
     expect(existsSync(join(project, "node_modules/.bin/drmad"))).toBe(true);
   });
@@ -89,7 +89,7 @@ describe("installed elsewhere", () => {
       expect(new Set(past)).toEqual(new Set(["ERR_PACKAGE_PATH_NOT_EXPORTED"]));
     });
 
-    test("runs README's example", { timeout: 60_000 }, async () => {
+    test("runs README's example", { timeout: 180_000 }, async () => {
       writeFileSync(join(project, "example.ts"), readmeExample("example: library"));
       await compile(["example.ts"], {});
       const { code, stdout, stderr } = await run(project, node(), "out/example.js");

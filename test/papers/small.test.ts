@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { catalogue } from "../../src/cli/papers.ts";
+import { PAPERS } from "../../papers/claims/index.ts";
+import { claimsPage, judged } from "../../scripts/claims-page.ts";
 import type { Recorded } from "../../src/cli/reproduction.ts";
 import { buildFirst, runCli } from "../cli/run-cli.ts";
 import { needs } from "../optional.ts";
@@ -31,4 +33,14 @@ describe.each(Object.keys(await catalogue()))("%s", (id) => {
     const { type: _, folder: __, files: ___, ...written } = result as unknown as Record<string, unknown>;
     expect(JSON.parse(readFileSync(join(out, "results.json"), "utf8"))).toEqual(written);
   }, 180_000);
+});
+
+const written = (id: string): Recorded =>
+  JSON.parse(readFileSync(join(folder, id, "results.json"), "utf8")) as Recorded;
+
+// Verdicts look rows up by name: what a reproduction calls them is known without a full run.
+test("claims can be judged by what these runs record", async () => {
+  for (const claim of PAPERS.flatMap(({ claims }) => claims))
+    expect(judged(claim, written).figures).not.toMatch(/NaN|undefined/);
+  expect(await claimsPage(written)).not.toContain("**Not run.**");
 });

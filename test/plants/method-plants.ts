@@ -52,7 +52,10 @@ export const METHOD_PLANTS: readonly Plant[] = [
     name: "(1−γ) of the kernel is γ",
     file: "src/engine/reversal/kernel.ts",
     edits: [
-      ["mul(sub(d, n), constant(VELOCITY_RADIX / DENOMINATOR))", "mul(n, constant(VELOCITY_RADIX / DENOMINATOR))"],
+      [
+        "mul(sub(d, n), constant(VELOCITY_RADIX / DECAY_DENOMINATOR))",
+        "mul(n, constant(VELOCITY_RADIX / DECAY_DENOMINATOR))",
+      ],
     ],
     legs: ["PyTorch: reversible, reparametrised", "whole numbers: fixed-point velocities"],
   },

@@ -11,7 +11,7 @@ const freshLegs = async (): Promise<Readonly<Record<LegName, Leg>>> => (await im
 const PLANTS = [...SWEEP_PLANTS, ...METHOD_PLANTS];
 const DOCUMENT = rowsOfDocument();
 
-test("without a bug every leg is green, and every leg is used", async () => {
+test("without a bug every leg is green, and every leg is used", { timeout: 120_000 }, async () => {
   await withPlant(undefined, async () => {
     const legs = await freshLegs();
     expect(Object.keys(legs).sort()).toEqual([...new Set(PLANTS.flatMap((plant) => plant.legs))].sort());

@@ -186,8 +186,8 @@ export const SWEEP_PLANTS: readonly Plant[] = [
     name: "adjoint begun anew in every chunk",
     file: RUN_SWEEP,
     edits: [
-      ["...constant, ...state.carry, ...tensors", "...constant, ...state.carry, ...outer.adjoint, ...tensors"],
-      ["if (limit === Infinity || state.carry !== before.carry) free(state.carry);", ""],
+      ["...constant, ...state.carry, ...given", "...constant, ...state.carry, ...outer.adjoint, ...given"],
+      ["if (state.carry !== held) free(state.carry);", ""],
     ],
     legs: REPARAMETRISED,
   },

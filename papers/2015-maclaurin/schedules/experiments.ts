@@ -67,15 +67,28 @@ export const plain = (point: Point): Plain => Object.fromEntries(Object.entries(
 export const typed = (point: Plain): Point =>
   Object.fromEntries(Object.entries(point).map(([k, v]) => [k, Float64Array.from(v)]));
 
+export interface Constants {
+  readonly rate: number;
+  readonly decay: number;
+  readonly scale: number;
+}
+
 /** The same rate, decay and scale everywhere. */
-export const constant = (
-  { steps }: Size,
-  { rate, decay, scale }: { readonly rate: number; readonly decay: number; readonly scale: number },
-): Plain => ({
+export const constant = ({ steps }: Size, { rate, decay, scale }: Constants): Plain => ({
   rate: Array.from({ length: steps * GROUPS.length }, () => Math.log(rate)),
   decay: Array.from({ length: steps * GROUPS.length }, () => logit(decay)),
   scale: GROUPS.map(() => Math.log(scale)),
 });
+
+/** A low-discrepancy sequence over the box that the paper's search had. */
+export function drawn(i: number): Constants {
+  const [a, b, c] = [0.8191725134, 0.6710436067, 0.5497004779].map((step) => (0.5 + step * (i + 1)) % 1) as [
+    number,
+    number,
+    number,
+  ];
+  return { rate: Math.exp(-3 + 5 * a), decay: 0.1 + 0.899 * b, scale: Math.exp(-5 + 6 * c) };
+}
 
 export interface Learning {
   /** A seed of initial weights and minibatches for each outer step, one after the other from this one. */

@@ -3,6 +3,8 @@ import type { Drawing, Reproduction, ReproductionContext, Row } from "../../../s
 import { mean, paired, plusMinus, show } from "../../statistics.ts";
 import {
   constant,
+  type Constants,
+  drawn,
   FULL_SIZE,
   GROUPS,
   judged,
@@ -33,18 +35,6 @@ const FULL: Config = {
   draws: 3,
 };
 const SMALL: Config = { ...SMALL_SIZE, outerSteps: 2, tuningSeed: 1000, heldOut: [0, 1], draws: 2 };
-
-type Constants = Parameters<typeof constant>[1];
-
-/** A low-discrepancy sequence over the box that the paper's search had. */
-function drawn(i: number): Constants {
-  const [a, b, c] = [0.8191725134, 0.6710436067, 0.5497004779].map((step) => (0.5 + step * (i + 1)) % 1) as [
-    number,
-    number,
-    number,
-  ];
-  return { rate: Math.exp(-3 + 5 * a), decay: 0.1 + 0.899 * b, scale: Math.exp(-5 + 6 * c) };
-}
 
 interface Tried {
   readonly constants: Constants;

@@ -1,0 +1,187 @@
+import type { Recorded } from "../../src/cli/reproduction.ts";
+import { mean, plusMinus, show, standardError } from "../statistics.ts";
+import { improves, IMPROVES, type Judgement, keeps, KEEPS, onPage, type Paper, tableOf, valuesOf } from "./claim.ts";
+
+const ERROR = "Test error at the outer step";
+const DRMAD = "DrMAD as published";
+
+/** A table with a factor for each decay: whether all of them, less two standard errors, reach what is claimed. */
+const factors =
+  (title: string, bound: number) =>
+  (recorded: Recorded): Judgement => {
+    const { rows } = tableOf(recorded, title);
+    const each = rows.map(({ name, values }) => ({ name, values: values.map(Number) }));
+    const reached = each.filter(
+      ({ values }) => mean(values) - (values.length > 1 ? 2 * standardError(values) : 0) >= bound,
+    );
+    return {
+      verdict: reached.length === each.length ? "holds" : reached.length > 0 ? "holds partly" : "does not hold",
+      figures: `${each.map(({ name, values }) => `${plusMinus(values, 1)} times with ${name}`).join(", ")}; claimed are ${bound}.`,
+    };
+  };
+
+const PUBLISHED_ROW = "| drmad as published";
+
+function nearEnough(page: string): Judgement {
+  const [start, later] = [onPage(page, PUBLISHED_ROW, 2), onPage(page, PUBLISHED_ROW, 3)];
+  const every = onPage(page, "| drmad, every step", 2);
+  const good = [start, later].filter((cosine) => cosine >= 0.9).length;
+  return {
+    verdict: good === 2 ? "holds" : good === 1 ? "holds partly" : "does not hold",
+    figures: `Cosine ${show(start, 3)} at the start and ${show(later, 3)} after ten outer steps; with a sample for every step ${show(every, 3)} at the start, and no finite number later. One seed.`,
+  };
+}
+
+const TENTH_ROW = "`drmad:T/10`, T = ";
+
+function constantMemory(page: string): Judgement {
+  const [short, long] = [onPage(page, `${TENTH_ROW}2,000`), onPage(page, `${TENTH_ROW}20,000`)];
+  const stored = onPage(page, "`reverse` (");
+  return {
+    verdict: long - short <= 2 ? "holds" : "does not hold",
+    figures: `${show(short, 1)} MB beyond plain training with 2,000 steps, ${show(long, 1)} MB with 20,000: medians of five processes, which scatter by tens of MB. Storing every state took ${show(stored, 0)} MB with 2,000 steps, and grows with them.`,
+  };
+}
+
+const SCHEDULES = {
+  table: "Training loss at the last step",
+  way: "schedules, DrMAD",
+  start: "untuned",
+} as const;
+
+function schedules(recorded: Recorded): Judgement {
+  const judgement = improves(SCHEDULES)(recorded);
+  const exact = valuesOf(recorded, SCHEDULES.table, "schedules, exact");
+  const cosine = (part: string): string => plusMinus(valuesOf(recorded, `Cosine to the exact first hypergradient: ${part}`, "DrMAD"), 3); // prettier-ignore
+  return {
+    ...judgement,
+    figures: `${judgement.figures} The exact hypergradient: ${plusMinus(exact, 3)}. Cosine of DrMAD's first hypergradient to it: ${cosine("rates")} in the rates, ${cosine("decays")} in the decays.`,
+  };
+}
+
+const penalties = { table: ERROR, way: DRMAD, start: "untuned" } as const;
+
+export const FU: Paper = {
+  title: "Fu, Luo, Feng, Low, Chua 2016: DrMAD",
+  claims: [
+    {
+      says: "DrMAD tunes hundreds of penalties of a network on MNIST, and lowers its test error",
+      where: "Section 4",
+      evidence: {
+        kind: "run",
+        id: "2016-fu/mnist-penalties",
+        rule: IMPROVES,
+        judge: improves(penalties),
+        tables: [ERROR],
+        picture: "curves",
+        unlike:
+          "Unlike the paper: a decay of .95, that of the authors' later code, where the paper had .1; ten seeds of data and weights, and a test set that chooses nothing.",
+      },
+    },
+    {
+      says: "It hardly compromises what the exact hypergradient achieves: penalties on MNIST",
+      where: "Abstract and section 4",
+      evidence: {
+        kind: "run",
+        id: "2016-fu/mnist-penalties",
+        rule: KEEPS,
+        judge: keeps({ ...penalties, best: "exact" }),
+        tables: [],
+      },
+    },
+    {
+      says: "It hardly compromises what the exact hypergradient achieves: sharing between networks",
+      where: "The authors' repository; there the exact figures are of another training than DrMAD's",
+      evidence: {
+        kind: "run",
+        id: "2015-maclaurin/omniglot-sharing",
+        rule: KEEPS,
+        judge: keeps({
+          table: "Test loss at the outer step",
+          way: "learned sharing (300), DrMAD",
+          start: "separate networks",
+          best: "learned sharing (300), exact",
+        }),
+        tables: [],
+      },
+    },
+    {
+      says: "The straight line from the first to the last weights stands for training",
+      where: "Abstract",
+      evidence: {
+        kind: "page",
+        page: "methods.md",
+        command: "DRMAD_DATA=FOLDER npx jiti bench/published/frontier.ts",
+        rule: "It holds where the cosine to the exact hypergradient on the published problem is .9 or more, at the start and after ten outer steps, and partly where it is at one of them. The bound is what drmad asks of a direction to trust it.",
+        judge: nearEnough,
+        unlike: "Unlike the paper: a penalty for each weight instead of one for each input, and a decay of .95.",
+      },
+    },
+    {
+      says: "It serves for learning rates at every step as well",
+      where: "The authors' page; the paper has no figures of it",
+      evidence: {
+        kind: "run",
+        id: "2016-fu/schedules",
+        rule: IMPROVES,
+        judge: schedules,
+        tables: [SCHEDULES.table, "Cosine to the exact first hypergradient: rates"],
+        picture: "cosines",
+      },
+    },
+    {
+      says: "It is at least 45 times faster than exact reversible learning",
+      where: "Abstract",
+      evidence: {
+        kind: "run",
+        id: "2016-fu/costs",
+        rule: "It holds where reversible learning takes 45 times as long for a hypergradient or longer, two standard errors taken off, with both decays, and partly where it does with one.",
+        judge: factors("Reversible learning beside DrMAD as published", 45),
+        tables: ["Reversible learning beside DrMAD as published", "Time of a hypergradient, training included"],
+        picture: "cost-decay-0.1",
+        besides: {
+          page: "performance.md",
+          tell: (page) =>
+            `The benchmark's own figures, with a decay of .95 and a penalty for each weight: ${show(onPage(page, "`drmad:T/10` as published"))} times plain training for DrMAD as published, ${show(onPage(page, "`reverse`, every state stored"))} for the exact hypergradient along stored states.`,
+        },
+      },
+    },
+    {
+      says: "It needs a hundredth of the memory of exact reversible learning",
+      where: "Abstract",
+      evidence: {
+        kind: "run",
+        id: "2016-fu/costs",
+        rule: "Bytes are counted, at 2,000 steps, in two ways: as kept here, and of DrMAD two weight vectors only. It holds where reversible learning keeps a hundred times the bytes or more by both, with both decays, and partly where it does in one case.",
+        judge: factors("Reversible learning beside DrMAD: bytes kept", 100),
+        tables: ["Reversible learning beside DrMAD: bytes kept"],
+        besides: {
+          page: "methods.md",
+          tell: (page) =>
+            `Counted beside two states, with a decay of .95 and 2,000 steps, the exact gradient takes ${show(onPage(page, "| reversible  "), 1)} MB in integers and ${show(onPage(page, "| every state in float32"), 0)} MB along stored states; DrMAD keeps nothing there.`,
+        },
+      },
+    },
+    {
+      says: "Nothing of the trajectory is stored: memory does not grow with the number of steps",
+      where: "Abstract",
+      evidence: {
+        kind: "page",
+        page: "performance.md",
+        command: "DRMAD_DATA=FOLDER npm run bench",
+        rule: "It holds where ten times as many steps take no more than 2 MB more of peak memory.",
+        judge: constantMemory,
+      },
+    },
+    {
+      says: "A server that averages the hypergradients of several machines tunes as well",
+      where: "The authors' repository",
+      evidence: { kind: "none", why: "There is no reproduction of it." },
+    },
+    {
+      says: "It tunes convolutional networks on CIFAR-10",
+      where: "The authors' repository, without results",
+      evidence: { kind: "none", why: "There is no reproduction of it." },
+    },
+  ],
+};

@@ -1,0 +1,7 @@
+import type { Paper } from "./claim.ts";
+import { FU } from "./fu.ts";
+import { MACLAURIN } from "./maclaurin.ts";
+import { OTHERS } from "./others.ts";
+
+/** What papers claim, and how figures decide it. */
+export const PAPERS: readonly Paper[] = [MACLAURIN, FU, ...OTHERS];

@@ -1,0 +1,113 @@
+import type { Recorded } from "../../src/cli/reproduction.ts";
+import { plusMinus } from "../statistics.ts";
+import {
+  compared,
+  improves,
+  IMPROVES,
+  type Judgement,
+  keeps,
+  KEEPS,
+  keepsRule,
+  type Paper,
+  told,
+  valuesOf,
+} from "./claim.ts";
+
+const T1_T2 = "noise and penalties of each layer, T1–T2";
+const EXACT = "noise and penalties of each layer, exact";
+const UNTUNED = "untuned noise and penalty";
+const ERROR = "Test error at the outer step";
+
+const ANGLE = "Angle at the outer step";
+const TURNED = "Test error on turned digits";
+const EVOGRAD = "evograd, 2 copies";
+
+function angle(recorded: Recorded): Judgement {
+  const judgement = keeps({ table: TURNED, way: EVOGRAD, start: "upright", best: "turned by the true angle" })(
+    recorded,
+  );
+  const angles = [EVOGRAD, "exact", "scan from"].map((name) => plusMinus(valuesOf(recorded, ANGLE, name), 1));
+  const errors = (name: string): readonly number[] => valuesOf(recorded, TURNED, name);
+  return {
+    ...judgement,
+    figures: `${judgement.figures} Minus random signs: ${told(compared(errors(EVOGRAD), errors("random signs")), 2)}; minus a scan of as many trainings, without gradients: ${told(compared(errors(EVOGRAD), errors("scan from")), 2)}. Angles found, of 30°: ${angles[0]}° by EvoGrad, ${angles[1]}° by the exact hypergradient, ${angles[2]}° by the scan.`,
+  };
+}
+
+const CLEANING = { table: ERROR, way: "learned weights, exact", start: "wrong labels, no weights" } as const;
+
+export const OTHERS: readonly Paper[] = [
+  {
+    title: "Luketina, Berglund, Greff, Raiko 2016: T1–T2",
+    claims: [
+      {
+        says: "Noise and penalties of each layer, tuned through one training step, lower the test error",
+        where: "Experiments on MNIST",
+        evidence: {
+          kind: "run",
+          id: "2016-luketina/t1-t2",
+          rule: IMPROVES,
+          judge: improves({ table: ERROR, way: T1_T2, start: UNTUNED }),
+          tables: [ERROR],
+          picture: "curves",
+        },
+      },
+      {
+        says: "One training step suffices for that",
+        where: "The method itself",
+        evidence: {
+          kind: "run",
+          id: "2016-luketina/t1-t2",
+          rule: KEEPS,
+          judge: keeps({ table: "Test loss at that step", way: T1_T2, start: UNTUNED, best: EXACT }),
+          tables: ["Test loss at that step"],
+        },
+      },
+    ],
+  },
+  {
+    title: "Franceschi, Donini, Frasconi, Pontil 2017: data hyper-cleaning",
+    claims: [
+      {
+        says: "A weight for each training example, tuned on clean examples, lowers what wrong labels cost",
+        where: "Data hyper-cleaning",
+        evidence: {
+          kind: "run",
+          id: "2017-franceschi/hyper-cleaning",
+          rule: IMPROVES,
+          judge: improves({ ...CLEANING, oracles: ["true labels"] }),
+          tables: [ERROR],
+          picture: "weights",
+        },
+      },
+      {
+        says: "Training with learned weights comes near to training on the right labels",
+        where: "Data hyper-cleaning",
+        evidence: {
+          kind: "run",
+          id: "2017-franceschi/hyper-cleaning",
+          rule: keepsRule("training on the right labels"),
+          judge: keeps({ ...CLEANING, best: "true labels" }),
+          tables: [],
+        },
+      },
+    ],
+  },
+  {
+    title: "Bohdal, Yang, Hospedales 2021: EvoGrad",
+    claims: [
+      {
+        says: "EvoGrad regains almost all the accuracy that turned digits had cost",
+        where: "The rotation experiment",
+        evidence: {
+          kind: "run",
+          id: "2021-evograd/rotation",
+          rule: keepsRule("knowing the angle"),
+          judge: angle,
+          tables: [ANGLE, TURNED],
+          picture: "angles",
+        },
+      },
+    ],
+  },
+];

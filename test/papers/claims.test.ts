@@ -1,0 +1,131 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { fileURLToPath } from "node:url";
+import { compared, improves, keeps, valuesOf, type Claim } from "../../papers/claims/claim.ts";
+import { PAPERS } from "../../papers/claims/index.ts";
+import { plusMinus } from "../../papers/statistics.ts";
+import { claimsPage, judged, PAGE } from "../../scripts/claims-page.ts";
+import { catalogue, recordedAt } from "../../src/cli/papers.ts";
+import type { Recorded, Row } from "../../src/cli/reproduction.ts";
+
+const README = fileURLToPath(new URL("../../README.md", import.meta.url));
+const claims: readonly Claim[] = PAPERS.flatMap((paper) => paper.claims);
+const runs = claims.flatMap(({ says, evidence }) => (evidence.kind === "run" ? [{ says, ...evidence }] : []));
+
+const told = (id: string, name: string): string =>
+  plusMinus(valuesOf(recordedAt(id)!, "Training loss at the last step", name), 3);
+const stateOf = (says: string) =>
+  judged(
+    claims.find((claim) => claim.says.startsWith(says))!,
+    recordedAt,
+  ).state;
+const none = (): undefined => undefined;
+
+describe("docs/claims.md", () => {
+  test("is what the recorded runs give (npm run claims writes it)", async () => {
+    expect(readFileSync(PAGE, "utf8")).toBe(await claimsPage(recordedAt));
+  });
+  test("says of runs that there are none of that they are not run, and estimates nothing", async () => {
+    for (const claim of claims) {
+      const { state, figures } = judged(claim, none);
+      if (claim.evidence.kind !== "run") continue;
+      expect(state).toBe("not run");
+      expect(figures).not.toMatch(/\d/);
+    }
+    expect((await claimsPage(none)).match(/\*\*Not run\.\*\*/g)).toHaveLength(runs.length);
+  });
+  test("has every reproduction, no other, and pictures that full runs have drawn", async () => {
+    expect(new Set(runs.map(({ id }) => id))).toEqual(new Set(Object.keys(await catalogue())));
+    const page = readFileSync(PAGE, "utf8");
+    for (const { id, picture } of runs.filter(({ id }) => recordedAt(id) !== undefined))
+      if (picture !== undefined) expect(page).toContain(`](../papers/${id}/${picture}.png)`);
+  });
+  test("and README.md tell the same figures", () => {
+    const readme = readFileSync(README, "utf8").replaceAll(/\s+/g, " ");
+    for (const figure of [
+      `training loss of ${told("2015-maclaurin/schedules", "schedules from decay .5")} on seeds not tuned on`,
+      `the best constants of 150 trainings come to ${told("2015-maclaurin/schedules", "best constants of 150 trainings")}`,
+      `By DrMAD's hypergradients they come to ${told("2016-fu/schedules", "schedules, DrMAD")}, no better than untuned`,
+    ])
+      expect(readme).toContain(figure);
+    expect(stateOf("Schedules learned by hypergradients")).toBe("holds partly");
+    expect(stateOf("It serves for learning rates")).toBe("does not hold");
+  });
+  test("never takes a small run for a full one", () => {
+    for (const { id } of runs) expect(recordedAt(id)?.small ?? false).toBe(false);
+  });
+});
+
+/** A run with one table. */
+const recorded = (rows: readonly Row[]): Recorded => ({
+  schema: 1,
+  id: "a/b",
+  small: false,
+  config: {},
+  command: "",
+  drmad: "",
+  node: "",
+  processor: "",
+  seconds: 1,
+  tables: [{ title: "Loss", unit: "nats", rows }],
+  conclusions: [],
+  expectations: [],
+});
+const row = (name: string, values: readonly number[], control?: true): Row => ({
+  name,
+  values,
+  ...(control === undefined ? {} : { control }),
+});
+const START = row("start", [5, 6, 7], true);
+
+const verdict = (control: Row, ours: readonly number[]) =>
+  improves({ table: "Loss", way: "ours", start: "start" })(recorded([START, row("ours", ours), control])).verdict;
+describe("rules", () => {
+  test("a difference is clear from two paired standard errors on, and never from one seed", () => {
+    expect(compared([1, 2, 3], [2, 3.1, 3.9]).order).toBe("lower");
+    expect(compared([2, 3.1, 3.9], [1, 2, 3]).order).toBe("higher");
+    expect(compared([1, 2, 3], [0, 2.5, 4]).order).toBe("no clear difference");
+    // 1.4 of them.
+    expect(compared([1, 1, 2.3], [2, 3, 2]).order).toBe("no clear difference");
+    expect(compared([1], [2]).order).toBe("no clear difference");
+  });
+
+  test.each([
+    ["holds", [1, 2, 3], [3, 4, 5.1]],
+    ["holds partly", [1, 2, 3], [1, 2, 3.1]],
+    ["holds partly", [1, 2, 3], [0, 1, 2.1]],
+    ["does not hold", [5, 6, 7.1], [8, 9, 10]],
+    ["does not hold", [6, 7, 8.1], [8, 9, 10]],
+  ] as const)("improves: %s for %j beside a control of %j", (expected, ours, control) => {
+    expect(verdict(row("control", control, true), ours)).toBe(expected);
+  });
+  test("improves: what knows the answer is no control", () => {
+    const rows = [START, row("ours", [1, 2, 3]), row("control", [3, 4, 5.1], true), row("truth", [0, 0, 0], true)];
+    const rule = { table: "Loss", way: "ours", start: "start" };
+    expect(improves(rule)(recorded(rows)).verdict).toBe("holds partly");
+    expect(improves({ ...rule, oracles: ["truth"] })(recorded(rows)).verdict).toBe("holds");
+  });
+
+  test.each([
+    ["holds", [1.01, 1.98, 3.02]],
+    ["holds", [0.5, 1.4, 2.5]],
+    ["holds partly", [1.8, 2.9, 3.8]],
+    // As good in the mean as what holds, and too scattered to say so.
+    ["holds partly", [0.1, 2, 3.9]],
+    ["does not hold", [4, 5.1, 6]],
+    ["does not hold", [6, 7.1, 8]],
+  ] as const)("keeps: %s for %j of a gain from 5 to 1, 6 to 2 and 7 to 3", (expected, ours) => {
+    const rows = [START, row("exact", [1, 2, 3]), row("ours", ours)];
+    const rule = keeps({ table: "Loss", way: "ours", start: "start", best: "exact" });
+    expect(rule(recorded(rows)).verdict).toBe(expected);
+  });
+  test("keeps: nothing is kept of no gain", () => {
+    const rows = [START, row("exact", [6, 7, 8]), row("ours", [6, 7, 8])];
+    const rule = keeps({ table: "Loss", way: "ours", start: "start", best: "exact" });
+    expect(rule(recorded(rows)).verdict).toBe("does not hold");
+  });
+  test("a row or table that is not there is an error, not a verdict", () => {
+    expect(() => improves({ table: "Loss", way: "ours", start: "start" })(recorded([START]))).toThrow(/0 rows/);
+    expect(() => improves({ table: "Error", way: "ours", start: "start" })(recorded([START]))).toThrow(/0 tables/);
+  });
+});
