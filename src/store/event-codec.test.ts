@@ -75,6 +75,15 @@ describe("an event in JSON and tensors", () => {
     expect(decodeEvent(json)).toEqual({ type: "step", step: 1 });
   });
 
+  test("what has no tensors comes whole without them", () => {
+    for (const event of [
+      { type: "resume", at: 3, engine: "e" },
+      { type: "chosen", outerStep: 2, name: "reverse", exact: true, megabytes: 1, timeFactor: 3, why: "it fits" },
+      { type: "warning", message: "m", left: "l2.0" },
+    ])
+      expect(decodeEvent(encodeEvent(event).json)).toEqual(event);
+  });
+
   test.each([
     ["a function", { type: "step", kept: { optimizer: { f: () => 1 } } }, "a function at kept/optimizer/f"],
     ["a Map", { type: "step", kept: { optimizer: new Map() } }, "of class Map at kept/optimizer"],

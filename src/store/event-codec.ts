@@ -74,7 +74,7 @@ function missing(what: string): never {
   throw new DrmadError("malformed-file", `a kept event ${what}`, { hint: "Bring the store back from a copy." });
 }
 
-/** What is only there together with the tensors. */
+/** Records that are only there together with the tensors. */
 const NUMBERS = ["kept", "values", "at"];
 
 /**
@@ -109,7 +109,7 @@ export function decodeEvent(json: string, tensors?: Readonly<Record<string, NdAr
     return missing("is no JSON");
   }
   if (typeof parsed !== "object" || parsed === null) return missing("is no record");
-  const whole =
-    tensors === undefined ? Object.entries(parsed).filter(([key]) => !NUMBERS.includes(key)) : Object.entries(parsed);
+  const bare = ([key, value]: [string, unknown]): boolean => !NUMBERS.includes(key) || typeof value === "number";
+  const whole = Object.entries(parsed).filter((entry) => tensors !== undefined || bare(entry));
   return decode(Object.fromEntries(whole)) as StudyEvent;
 }

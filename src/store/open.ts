@@ -1,14 +1,14 @@
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions, type OptionNames } from "../errors.ts";
 import { claimStudy } from "./claim.ts";
 import { decodeEvent } from "./event-codec.ts";
 import { loadState, tensorsOf } from "./load.ts";
 import { isStale, requireName, rowOf, summaryOfRow, type StudyRow } from "./records.ts";
 import { requireSchema, upgradeSchema } from "./schema.ts";
 import { openSqlite, type Database } from "./sqlite.ts";
-import type { Activity, Store } from "./store.ts";
+import type { Activity, NewStudy, Store } from "./store.ts";
 import { tensorFolder } from "./tensor-files.ts";
 import { requireWhole } from "./whole.ts";
 
@@ -22,6 +22,15 @@ export interface StoreOptions {
 
 const STALE_SECONDS = 15;
 
+const NEW_STUDY: OptionNames<NewStudy> = {
+  name: "required",
+  tags: "optional",
+  notes: "optional",
+  experiment: "required",
+  source: "optional",
+  options: "optional",
+};
+
 /**
  * Opens a store of studies: an SQLite file with a folder of safetensors files beside it (`PATH.tensors`). Any number of
  * processes may have it open, and each study is written by one of them at a time. Not for file systems shared by machines,
@@ -31,6 +40,7 @@ const STALE_SECONDS = 15;
  * one of another kind; `store-version` for one of a newer drmad, or an older one that is to be upgraded first.
  */
 export async function open(path: string, options: StoreOptions = {}): Promise<Store> {
+  requireOptions("study.open", options, { create: "optional", staleSeconds: "optional", onActivity: "optional" });
   const { create = true, staleSeconds = STALE_SECONDS, onActivity = () => undefined } = options;
   const place = resolve(path);
   const db = await database(place, create);
@@ -54,6 +64,7 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
   return {
     place,
     async create(study) {
+      requireOptions("create", study, NEW_STUDY);
       requireName(study.name);
       const hash = study.source === undefined ? null : createHash("sha256").update(study.source).digest("hex");
       const row = rowOf(study, randomUUID(), hash, Date.now());

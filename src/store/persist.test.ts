@@ -16,6 +16,7 @@ import type { TuneEvent, TuneResult } from "../study/events.ts";
 import type { TuneOptions } from "../study/settings.ts";
 import { tune as plainTune } from "../study/tune.ts";
 import * as ops from "../tensor/ops.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { open } from "./open.ts";
 import { resume, tune } from "./persist.ts";
 import type { Store } from "./store.ts";
@@ -64,9 +65,12 @@ const until = (when: (event: TuneEvent) => boolean): Pick<TuneOptions, "signal" 
 };
 const atStep = (n: number) => (event: TuneEvent) => event.type === "step" && event.step === n;
 
+/** The exact numbers of a method that does not say so: of exact ones nothing is measured. */
+const modest = (): Method => ({ ...methods.reverse(), exact: false });
+
 type Case = readonly [name: string, method: () => Method, optimizer: () => OuterOptimizer, more: TuneOptions];
 const CASES: readonly Case[] = [
-  ["reverse, lbfgs, fidelity", methods.reverse, () => outer.lbfgs({ rate: 0.5 }), { fidelity: 2, testCurve: true }],
+  ["exact numbers, lbfgs, fidelity", modest, () => outer.lbfgs({ rate: 0.5 }), { fidelity: 2, testCurve: true }],
   ["evograd under two seeds", methods.evograd, () => outer.adam({ rate: 0.1 }), { seeds: [3, 5] }],
   ["evolution", () => methods.persistentEvolution({ pairs: 2 }), () => outer.adam({ rate: 0.1 }), { fidelity: true }],
   [
@@ -101,7 +105,7 @@ const METHOD = { ...OPTIONS, method: methods.reverse(), optimizer: outer.adam({ 
 
 describe("going on", () => {
   test("measures the fidelity that an interruption kept it from", async () => {
-    const options = { ...METHOD, fidelity: 1 };
+    const options = { ...METHOD, method: modest(), fidelity: 1 };
     const plain = timeless(await plainTune(experiment, options));
     let seen = false;
     const during = until((event) => {
@@ -110,7 +114,46 @@ describe("going on", () => {
     });
     const stopped = await tune(experiment, { ...options, store, name: "fidelity", ...during });
     expect(stopped.fidelity!.map(({ step }) => step)).toEqual([0]);
-    expect(timeless(await resume(experiment, { ...METHOD, store, name: "fidelity" }))).toEqual(plain);
+    expect(timeless(await resume(experiment, { ...options, store, name: "fidelity" }))).toEqual(plain);
+  });
+
+  test("tells nothing twice: neither a choice nor a setting that has left its domain", async () => {
+    const { spec } = experiment;
+    const leaving = defineExperiment({
+      ...spec,
+      name: "leaving",
+      hyper: { rate: hyper.scalar(0.125) },
+      train: { ...spec.train, loss: spec.valid.loss, dynamics: (h: { readonly rate: Tensor }) => momentum({ rate: h.rate, decay: 0.5 }) }, // prettier-ignore
+    } as never);
+    const falling: OuterOptimizer = { name: "falling", init: () => null, update: () => ({ change: { rate: Float64Array.of(-0.0625) }, state: null }) }; // prettier-ignore
+    const choosing = (draw: number): Method => ({
+      ...modest(),
+      fromDraw: choosing,
+      async run(rollout) {
+        const name = ["one", "one", "two", "two", "one"][draw]!;
+        return { ...(await methods.reverse().run(rollout)), chosen: { name, exact: true, megabytes: 1, timeFactor: 3, why: "it fits" } }; // prettier-ignore
+      },
+    });
+    const options = { ...OPTIONS, method: choosing(0), optimizer: falling };
+    const telling = (events: TuneEvent[], when: (event: TuneEvent) => boolean): Partial<TuneOptions> => {
+      const { signal, onEvent } = until(when);
+      return { ...(signal && { signal }), onEvent: (event) => (events.push(event), onEvent?.(event)) };
+    };
+    const notes = (events: readonly TuneEvent[]): object[] => events.filter(({ type }) => type === "warning" || type === "chosen"); // prettier-ignore
+    const [plain, kept]: [TuneEvent[], TuneEvent[]] = [[], []];
+    const whole = timeless(await plainTune(leaving, { ...options, ...telling(plain, () => false) }));
+    let result = await tune(leaving, { ...options, store, name: "leaving", ...telling(kept, atStep(0)) });
+    for (let n = 1; result.stop === "cancelled"; n++)
+      result = await resume(leaving, { ...options, store, name: "leaving", ...telling(kept, atStep(n)) });
+    expect(timeless(result)).toEqual(whole);
+    expect(notes(kept)).toEqual(notes(plain));
+    expect(notes(kept)).toEqual([
+      expect.objectContaining({ type: "chosen", outerStep: 0, name: "one" }),
+      expect.objectContaining({ type: "chosen", outerStep: 2, name: "two" }),
+      expect.objectContaining({ type: "warning", left: "rate" }),
+    ]);
+    const logged = (await store.events("leaving")).flatMap(({ event }) => (event.type === "resume" ? [event.at] : []));
+    expect(logged).toEqual([1, 2, 3, 4, 5]);
   });
 
   test("after its result gives that again, and runs nothing", async () => {

@@ -1,8 +1,8 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions, type OptionNames } from "../errors.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import type { StopReason, TuneResult } from "../study/events.ts";
 import { runStudy } from "../study/run.ts";
-import type { TuneOptions } from "../study/settings.ts";
+import { TUNE_OPTIONS, type TuneOptions } from "../study/settings.ts";
 import type { StudyEvent } from "../study/state.ts";
 import type { Store } from "./store.ts";
 import type { KeptState } from "./tables.ts";
@@ -23,6 +23,20 @@ export interface NewStudyOptions extends StudyOptions {
   /** More to keep of how it was begun. */
   readonly about?: Readonly<Record<string, unknown>>;
 }
+
+const RESUME_OPTIONS: OptionNames<TuneOptions & StudyOptions> = {
+  ...TUNE_OPTIONS,
+  store: "required",
+  name: "required",
+};
+const NEW_OPTIONS: OptionNames<TuneOptions & NewStudyOptions> = {
+  ...RESUME_OPTIONS,
+  tags: "optional",
+  notes: "optional",
+  experiment: "optional",
+  source: "optional",
+  about: "optional",
+};
 
 /** How often a running study gives a sign of life, and looks whether it shall stop. */
 const BEAT_MS = 2000;
@@ -51,6 +65,7 @@ const KEPT = [
  * store cannot be written, with all kept steps safe; `unsupported` for an optimizer whose state is no plain data.
  */
 export async function tune(experiment: Experiment, options: TuneOptions & NewStudyOptions): Promise<TuneResult> {
+  requireOptions("study.tune", options, NEW_OPTIONS);
   const { store, name, tags = [], notes = "", experiment: called, source, about = {}, ...rest } = options;
   const kept = Object.fromEntries(KEPT.flatMap((key) => (rest[key] === undefined ? [] : [[key, rest[key]]])));
   await store.create({
@@ -76,6 +91,7 @@ export async function tune(experiment: Experiment, options: TuneOptions & NewStu
  * store is damaged.
  */
 export async function resume(experiment: Experiment, options: TuneOptions & StudyOptions): Promise<TuneResult> {
+  requireOptions("study.resume", options, RESUME_OPTIONS);
   const { store, name, ...rest } = options;
   const { options: kept } = await store.get(name);
   // One seed replaces several, and several one.

@@ -92,6 +92,23 @@ describe("the outer loop in steps", () => {
     expect(wary.ask(wary.step(wary.begin(START), asked, wild))).toMatchObject({ stop: { reason: "chaotic" } });
   });
 
+  test("a choice is told of where it is another", () => {
+    const loop = outerLoop({ optimizer: outer.adam({ rate: 0.1 }), outerSteps: 4 });
+    const choices = ["one", "one", "two", "one", undefined];
+    const events: StudyEvent[] = [];
+    let state = loop.begin(START);
+    for (let asked = loop.ask(state); !("stop" in asked); asked = loop.ask(state)) {
+      const name = choices[asked.step];
+      const chosen = name === undefined ? {} : { chosen: { name, exact: true, megabytes: 1, timeFactor: 3, why: "" } };
+      const more = loop.tell(state, asked, { ...evaluate(asked), ...chosen });
+      events.push(...more);
+      state = more.reduce(fold, state);
+    }
+    const told = events.flatMap((event) => (event.type === "chosen" ? [[event.outerStep, event.name]] : []));
+    expect(told).toEqual([[0, "one"], [2, "two"], [3, "one"]]); // prettier-ignore
+    expect(state.chosen).toEqual({ name: "one", exact: true, megabytes: 1, timeFactor: 3, why: "" });
+  });
+
   test("what was not asked for is refused", () => {
     const loop = outerLoop({ optimizer: outer.adam({ rate: 0.1 }), outerSteps: 3 });
     const begun = loop.begin(START);

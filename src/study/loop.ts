@@ -1,5 +1,5 @@
 import { addPoints, normOf, type Point } from "../data/point.ts";
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import type { Chosen, Hypergradient } from "../hypergradient/method.ts";
 import type { OuterOptimizer } from "../outer/optimizer.ts";
 import { chaosText, isChaotic } from "./chaos.ts";
@@ -67,6 +67,13 @@ export interface Loop {
 }
 
 export function outerLoop(settings: LoopSettings): Loop {
+  requireOptions("study.outerLoop", settings, {
+    optimizer: "required",
+    outerSteps: "required",
+    patience: "optional",
+    onChaos: "optional",
+    advice: "optional",
+  });
   const { optimizer, outerSteps, patience = 10, onChaos = "continue", advice } = settings;
   const positionOf = (point: Point): Position => ({ point, optimizer: optimizer.init(point) });
 

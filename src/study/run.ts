@@ -72,7 +72,9 @@ export async function runStudy(
       ...(plan === undefined ? {} : { fidelityPlan: plan }),
     };
     const loop = outerLoop({
-      ...settings,
+      optimizer: settings.optimizer,
+      outerSteps,
+      patience: settings.patience,
       onChaos: options.onChaos ?? "continue",
       advice: (chosen, at) => chaosAdvice(chosen ?? settings.method, problem.steps, at),
     });
