@@ -76,6 +76,7 @@ function missing(what: string): never {
 
 /** Records that are only there together with the tensors. */
 const NUMBERS = ["kept", "values", "at"];
+const holdsArrays = (key: string, of: unknown): boolean => NUMBERS.includes(key) && typeof of === "object";
 
 /**
  * The event again. Without tensors, its arrays are left out with what holds them.
@@ -109,7 +110,6 @@ export function decodeEvent(json: string, tensors?: Readonly<Record<string, NdAr
     return missing("is no JSON");
   }
   if (typeof parsed !== "object" || parsed === null) return missing("is no record");
-  const bare = ([key, value]: [string, unknown]): boolean => !NUMBERS.includes(key) || typeof value === "number";
-  const whole = Object.entries(parsed).filter((entry) => tensors !== undefined || bare(entry));
+  const whole = Object.entries(parsed).filter(([key, of]) => tensors !== undefined || !holdsArrays(key, of));
   return decode(Object.fromEntries(whole)) as StudyEvent;
 }

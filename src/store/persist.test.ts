@@ -101,6 +101,13 @@ describe("a study that is stopped after every step", () => {
 /** What is kept need not be given again. */
 const noNumbers = ({ outerSteps: _o, seeds: _s, fidelity: _f, testCurve: _t, precision: _p, ...rest }: TuneOptions): TuneOptions => rest; // prettier-ignore
 
+/** Collects all that is told, and stops as `until` does. */
+const telling = (events: TuneEvent[], when: (event: TuneEvent) => boolean): Partial<TuneOptions> => {
+  const { signal, onEvent } = until(when);
+  return { ...(signal && { signal }), onEvent: (event) => (events.push(event), onEvent?.(event)) };
+};
+const notes = (events: readonly TuneEvent[]): object[] => events.filter(({ type }) => type === "warning" || type === "chosen"); // prettier-ignore
+
 const METHOD = { ...OPTIONS, method: methods.reverse(), optimizer: outer.adam({ rate: 0.1 }) };
 
 describe("going on", () => {
@@ -135,11 +142,6 @@ describe("going on", () => {
       },
     });
     const options = { ...OPTIONS, method: choosing(0), optimizer: falling };
-    const telling = (events: TuneEvent[], when: (event: TuneEvent) => boolean): Partial<TuneOptions> => {
-      const { signal, onEvent } = until(when);
-      return { ...(signal && { signal }), onEvent: (event) => (events.push(event), onEvent?.(event)) };
-    };
-    const notes = (events: readonly TuneEvent[]): object[] => events.filter(({ type }) => type === "warning" || type === "chosen"); // prettier-ignore
     const [plain, kept]: [TuneEvent[], TuneEvent[]] = [[], []];
     const whole = timeless(await plainTune(leaving, { ...options, ...telling(plain, () => false) }));
     let result = await tune(leaving, { ...options, store, name: "leaving", ...telling(kept, atStep(0)) });
