@@ -223,7 +223,7 @@ describe("going on", () => {
     const slow: Method = {
       ...methods.reverse(),
       async run(rollout) {
-        if (asked) await new Promise((resolve) => setTimeout(resolve, 1500));
+        if (asked) await new Promise((resolve) => setTimeout(resolve, 700));
         return methods.reverse().run(rollout);
       },
     };

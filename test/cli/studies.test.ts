@@ -54,12 +54,10 @@ test("a study that is killed goes on to the very end it would have had", async (
 
 test("one that runs is stopped from beside, refuses a second process, and goes on", async () => {
   const args = ["tune", "mine.ts", "--outer-steps", "10000", "--patience", "10000", "--json", "--study", "long"];
-  const running = cli(...args);
-  let row: Event | undefined;
-  while (row === undefined || (row["steps"] as number) < 1) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    row = (await cli("runs", "--json")).events.find(({ name }) => name === "long");
-  }
+  let begun = (): void => undefined;
+  const begins = new Promise<void>((resolve) => (begun = resolve));
+  const running = runCli(args, { cwd, watch: (stdout) => void (stdout.includes('"step":1,') && begun()) });
+  await begins;
   const second = await cli("resume", "long", "--json");
   expect(second.code).toBe(2);
   expect(resultOf(second)).toMatchObject({ type: "error", code: "study-running" });
@@ -78,17 +76,18 @@ const refused = async (code: string, ...args: string[]): Promise<void> => {
 };
 
 test("what is wrong has a code, and exit code 2", async () => {
-  await refused("study-exists", "tune", "mine.ts", "--study", "first try");
-  await refused("study-not-found", "resume", "none");
-  await refused("study-not-found", "show", "none");
-  await refused("study-not-running", "stop", "first try");
-  await refused("file-not-found", "runs", "--store", "none.db");
-  await refused("invalid-argument", "tune", "mine.ts", "--study", " ");
   writeFileSync(join(cwd, "text.db"), "no database ".repeat(100));
-  await refused("malformed-file", "runs", "--store", "text.db");
-  await killed("SIGKILL", ...TUNE, "--study", "changed");
+  await Promise.all([
+    refused("study-exists", "tune", "mine.ts", "--study", "first try"),
+    refused("study-not-found", "resume", "none"),
+    refused("study-not-found", "show", "none"),
+    refused("study-not-running", "stop", "first try"),
+    refused("file-not-found", "runs", "--store", "none.db"),
+    refused("invalid-argument", "tune", "mine.ts", "--study", " "),
+    refused("malformed-file", "runs", "--store", "text.db"),
+  ]);
   writeExperiment(cwd, "mine.ts", { rate: "0.4" });
-  await refused("study-changed", "resume", "changed");
+  await refused("study-changed", "resume", "long");
 });
 
 test.each(["resume", "runs", "show", "stop"])("%s has help with an example", async (command) => {

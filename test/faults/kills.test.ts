@@ -13,7 +13,7 @@ const MOST = 7;
 const SEED = process.env["DRMAD_KILL_SEED"] ?? "kills";
 const KINDS = ["lbfgs", "random", "staged"] as const;
 const OUTER_STEPS = 4;
-const INNER_STEPS = 1000;
+const INNER_STEPS = 400;
 
 const folder = temporaryFolder();
 const place = `${folder}/studies.db`;
@@ -88,7 +88,7 @@ test(
         const aim: Aim | undefined = phase && {
           phase,
           nth: 1 + below(brief ? 3 : 4) + (phase === "commit" ? 3 * below(2) : 0),
-          milliseconds: brief ? 3 * draw() : 40 * draw(),
+          milliseconds: brief ? 3 * draw() : 20 * draw(),
         };
         const life = await live(spec, aim);
         lives++;
