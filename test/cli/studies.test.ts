@@ -54,10 +54,9 @@ test("a study that is killed goes on to the very end it would have had", async (
 
 test("one that runs is stopped from beside, refuses a second process, and goes on", async () => {
   const args = ["tune", "mine.ts", "--outer-steps", "10000", "--patience", "10000", "--json", "--study", "long"];
-  let begun = (): void => undefined;
-  const begins = new Promise<void>((resolve) => (begun = resolve));
-  const running = runCli(args, { cwd, watch: (stdout) => void (stdout.includes('"step":1,') && begun()) });
-  await begins;
+  const begun = { yet: false };
+  const running = runCli(args, { cwd, watch: (stdout) => void (begun.yet ||= stdout.includes('"step":1,')) });
+  while (!begun.yet) await new Promise((resolve) => setTimeout(resolve, 20));
   const second = await cli("resume", "long", "--json");
   expect(second.code).toBe(2);
   expect(resultOf(second)).toMatchObject({ type: "error", code: "study-running" });
