@@ -18,6 +18,13 @@ export type ErrorCode =
   | "non-finite" // a run diverged: a loss, weight or gradient is not a finite number
   | "not-stationary" // training did not end at a minimum, as the implicit method needs
   | "not-converged" // an iterative solver stopped short of its tolerance
+  | "study-exists" // a study of that name is kept already
+  | "study-not-found" // no study of that name is kept there
+  | "study-running" // another process runs the study
+  | "study-not-running" // there is nothing to stop
+  | "study-changed" // the experiment or the options are others than the study began with
+  | "study-lost" // another process has taken the study over
+  | "store-version" // a store was written by a newer drmad, or by an older one and is not upgraded yet
   | "cancelled"; // the caller asked to stop
 
 export interface ErrorDetails {

@@ -37,6 +37,7 @@ export { tune, type TuneOptions } from "./study/tune.ts";
 export type { TuneEvent, TuneResult } from "./study/events.ts";
 export * as outer from "./outer/outer.ts";
 export type { OuterOptimizer } from "./outer/optimizer.ts";
+export * as study from "./store/study.ts";
 export { decodeSafetensors, encodeSafetensors } from "./store/safetensors.ts";
 
-export { DrmadError, type ErrorCode } from "./errors.ts";
+export { DrmadError } from "./errors.ts";

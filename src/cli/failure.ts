@@ -20,6 +20,7 @@ const EXITS: Partial<Record<ErrorCode, number>> = {
   "not-converged": EXIT_FAILED,
   "engine-disagrees": EXIT_FAILED,
   "engine-unavailable": EXIT_FAILED,
+  "study-lost": EXIT_FAILED,
   cancelled: EXIT_INTERRUPTED,
 };
 

@@ -4,6 +4,8 @@ import { addCheck } from "./check.ts";
 import { addCompare } from "./compare.ts";
 import { addDoctor } from "./doctor.ts";
 import { addReproduce } from "./reproduce.ts";
+import { addResume } from "./resume.ts";
+import { addStudies } from "./studies.ts";
 import { addTune } from "./tune.ts";
 import { VERSION } from "./version.ts";
 
@@ -15,6 +17,7 @@ ${Object.entries(builtIns)
 
 Examples:
   drmad tune digits-l2
+  drmad tune digits-l2 --study first-try, then drmad resume first-try after whatever ended it
   drmad check digits-l2 --inner-steps 50
   drmad compare digits-l2
   drmad doctor
@@ -29,6 +32,8 @@ export function createProgram(finish: (exit: number) => void): Command {
     .configureOutput({ outputError: () => undefined })
     .addHelpText("after", about);
   addTune(program, finish);
+  addResume(program, finish);
+  addStudies(program, finish);
   addCheck(program, finish);
   addCompare(program, finish);
   addReproduce(program, finish);

@@ -119,7 +119,9 @@ const fidelityVerdict = ({ fidelity }: TuneResult): readonly string[] =>
   fidelity === undefined ? [] : fidelitySummary(fidelity);
 
 /** The truth about the test split, which chose nothing. */
-function testVerdict({ test, best, hyperparameters, rows }: TuneResult): readonly string[] {
+function testVerdict({ test, best, hyperparameters, rows, stop }: TuneResult): readonly string[] {
+  if (test === undefined && rows["test"] !== undefined && stop === "cancelled")
+    return ["The test rows were not evaluated: they are at the end."];
   if (test === undefined && rows["test"] !== undefined)
     return ["The test metrics are not finite and are left out: nothing is known of rows that chose nothing."];
   if (test === undefined)

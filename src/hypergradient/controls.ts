@@ -32,7 +32,11 @@ export function randomSign(options: { readonly seed?: number } = {}): Method {
   requireOptions("methods.randomSign", options, { seed: "optional" });
   const { seed = 0 } = options;
   requireSeed("methods.randomSign", seed);
-  let call = 0;
+  return signsFrom(seed, 0);
+}
+
+function signsFrom(seed: number, first: number): Method {
+  let call = first;
   return {
     name: "randomSign",
     exact: false,
@@ -41,6 +45,7 @@ export function randomSign(options: { readonly seed?: number } = {}): Method {
       const result = await trained(rollout);
       return { ...result, gradient: mapPoint(result.direct, () => (next() < 0.5 ? -1 : 1)) };
     },
+    fromDraw: (draw) => signsFrom(seed, draw),
   };
 }
 

@@ -20,13 +20,7 @@ export interface EvogradOptions {
 const refuse = (what: string, hint: string): DrmadError =>
   new DrmadError("invalid-argument", `evograd has ${what}`, { hint });
 
-function checked(options: EvogradOptions): {
-  readonly copies: number;
-  readonly sigma: number;
-  readonly temperature: number;
-  readonly every: number;
-  readonly seed: Seed;
-} {
+function checked(options: EvogradOptions): Required<EvogradOptions> {
   requireOptions("methods.evograd", options, {
     copies: "optional",
     sigma: "optional",
@@ -72,8 +66,12 @@ function pointsOf(steps: number, every: number): readonly number[] {
  * Source: Bohdal, Yang, Hospedales 2021, arXiv 2106.10575.
  */
 export function evograd(options: EvogradOptions = {}): Method {
-  const { copies, sigma, temperature, every, seed } = checked(options);
-  let call = 0;
+  return copiesFrom(checked(options), 0);
+}
+
+function copiesFrom(options: Required<EvogradOptions>, first: number): Method {
+  const { copies, sigma, temperature, every, seed } = options;
+  let call = first;
   const offsets = (leaves: Rollout["leaves"], draw: number, t: number): readonly Point[] =>
     Array.from({ length: copies }, (_, k) => {
       const next = substream(seed, "evograd", draw, t, k);
@@ -89,6 +87,7 @@ export function evograd(options: EvogradOptions = {}): Method {
   return {
     name: Number.isFinite(every) ? `evograd(${copies}, every ${every})` : `evograd(${copies})`,
     exact: false,
+    fromDraw: (draw) => copiesFrom(options, draw),
     async run(rollout) {
       const merge = await rollout.merger({ copies, temperature });
       const draw = call++;

@@ -46,6 +46,14 @@ export interface Method {
   readonly exact: boolean;
   /** How far, relatively, its gradient may be from that of plain training, where it trains in numbers of its own. */
   readonly near?: number;
+  /**
+   * The same method, whose next draw is the n-th of its series: for methods that draw at random, so that a study gets the same
+   * draws whether it was interrupted or not. A method without it is one whose result depends on the rollout alone.
+   */
+  fromDraw?(draw: number): Method;
   /** @throws DrmadError non-finite, unsupported, cancelled, engine-disagrees */
   run(rollout: Rollout): Promise<Hypergradient>;
 }
+
+/** A method at a place in its series of draws; as it is where it draws nothing. */
+export const atDraw = (method: Method, draw: number): Method => method.fromDraw?.(draw) ?? method;

@@ -49,10 +49,15 @@ export function persistentEvolution(options: PersistentEvolutionOptions): Method
     if (!Number.isInteger(n) || n < 1) throw refuse(`${n} ${name}`, "Give a whole number, at least 1.");
   if (!(sigma > 0 && Number.isFinite(sigma))) throw refuse(`sigma ${sigma}`, "Give a finite number above 0.");
   requireSeed("methods.persistentEvolution", seed);
-  let call = 0;
+  return particlesFrom({ pairs, sigma, segments, seed }, 0);
+}
+
+function particlesFrom({ pairs, sigma, segments, seed }: Required<PersistentEvolutionOptions>, first: number): Method {
+  let call = first;
   return {
     name: segments === 1 ? `persistentEvolution(${pairs})` : `persistentEvolution(${pairs}, ${segments} segments)`,
     exact: false,
+    fromDraw: (draw) => particlesFrom({ pairs, sigma, segments, seed }, draw),
     async run(rollout) {
       const { point, steps } = rollout;
       if (segments > steps) {

@@ -42,7 +42,7 @@ function writeDurably(path: string, bytes: Uint8Array): void {
 }
 
 /** The new name is durable only when its folder is. Windows cannot open folders and keeps names in a journal anyway. */
-function syncFolder(path: string): void {
+export function syncFolder(path: string): void {
   if (process.platform === "win32") return;
   const folder = openSync(path, "r");
   try {

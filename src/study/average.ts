@@ -50,11 +50,11 @@ export async function onEach<R>(
 /** Trains under every seed. What the runs before hold is freed where one fails. */
 export async function trainEach<R extends { readonly final: Buffers }>(
   runs: readonly SeedRun[],
-  train: (rollout: Rollout) => Promise<R>,
+  train: (rollout: Rollout, i: number) => Promise<R>,
 ): Promise<readonly R[]> {
   const done: R[] = [];
   try {
-    await onEach(runs, async (rollout) => done.push(await train(rollout)));
+    await onEach(runs, async (rollout, i) => done.push(await train(rollout, i)));
   } catch (error) {
     done.forEach(({ final }, i) => runs[i]!.rollout.free(final));
     throw error;

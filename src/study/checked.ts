@@ -41,6 +41,7 @@ export function checkedMethod(method: Method): Method {
     name: method.name,
     exact: method.exact,
     ...(method.near === undefined ? {} : { near: method.near }),
+    ...(method.fromDraw === undefined ? {} : { fromDraw: (draw: number) => checkedMethod(method.fromDraw!(draw)) }),
     async run(rollout): Promise<Hypergradient> {
       const result = await method.run(rollout);
       try {

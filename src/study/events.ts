@@ -44,6 +44,18 @@ export interface Chaos {
   readonly growthPassedAt?: number;
 }
 
+export interface Warning {
+  readonly message: string;
+  /** Comes once, at the first chaotic hypergradient, before anything is moved by it. */
+  readonly chaos?: Chaos;
+  /** Comes once: programs that were too large to be compared with the reference interpreter. */
+  readonly uncompared?: readonly string[];
+  /** The outer step whose fidelity could not be measured. */
+  readonly unmeasured?: number;
+  /** Comes once for each: a hyperparameter's tensor that has left its domain. */
+  readonly left?: string;
+}
+
 /** How far the method was from the exact hypergradient at an outer step, with the first seed. */
 export type StepFidelity = { readonly step: number } & FidelityReport;
 
@@ -83,6 +95,8 @@ export interface StartInfo {
   readonly rows: Readonly<Record<string, number>>;
   /** Present where fidelity is measured. */
   readonly fidelityPlan?: FidelityPlan;
+  /** Present where a kept study goes on: the outer step that it goes on with. */
+  readonly resumedAt?: number;
 }
 
 export interface TuneResult extends StartInfo {
@@ -117,6 +131,5 @@ export type TuneEvent =
   /** At the first outer step, and at every later one where the choice is another. */
   | ({ readonly type: "chosen"; readonly outerStep: number } & Chosen)
   | ({ readonly type: "fidelity" } & StepFidelity)
-  /** `chaos` comes once, at the first chaotic hypergradient, before anything is moved by it. */
-  | { readonly type: "warning"; readonly message: string; readonly chaos?: Chaos }
+  | ({ readonly type: "warning" } & Warning)
   | ({ readonly type: "result" } & TuneResult);

@@ -45,7 +45,7 @@ export interface TuneOptions extends SessionOptions {
   readonly onEvent?: (event: TuneEvent) => void;
 }
 
-const TUNE_OPTIONS: OptionNames<TuneOptions> = {
+export const TUNE_OPTIONS: OptionNames<TuneOptions> = {
   ...SESSION_OPTIONS,
   method: "optional",
   optimizer: "optional",

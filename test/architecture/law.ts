@@ -9,7 +9,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   data: ["errors"],
   outer: ["data", "errors"],
   picture: ["errors"],
-  store: ["data", "errors"],
+  store: ["data", "errors", "problem", "study"],
   dynamics: ["errors", "tensor"],
   problem: ["data", "dynamics", "errors", "tensor"],
   nn: ["errors", "problem", "tensor"],
@@ -56,6 +56,8 @@ export const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   commander: ["src/cli/"],
   jiti: ["src/cli/"],
   valibot: ["src/cli/"],
+  kysely: ["src/store/"],
+  "@photostructure/sqlite": ["src/store/sqlite.ts"],
 };
 
 /** Files whose one export is found by its place, not by its name. */

@@ -5,7 +5,7 @@ import { failure } from "../oracle/measure.ts";
 
 // Plain JavaScript and misspelt names: what the type checker would have said, every public function has to say by itself.
 
-const { dynamics, hyper, methods, nn, ops, outer } = drmad;
+const { dynamics, hyper, methods, nn, ops, outer, study } = drmad;
 type Options = never;
 
 const given = { data: Float64Array.of(1, 2), shape: [2] };
@@ -82,12 +82,16 @@ const TAKERS: Readonly<Record<string, Taker>> = {
   fidelity: { call: (o) => drmad.fidelity(experiment, drmad.reverse(), o) },
   hypergradient: { call: (o) => drmad.hypergradient(experiment, drmad.reverse(), o) },
   tune: { call: (o) => drmad.tune(experiment, o) },
+  "study.open": { call: (o) => study.open("/nowhere/studies.db", o) },
+  "study.outerLoop": { call: study.outerLoop, complete: { optimizer: adam, outerSteps: 1 } },
+  "study.resume": { call: (o) => study.resume(experiment, o), complete: { store: {}, name: "a" } },
+  "study.tune": { call: (o) => study.tune(experiment, o), complete: { store: {}, name: "a" } },
 };
 
 /** Public functions whose arguments are all of them values: no record of options could be misspelt. */
 // prettier-ignore
 const POSITIONAL: readonly string[] = [
-  "DrmadError", "decodeSafetensors", "encodeSafetensors", "parseIdx", "outer.shared",
+  "DrmadError", "decodeSafetensors", "encodeSafetensors", "parseIdx", "outer.shared", "study.fold", "study.upgrade",
   "nn.constant", "nn.errorRate", "nn.forward", "nn.given", "nn.l2", "nn.normal", "nn.uniform",
   ..."abs add and broadcastTo cast clip constant cos div equal exp greater greaterEqual less lessEqual log maximum minimum mul".split(" ").map((name) => `ops.${name}`),
   ..."neg not or pow relu sigmoid sign sin softplus sqrt square sub tanh where concat detach gather literal pad reshape slice stack".split(" ").map((name) => `ops.${name}`),
@@ -97,7 +101,9 @@ const POSITIONAL: readonly string[] = [
 ];
 
 const ALL = Object.entries(drmad).flatMap(([name, value]) =>
-  typeof value === "function" ? [name] : Object.keys(value).map((inner) => `${name}.${inner}`),
+  typeof value === "function"
+    ? [name]
+    : Object.entries(value).flatMap(([inner, part]) => (typeof part === "function" ? [`${name}.${inner}`] : [])),
 );
 
 /** What a call comes to, thrown or rejected. */

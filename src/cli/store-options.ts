@@ -1,0 +1,45 @@
+import { Option } from "commander";
+import * as v from "valibot";
+import { open } from "../store/open.ts";
+import type { Store } from "../store/store.ts";
+import { checked } from "./options.ts";
+import type { Rule } from "./rule.ts";
+
+/** Where studies are kept unless --store says otherwise. */
+export const DEFAULT_STORE = "runs/drmad.db";
+
+const filled = v.pipe(v.string(), v.trim(), v.nonEmpty());
+export const studyName: Rule<string> = { schema: filled, allowed: "a name of one line" };
+export const anyText: Rule<string> = { schema: v.string(), allowed: "any text" };
+export const tagList: Rule<readonly string[]> = {
+  schema: v.pipe(
+    filled,
+    v.transform((text) => text.split(",").map((tag) => tag.trim())),
+    v.check((tags) => tags.every((tag) => tag !== "")),
+  ),
+  allowed: "words with commas between them",
+};
+
+export interface StoreFlags {
+  readonly store?: string;
+}
+
+export const storeOption = (): Option =>
+  checked("--store <path>", `the store of studies (default: ${DEFAULT_STORE})`, {
+    schema: filled,
+    allowed: "the path of a file",
+  });
+
+/** Does something with the store that the options name, and closes it. */
+export async function withStore<T>(
+  { store: path = DEFAULT_STORE }: StoreFlags,
+  create: boolean,
+  use: (store: Store) => Promise<T>,
+): Promise<T> {
+  const store = await open(path, { create });
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}

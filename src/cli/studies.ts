@@ -1,0 +1,147 @@
+import type { Command } from "commander";
+import type { State, Store, StudySummary } from "../store/store.ts";
+import { upgrade } from "../store/open.ts";
+import { counted, number, table } from "./format.ts";
+import { writeJson } from "./json.ts";
+import { withOutput, type OutputFlags } from "./options.ts";
+import { DEFAULT_STORE, storeOption, withStore, type StoreFlags } from "./store-options.ts";
+import { fill, terminalOf } from "./terminal.ts";
+import { stepTable } from "./tune-table.ts";
+
+type Flags = StoreFlags & OutputFlags;
+
+const EXAMPLES = {
+  runs: `
+Examples:
+  drmad runs
+  drmad runs --store ~/studies.db --json | jq -c 'select(.state == "stale") | .name'
+`,
+  show: `
+Examples:
+  drmad show first-try
+  drmad show first-try --json | jq -c 'select(.type == "event") | .event'
+`,
+  stop: `
+Examples:
+  drmad stop first-try
+`,
+};
+
+/** `drmad runs`, `drmad show` and `drmad stop`: what can be done with studies from beside. */
+export function addStudies(program: Command, finish: (exit: number) => void): void {
+  const runs = program
+    .command("runs")
+    .description("list the studies of a store")
+    .addOption(storeOption())
+    .option("--upgrade", "bring a store of an older drmad to this one's schema first");
+  withOutput(runs)
+    .addHelpText("after", EXAMPLES.runs)
+    .action(async (flags: Flags & { readonly upgrade?: true }) => {
+      if (flags.upgrade === true) await upgrade(flags.store ?? DEFAULT_STORE);
+      finish(await withStore(flags, false, (store) => list(store, flags)));
+    });
+  withOutput(
+    program
+      .command("show")
+      .description("show a study: its state, its options and its outer steps")
+      .argument("<name>", "of the study")
+      .addOption(storeOption()),
+  )
+    .addHelpText("after", EXAMPLES.show)
+    .action(async (name: string, flags: Flags) =>
+      finish(await withStore(flags, false, (store) => show(store, name, flags))),
+    );
+  withOutput(
+    program
+      .command("stop")
+      .description("stop a running study after the outer step that it has kept; drmad resume goes on")
+      .argument("<name>", "of the study")
+      .addOption(storeOption()),
+  )
+    .addHelpText("after", EXAMPLES.stop)
+    .action(async (name: string, flags: Flags) =>
+      finish(await withStore(flags, false, (store) => stop(store, name, flags))),
+    );
+}
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const lineOf = (summary: StudySummary): object => ({ type: "study", ...summary });
+
+async function list(store: Store, { json }: Flags): Promise<number> {
+  const studies = await store.list();
+  if (json === true) {
+    for (const study of studies) writeJson(lineOf(study));
+    writeJson({ type: "result", store: store.place, studies: studies.length });
+    return 0;
+  }
+  if (studies.length === 0) {
+    say(`No studies in ${store.place}; drmad tune EXPERIMENT --study NAME begins one.`);
+    return 0;
+  }
+  const rows = studies.map((study) => [
+    study.name,
+    study.state,
+    stepsOf(study),
+    study.startLoss === null ? "-" : number(study.startLoss),
+    study.best === null ? "-" : number(study.best.loss),
+    study.best === null ? "-" : String(study.best.step),
+    study.updated.toISOString().slice(0, 16).replace("T", " "),
+    study.tags.join(","),
+  ]);
+  const lines = table([["study", "state", "steps", "untuned", "best", "at", "updated (UTC)", "tags"], ...rows]);
+  lines.forEach(say);
+  return 0;
+}
+
+const stepsOf = ({ steps, outerSteps }: StudySummary): string =>
+  outerSteps === null ? "-" : `${Math.max(0, steps - 1)}/${outerSteps}`;
+
+async function show(store: Store, name: string, { json }: Flags): Promise<number> {
+  const summary = await store.get(name);
+  const events = await store.events(name);
+  if (json === true) {
+    writeJson(lineOf(summary));
+    for (const each of events) writeJson({ type: "event", ...each });
+    writeJson({ type: "result", store: store.place, events: events.length });
+    return 0;
+  }
+  const columns = terminalOf(process.stdout).columns();
+  const start = events.find(({ event }) => event.type === "start")?.event;
+  const begun = summary.options["begun"] as { readonly args?: readonly string[] } | undefined;
+  say(`${summary.name}: ${summary.state}${summary.stopping ? ", asked to stop" : ""}`);
+  say(`experiment ${summary.experiment}`);
+  if (begun?.args !== undefined) say(`begun by    drmad tune ${begun.args.join(" ")}`);
+  if (start?.type === "start")
+    say(
+      `${counted(start.hyperparameters, "hyperparameter")}, ${start.method} with ${start.optimizer}, ${start.engine}`,
+    );
+  if (summary.tags.length > 0) say(`tags        ${summary.tags.join(", ")}`);
+  if (summary.notes !== "") say(fill(`notes       ${summary.notes}`, columns));
+  say(`begun       ${summary.created.toISOString()}`);
+  say(`updated     ${summary.updated.toISOString()}`);
+  if (summary.error !== null) say(fill(`failed      ${summary.error.message}`, columns));
+  const steps = events.flatMap(({ event }) => (event.type === "step" ? [event] : []));
+  if (steps.length === 0) return 0;
+  const rows = stepTable(steps[0]!, columns);
+  say("");
+  say(rows.header);
+  for (const step of steps) say(rows.row(step, step.best));
+  for (const { event } of events) if (event.type === "warning") say(fill(`warning: ${event.message}`, columns));
+  return 0;
+}
+
+/** Between two looks, and until a person would rather be told that it takes longer. */
+const [LOOK_MS, PATIENCE_MS] = [200, 60_000];
+
+async function stop(store: Store, name: string, { json }: Flags): Promise<number> {
+  await store.requestStop(name);
+  const over = performance.now() + PATIENCE_MS;
+  let state: State = "running";
+  while (state === "running" && performance.now() < over) {
+    ({ state } = await store.get(name));
+    if (state === "running") await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  if (json === true) writeJson({ type: "result", study: name, state });
+  else say(state === "running" ? `${name} was asked to stop, and has not yet.` : `${name} is ${state}.`);
+  return 0;
+}

@@ -1,0 +1,131 @@
+import type { Transaction } from "kysely";
+import type { NdArray } from "../data/dataset.ts";
+import { DrmadError } from "../errors.ts";
+import type { StudyEvent } from "../study/state.ts";
+import { encodeEvent } from "./event-codec.ts";
+import type { StudyRow } from "./records.ts";
+import type { Tables, TensorTable } from "./tables.ts";
+import { writeTensors } from "./tensor-files.ts";
+import { summaryOf } from "./tensor-summary.ts";
+
+/** Of an optimiser only the latest state is ever needed. */
+const PASSING = /^(?:kept|at)\/optimizer(?:\/|$)/;
+
+export interface WrittenEvent {
+  readonly type: string;
+  readonly json: string;
+  readonly rows: readonly TensorTable[];
+}
+
+/** Writes the arrays of an event to files, which nothing refers to yet. */
+export function writeEvent(
+  folder: string,
+  study: string,
+  lease: number,
+  sequence: number,
+  event: StudyEvent,
+): WrittenEvent {
+  const { json, tensors } = encodeEvent(event);
+  const step = event.type === "step" ? event.step : event.type === "result" ? event.best : 0;
+  const rows = (["lasting", "passing"] as const).flatMap((part): TensorTable[] => {
+    const chosen: Readonly<Record<string, NdArray>> = Object.fromEntries(
+      Object.entries(tensors).filter(([name]) => PASSING.test(name) === (part === "passing")),
+    );
+    if (Object.keys(chosen).length === 0) return [];
+    // The lease is in the name, so that a process that lost the study cannot change what its successor wrote.
+    const name = `${String(sequence).padStart(6, "0")}-${lease}${part === "passing" ? "-optimizer" : ""}.safetensors`;
+    const file = writeTensors(folder, `${study}/${name}`, chosen);
+    return Object.entries(chosen).map(([tensor, array]) => ({
+      study,
+      sequence,
+      name: tensor,
+      step,
+      part,
+      ...file,
+      ...summaryOf(array),
+      thumbnail: null,
+    }));
+  });
+  return { type: event.type, json, rows };
+}
+
+/** Rows at a time: SQLite takes at most 32,766 values in a statement. */
+const ROWS = 500;
+
+/**
+ * Makes written events part of a study, within a transaction.
+ * @returns files that nothing refers to any more, once it is committed
+ * @throws DrmadError study-lost
+ */
+export async function commitEvents(
+  db: Transaction<Tables>,
+  study: { readonly id: string; readonly lease: number; readonly sequence: number },
+  events: readonly StudyEvent[],
+  written: readonly WrittenEvent[],
+  now: number,
+): Promise<readonly string[]> {
+  const { id, lease, sequence } = study;
+  const row = await db.selectFrom("studies").selectAll().where("id", "=", id).executeTakeFirst();
+  if (row === undefined || row.lease !== lease || row.state !== "running") throw lost(row);
+  await db
+    .insertInto("events")
+    .values(written.map(({ type, json }, i) => ({ study: id, sequence: sequence + i, type, json, lease, at: now })))
+    .execute();
+  const tensors = written.flatMap(({ rows }) => rows);
+  for (let at = 0; at < tensors.length; at += ROWS)
+    await db
+      .insertInto("tensors")
+      .values(tensors.slice(at, at + ROWS))
+      .execute();
+  const changes = events.reduce<Changes>(changesBy, {
+    steps: row.steps,
+    outer_steps: row.outer_steps,
+    best_step: row.best_step,
+    best_loss: row.best_loss,
+    start_loss: row.start_loss,
+  });
+  await db
+    .updateTable("studies")
+    .set({ ...changes, events: sequence + events.length, heartbeat: now, updated: now })
+    .where("id", "=", id)
+    .execute();
+  return dropPassed(db, id, sequence, written);
+}
+
+type Changes = Pick<StudyRow, "steps" | "outer_steps" | "best_step" | "best_loss" | "start_loss">;
+
+function changesBy(row: Changes, event: StudyEvent): Changes {
+  if (event.type === "start") return { ...row, outer_steps: event.outerSteps };
+  if (event.type !== "step") return row;
+  const { step, valid } = event;
+  return {
+    ...row,
+    steps: step + 1,
+    ...(step === 0 && { start_loss: valid.loss }),
+    ...(event.best && { best_step: step, best_loss: valid.loss }),
+  };
+}
+
+/** A step that was kept makes the optimiser's states before it useless. */
+async function dropPassed(
+  db: Transaction<Tables>,
+  study: string,
+  sequence: number,
+  written: readonly WrittenEvent[],
+): Promise<readonly string[]> {
+  const at = written.findLastIndex(({ type }) => type === "step");
+  if (at < 0) return [];
+  const rows = await db
+    .deleteFrom("tensors")
+    .where("study", "=", study)
+    .where("part", "=", "passing")
+    .where("sequence", "<", sequence + at)
+    .returning("file")
+    .execute();
+  return [...new Set(rows.map(({ file }) => file))];
+}
+
+export const lost = (row: Pick<StudyRow, "name"> | undefined): DrmadError =>
+  new DrmadError("study-lost", `another process has taken over the study ${JSON.stringify(row?.name ?? "")}`, {
+    hint: "Nothing that was kept is lost: the other process goes on with it. Stop one of the two.",
+  });

@@ -1,0 +1,119 @@
+import { sql, type Kysely, type Transaction } from "kysely";
+import { DrmadError } from "../errors.ts";
+import type { Tables } from "./tables.ts";
+
+/** Brings a store from a version to the next; the first makes its tables. */
+export type Migration = (db: Transaction<Tables>) => Promise<void>;
+
+/** `text`, `integer`, `bigint` and `double precision` mean the same to SQLite and to PostgreSQL. */
+async function createTables(db: Transaction<Tables>): Promise<void> {
+  await db.schema
+    .createTable("studies")
+    .addColumn("id", "text", (c) => c.primaryKey())
+    .addColumn("name", "text", (c) => c.notNull().unique())
+    .addColumn("state", "text", (c) => c.notNull())
+    .addColumn("tags", "text", (c) => c.notNull())
+    .addColumn("notes", "text", (c) => c.notNull())
+    .addColumn("experiment", "text", (c) => c.notNull())
+    .addColumn("source", "text")
+    .addColumn("hash", "text")
+    .addColumn("options", "text", (c) => c.notNull())
+    .addColumn("lease", "integer", (c) => c.notNull())
+    .addColumn("owner", "text")
+    .addColumn("heartbeat", "bigint", (c) => c.notNull())
+    .addColumn("stop_requested", "integer", (c) => c.notNull())
+    .addColumn("error", "text")
+    .addColumn("created", "bigint", (c) => c.notNull())
+    .addColumn("updated", "bigint", (c) => c.notNull())
+    .addColumn("events", "integer", (c) => c.notNull())
+    .addColumn("steps", "integer", (c) => c.notNull())
+    .addColumn("outer_steps", "integer")
+    .addColumn("best_step", "integer")
+    .addColumn("best_loss", "double precision")
+    .addColumn("start_loss", "double precision")
+    .execute();
+  await db.schema
+    .createTable("events")
+    .addColumn("study", "text", (c) => c.notNull().references("studies.id").onDelete("cascade"))
+    .addColumn("sequence", "integer", (c) => c.notNull())
+    .addColumn("type", "text", (c) => c.notNull())
+    .addColumn("json", "text", (c) => c.notNull())
+    .addColumn("lease", "integer", (c) => c.notNull())
+    .addColumn("at", "bigint", (c) => c.notNull())
+    .addPrimaryKeyConstraint("events_key", ["study", "sequence"])
+    .execute();
+  await db.schema
+    .createTable("tensors")
+    .addColumn("study", "text", (c) => c.notNull())
+    .addColumn("sequence", "integer", (c) => c.notNull())
+    .addColumn("name", "text", (c) => c.notNull())
+    .addColumn("step", "integer", (c) => c.notNull())
+    .addColumn("part", "text", (c) => c.notNull())
+    .addColumn("file", "text", (c) => c.notNull())
+    .addColumn("sha256", "text", (c) => c.notNull())
+    .addColumn("dtype", "text", (c) => c.notNull())
+    .addColumn("shape", "text", (c) => c.notNull())
+    .addColumn("least", "double precision")
+    .addColumn("most", "double precision")
+    .addColumn("mean", "double precision")
+    .addColumn("histogram", "text")
+    .addColumn("thumbnail", "blob")
+    .addPrimaryKeyConstraint("tensors_key", ["study", "sequence", "name"])
+    .addForeignKeyConstraint("tensors_of_event", ["study", "sequence"], "events", ["study", "sequence"], (c) =>
+      c.onDelete("cascade"),
+    )
+    .execute();
+}
+
+export const MIGRATIONS: readonly Migration[] = [createTables];
+
+/** The version that a store has; undefined for an empty database. */
+async function versionOf(db: Kysely<Tables>): Promise<number | undefined> {
+  const { rows } = await sql<{ name: string }>`select name from sqlite_master where type = 'table'`.execute(db);
+  if (rows.length === 0) return undefined;
+  if (!rows.some(({ name }) => name === "drmad_schema")) {
+    throw new DrmadError("malformed-file", "the database holds tables of another program", {
+      hint: "Name another file with --store.",
+    });
+  }
+  return (await db.selectFrom("drmad_schema").select("version").executeTakeFirst())?.version ?? 0;
+}
+
+/**
+ * Makes the tables of an empty database; does nothing where they are as they should be.
+ * @throws DrmadError store-version for another version, malformed-file for a database of another program
+ */
+export async function requireSchema(db: Kysely<Tables>, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
+  const newest = migrations.length;
+  const found = await versionOf(db);
+  if (found === undefined) return upgradeSchema(db, migrations);
+  if (found > newest) {
+    throw new DrmadError("store-version", `the store has schema ${found}; this drmad knows schemas up to ${newest}`, {
+      hint: "Use the drmad that wrote it, or a later one; nothing was changed.",
+    });
+  }
+  if (found < newest) {
+    throw new DrmadError("store-version", `the store has schema ${found}, and this drmad needs schema ${newest}`, {
+      hint: "Upgrade it with drmad runs --upgrade, or study.upgrade(path); keep a copy if an older drmad shall read it too.",
+    });
+  }
+}
+
+/** Brings a store to the newest schema, in one transaction: all of it or nothing. A newer one is left alone. */
+export async function upgradeSchema(db: Kysely<Tables>, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    // Another process may have been quicker.
+    const found = (await versionOf(transaction)) ?? 0;
+    if (found >= migrations.length) return;
+    for (const migrate of migrations.slice(found)) await migrate(transaction);
+    if (found === 0) {
+      await transaction.schema
+        .createTable("drmad_schema")
+        .ifNotExists()
+        .addColumn("version", "integer", (c) => c.notNull())
+        .execute();
+    }
+    await transaction.deleteFrom("drmad_schema").execute();
+    await transaction.insertInto("drmad_schema").values({ version: migrations.length }).execute();
+  });
+}

@@ -1,0 +1,120 @@
+import type { DatabaseSync } from "@photostructure/sqlite";
+import {
+  CompiledQuery,
+  Kysely,
+  SqliteAdapter,
+  SqliteDriver,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type DatabaseConnection,
+  type SqliteDatabase,
+} from "kysely";
+import { isBusy, storeError } from "./store-error.ts";
+import type { Tables } from "./tables.ts";
+
+export type Database = Kysely<Tables>;
+
+/** How long a statement waits for others that write; transactions here take milliseconds. */
+const PATIENCE_MS = 30_000;
+/** Of that, how long at a time without letting this thread do anything else: whoever has the lock may be in it. */
+const BUSY_MS = 5;
+
+/** Node's own SQLite, or the package with the same interface where Node has none (before 22.13). */
+async function sqlite(): Promise<typeof DatabaseSync> {
+  // By a name that is not known when the program is compiled, for the types of Node 20 do not have it.
+  const builtIn: string = "node:sqlite";
+  const found: unknown = await import(builtIn).catch(() => import("@photostructure/sqlite"));
+  return (found as typeof import("@photostructure/sqlite")).DatabaseSync;
+}
+
+async function patiently<T>(path: string, run: () => T | Promise<T>): Promise<T> {
+  for (const begin = performance.now(); ;) {
+    try {
+      return await run();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() - begin > PATIENCE_MS) throw storeError(error, path);
+      await new Promise((resolve) => setTimeout(resolve, BUSY_MS * (1 + Math.random())));
+    }
+  }
+}
+
+/**
+ * A transaction takes the lock for writing at its begin, so that it waits there, and in WAL nothing of it waits later: what
+ * is tried again has done nothing.
+ */
+class ImmediateDriver extends SqliteDriver {
+  readonly #path: string;
+
+  constructor(database: SqliteDatabase, path: string) {
+    super({ database });
+    this.#path = path;
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = await super.acquireConnection();
+    return {
+      executeQuery: (query) => patiently(this.#path, () => connection.executeQuery(query)),
+      streamQuery: (query, size) => connection.streamQuery(query, size),
+    };
+  }
+
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw("begin immediate"));
+  }
+
+  /** A full disk ends a transaction by itself, and the error to tell is that one. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await super.rollbackTransaction(connection).catch((error: unknown) => {
+      if (!String(error).includes("no transaction is active")) throw error;
+    });
+  }
+}
+
+/**
+ * Opens an SQLite file, which is made where there is none, for any number of processes at a time. What is committed is on
+ * disk (WAL, synchronous FULL).
+ *
+ * Errors, at opening and later: `malformed-file` for what is no database or a damaged one; `write-failed` where it cannot be
+ * written (no folder, no permission, disk full).
+ */
+export async function openSqlite(path: string): Promise<Database> {
+  const Connection = await sqlite();
+  const open = await patiently(path, () => new Connection(path));
+  try {
+    open.exec(`pragma busy_timeout = ${BUSY_MS}; pragma synchronous = full; pragma foreign_keys = on`);
+    await patiently(path, () => open.exec("pragma journal_mode = wal"));
+  } catch (error) {
+    open.close();
+    throw storeError(error, path);
+  }
+  const database: SqliteDatabase = {
+    close() {
+      try {
+        // So that the file alone is the whole database, where nobody else has it open.
+        open.exec("pragma wal_checkpoint(truncate)");
+      } catch {
+        // On a full or damaged disk the log beside it has what the file lacks; what is wrong was told when it was written.
+      }
+      open.close();
+    },
+    prepare(sql) {
+      const statement = open.prepare(sql);
+      type Values = Parameters<typeof statement.all>;
+      return {
+        // Statements that give no rows give an empty list.
+        reader: true,
+        all: (values) => statement.all(...(values as Values)),
+        run: (values) => statement.run(...(values as Values)),
+        iterate: (values) => statement.iterate(...(values as Values)),
+      };
+    },
+  };
+  return new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => new SqliteAdapter(),
+      createDriver: () => new ImmediateDriver(database, path),
+      createIntrospector: (db) => new SqliteIntrospector(db),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  });
+}
