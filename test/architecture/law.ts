@@ -20,6 +20,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   rollout: ["autodiff", "data", "dynamics", "engine", "errors", "problem", "tensor"],
   hypergradient: ["data", "errors", "rollout", "tensor"],
   study: ["data", "engine", "errors", "hypergradient", "outer", "problem", "rollout", "tensor"],
+  server: ["store", "study"],
   experiments: ["data", "dynamics", "hypergradient", "nn", "outer", "problem", "study", "tensor"],
   index: ["data", "dynamics", "errors", "hypergradient", "nn", "outer", "problem", "store", "study", "tensor"],
   // prettier-ignore
