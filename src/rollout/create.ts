@@ -15,6 +15,7 @@ import {
   checkEveryHyperIsUsed,
   evaluated,
   evaluateProgram,
+  LOSS,
   outerProgram,
   priorProgram,
   startProgram,
@@ -101,7 +102,9 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
     keptBytes: (keep, packed) => bytesKept(trainProgram(problem, { keep, ...(packed && { packed }) })),
 
     async train(from, { range = { from: 0, to: problem.steps }, ...options } = {}) {
-      const program = (rows?: number): Program => trainProgram(problem, options, rows);
+      const { onLosses } = shared.options;
+      const losses = onLosses !== undefined;
+      const program = (rows?: number): Program => trainProgram(problem, { ...options, losses }, rows);
       const compiled = await shared.compile(`train ${JSON.stringify(options)}`, program);
       const constant = { ...(await hyper()), ...(await shared.data("train")) };
       const bytes = bytesKept(compiled.program);
@@ -120,9 +123,15 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
         state = Object.fromEntries(leaves.map(({ name }) => [name, result[name]!]));
         // A sweep needs the runs of steps even where it reads nothing of them.
         const tensors = Object.fromEntries(
-          compiled.program.loop!.scan.map((name) => [name.replace(keptName(""), storedName("")), result[name]!]),
+          compiled.program
+            .loop!.scan.filter((name) => name !== LOSS)
+            .map((name) => [name.replace(keptName(""), storedName("")), result[name]!]),
         );
         kept.push({ range: chunk, tensors });
+        if (onLosses !== undefined) {
+          onLosses(chunk.from, (await readAll(engine, result, [LOSS]))[LOSS]!);
+          engine.free([result[LOSS]!]);
+        }
         if (end !== undefined && options.snapshots !== undefined) {
           snapshots.push(...(await readSnapshots(engine, problem, result, end, chunk, options.snapshots)));
           free(Object.fromEntries(Object.keys(end.outputs).map((name) => [name, result[name]!])));

@@ -58,10 +58,18 @@ function keptTensors(
   return kept;
 }
 
+interface ProgramOptions extends Pick<TrainOptions, "keep" | "packed" | "snapshots"> {
+  /** Whether the loss of every step is an output as well. */
+  readonly losses?: boolean;
+}
+
+/** Among the stacked outputs of training: the loss of every step. */
+export const LOSS = "loss";
+
 /** T steps of training as a forward loop; the named state leaves and products are kept for every step, as they are before it. */
 export function trainProgram(
   problem: Problem,
-  { keep = [], packed, snapshots }: Pick<TrainOptions, "keep" | "packed" | "snapshots"> = {},
+  { keep = [], packed, snapshots, losses = false }: ProgramOptions = {},
   length?: number,
 ): Program {
   const leaves = stateLeaves(problem);
@@ -91,8 +99,8 @@ export function trainProgram(
     snapshots === undefined ? {} : { blocks: { length: snapshots.every, restart, end: windowEnd(problem, snapshots) } };
   return {
     name: packed === undefined ? "training step" : `training step, kept as ${packed}`,
-    graph: toGraph({ ...outputs, ...kept }),
-    loop: { carry, scan: Object.keys(kept), direction: "forward", ...blocks },
+    graph: toGraph({ ...outputs, ...kept, ...(losses && { [LOSS]: step.loss }) }),
+    loop: { carry, scan: [...Object.keys(kept), ...(losses ? [LOSS] : [])], direction: "forward", ...blocks },
   };
 }
 

@@ -279,4 +279,9 @@ export interface RolloutOptions {
   readonly signal?: AbortSignal;
   /** Skips the comparison of newly compiled steps with the reference interpreter. */
   readonly trustEngine?: boolean;
+  /**
+   * Told `train.loss` at every step of a run of steps, on the step's minibatch and before its update. Training computes it only
+   * where somebody listens. Steps that are made again are told again; training in fixed point tells nothing.
+   */
+  readonly onLosses?: (from: number, losses: ArrayLike<number>) => void;
 }

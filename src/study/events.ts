@@ -34,7 +34,16 @@ export interface StepRecord {
   readonly chaotic?: boolean;
   /** Whether the optimiser clipped the hypergradient; absent where it never does, and at the last step. */
   readonly clipped?: boolean;
+  /** Of the first seed; where a study is kept and the method does not train in fixed point. */
+  readonly inner?: InnerCurve;
   readonly seconds: number;
+}
+
+/** How training went: means of `train.loss`, on the minibatches and before their updates, over windows of equally many steps. */
+export interface InnerCurve {
+  /** The middle of each window, in steps. */
+  readonly at: readonly number[];
+  readonly loss: readonly number[];
 }
 
 /** Where a hypergradient was first found to be chaotic. */

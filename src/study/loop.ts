@@ -3,7 +3,7 @@ import { DrmadError, requireOptions } from "../errors.ts";
 import type { Chosen, Hypergradient } from "../hypergradient/method.ts";
 import type { OuterOptimizer } from "../outer/optimizer.ts";
 import { chaosText, isChaotic } from "./chaos.ts";
-import type { Metrics, StepRecord } from "./events.ts";
+import type { InnerCurve, Metrics, StepRecord } from "./events.ts";
 import { fold, nothingYet, type Kept, type Position, type StudyEvent, type StudyState } from "./state.ts";
 import { plateaued, type Stop } from "./stop.ts";
 
@@ -37,6 +37,7 @@ export interface Told {
   readonly prior?: number;
   readonly validStandardError?: number;
   readonly test?: Metrics;
+  readonly inner?: InnerCurve;
   readonly seconds?: number;
   /** Left out at the last step. `growth` is 1 where it is not known. */
   readonly hypergradient?: Pick<Hypergradient, "value" | "gradient"> &

@@ -19,6 +19,7 @@ import type { Metrics, StartInfo, TuneResult } from "./events.ts";
 import { fidelityPlan, isMeasured } from "./fidelity.ts";
 import { called, notFinite, requireFiniteMetrics, requireFinitePrior } from "./finite.ts";
 import { identityOf, requireSame } from "./identity.ts";
+import { gatherCurve } from "./inner.ts";
 import { leavingWarnings } from "./leaving.ts";
 import { outerLoop, type Told } from "./loop.ts";
 import { naturalValues, openSession, requireExperiment, uncompared } from "./session.ts";
@@ -52,10 +53,14 @@ export async function runStudy(
   let outerStep = state.steps.length;
   const before = state.steps.reduce((sum, { seconds }) => sum + seconds, 0);
   const seeds = options.seeds ?? [options.seed ?? 0];
+  /** While the first seed of an outer step trains. */
+  let inner: ReturnType<typeof gatherCurve> | undefined;
   const session = await openSession(experiment, {
     ...options,
     seed: seeds[0]!,
     onProgress: (phase, done, total) => emit({ type: "progress", outerStep, phase, done, total }),
+    // Costs a few per cent of an outer step, and is looked at only where a study is kept.
+    ...(journal && { onLosses: (from: number, losses: ArrayLike<number>) => inner?.add(from, losses) }),
   });
   try {
     const { problem } = session;
@@ -164,7 +169,12 @@ export async function runStudy(
     /** Evaluates a point of the outer loop. What it trained is held if it is the best so far, and freed if not. */
     const evaluate = async (runs: readonly SeedRun[], step: number): Promise<[Told, Given | undefined]> => {
       const stepBegin = performance.now();
-      const results = await trainEach(runs, (rollout, i) => evaluated(rollout, step, i));
+      const first = gatherCurve(problem.steps);
+      const results = await trainEach(runs, (rollout, i) => {
+        inner = i === 0 ? first : undefined;
+        return evaluated(rollout, step, i);
+      }).finally(() => (inner = undefined));
+      const curve = first.curve();
       const finals = results.map(({ final }) => final);
       const full = results.flatMap((result) => ("gradient" in result ? [result] : []));
       const test = options.testCurve === true ? await testMetrics(runs, finals, step) : undefined;
@@ -180,6 +190,7 @@ export async function runStudy(
         ...(test === undefined ? {} : { test }),
         ...(full.length === 0 ? {} : { hypergradient: meanHypergradient(full) }),
         ...(full[0]?.chosen === undefined ? {} : { chosen: full[0].chosen }),
+        ...(curve === undefined ? {} : { inner: curve }),
         seconds: (performance.now() - stepBegin) / 1000,
       };
       if (step === 0) hold("start", finals);

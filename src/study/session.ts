@@ -10,7 +10,7 @@ import { trainProgram } from "../rollout/programs.ts";
 import type { Rollout, RolloutOptions } from "../rollout/rollout.ts";
 import { sizeOf } from "../tensor/shape.ts";
 
-export interface SessionOptions extends EngineOptions, RolloutOptions {
+export interface SessionOptions extends EngineOptions, Omit<RolloutOptions, "onLosses"> {
   /** Fixes the data split, initial weights and minibatches. */
   readonly seed?: number;
   /** Training steps, instead of the experiment's own. */
@@ -55,7 +55,10 @@ export function requireExperiment(experiment: unknown): asserts experiment is Ex
   }
 }
 
-export async function openSession(experiment: Experiment, options: SessionOptions = {}): Promise<Session> {
+export async function openSession(
+  experiment: Experiment,
+  options: SessionOptions & Pick<RolloutOptions, "onLosses"> = {},
+): Promise<Session> {
   requireExperiment(experiment);
   const resolve = (seed?: number): Promise<Problem> =>
     resolveProblem(experiment, {
