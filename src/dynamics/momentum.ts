@@ -11,6 +11,11 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  *
  * PyTorch's `SGD(lr = α, momentum = γ, dampening = γ)` is the same map but for its first step, which skips the dampening.
  *
+ * On `drmad`'s paths v_{t+1} = (w_{t+1} − w_t)/α_t, exact where the path is. How good that is, on a 64-50-50-10 network on the
+ * digits with an L2 penalty per input, T = 200, γ = 0.9: at α = 0.5 the penalties' gradient has cosine 0.96 to the exact one with
+ * 16 snapshots, and 0.07 along the straight line; at α = 0.1, on 64-50-10, 1.000 and 0.990, where the rate's is 1.001 and 1.58 of
+ * its own.
+ *
  * @param settings `rate` α ≥ 0 and `decay` γ from 0 to 1: each a number, a tensor that broadcasts to every weight tensor, or a
  * tree nested like the weights (a group's value serves all below it). A hyperparameter keeps to these domains by
  * its transform, `log` for a rate and `logit` for a decay. With α = 0 anywhere `drmad` cannot recover velocities.

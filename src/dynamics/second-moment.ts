@@ -1,7 +1,7 @@
 import { less, sqrt, where } from "../tensor/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Below this a second moment counts as 0: its root is far below any ε, and float32 has no full precision there. */
+/** Below this a second moment counts as 0: its root, 1e-18, is far below any ε in use, and float32 has no full precision there. */
 const NONE = 1e-36;
 
 /**

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { NdArray } from "../../src/data/dataset.ts";
 import { afterAll, describe, expect, test } from "vitest";
 import { settingsAt, type Dynamics, type Setting } from "../../src/dynamics/dynamics.ts";
+import { momentum } from "../../src/dynamics/momentum.ts";
 import * as dynamics from "../../src/dynamics/optimisers.ts";
 import { nativeEngine } from "../../src/engine/onnx/session.ts";
 import { evaluate } from "../../src/engine/reference/engine.ts";
@@ -39,6 +40,10 @@ const ALL: Readonly<
   adamW: {
     make: (h) => dynamics.adamW(h as never),
     at: { rate: 0.1, first: 0.8, second: 0.3, epsilon: 0.1, weightDecay: 0.2 },
+  },
+  "proximal momentum": {
+    make: ({ l1, ...h }) => dynamics.proximal(momentum(h as never), { l1: l1! }),
+    at: { rate: 0.3, decay: 0.7, l1: 0.02 },
   },
 };
 const NAMES = Object.keys(ALL);
