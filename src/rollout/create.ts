@@ -20,6 +20,7 @@ import {
   priorProgram,
   startProgram,
   trainingLoss,
+  trainingLossProgram,
   trainProgram,
   withoutPrior,
 } from "./programs.ts";
@@ -204,6 +205,17 @@ function bind(shared: Shared, reversal: () => SharedReversal, point: Point): Rol
       const numbers = await readAll(engine, result, Object.keys(program.graph.outputs));
       free(result);
       return Object.fromEntries(Object.entries(numbers).map(([name, data]) => [name, data[0]!]));
+    },
+
+    async trainingLoss(state, step) {
+      const { executable } = await shared.compile("training loss", () => trainingLossProgram(problem));
+      const range = { from: step, to: step + 1 };
+      const rows = await shared.rowTable(range);
+      const inputs = { ...(await hyper()), ...(await shared.data("train")), ...state, ...rows };
+      const result = await executable.run(inputs, range);
+      const { [LOSS]: losses } = await readAll(engine, result, [LOSS]);
+      free(rows, result);
+      return losses![0]!;
     },
 
     async prior() {

@@ -172,6 +172,13 @@ export function trainingLoss(problem: Problem): Tensor {
   return trainLoss(problem, hypers, (path) => input(`weights/${path}`, shapes.get(path)!));
 }
 
+/** The same as a loop that changes nothing: its one output is the loss of each step. */
+export const trainingLossProgram = (problem: Problem): Program => ({
+  name: "training loss",
+  graph: toGraph({ [LOSS]: trainingLoss(problem) }),
+  loop: { carry: {}, scan: [LOSS], direction: "forward" },
+});
+
 /** What is evaluated on every split: the validation loss and the metrics. A mistake in these should not wait for the end of training. */
 export function evaluated(problem: Problem): readonly Tensor[] {
   for (const split of ["train", "test"] as const) if (problem.data[split] !== undefined) metricsOn(problem, split);

@@ -244,6 +244,8 @@ export interface Rollout {
   snapshot(state: Buffers, time: number, packed?: Packed): Promise<Snapshot>;
   /** @throws DrmadError non-finite */
   outer(final: Buffers): Promise<Outer>;
+  /** `train.loss` at a state, on the minibatch of a step. */
+  trainingLoss(state: Buffers, step: number): Promise<number>;
   /** What the prior adds to the outer objective at this point; undefined where there is none. */
   prior(): Promise<number | undefined>;
   evaluate(final: Buffers, split: SplitName): Promise<Readonly<Record<string, number>>>;

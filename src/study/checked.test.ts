@@ -51,6 +51,30 @@ describe("a method of one's own", () => {
   });
 });
 
+// The logarithm of about −1: NaN at every step, with a finite gradient.
+const notANumber = defineExperiment({
+  data: { train: nothing, valid: nothing },
+  params: { w: nn.constant([1], 1) },
+  hyper: { rate: hyper.scalar(0.5) },
+  train: {
+    loss: ({ w }) => ops.add(ops.sum(ops.square(w)), ops.log(ops.sub(-1, ops.mul(1e-6, ops.sum(w))))),
+    dynamics: (h) => sgd({ rate: h.rate }),
+    steps: 3,
+  },
+  valid: { loss: ({ w }) => ops.sum(w) },
+});
+
+test.each([reverse(), drmad(), truncated({ steps: 2 }), finiteDifference()])(
+  "a training loss that is no number is an outcome, though its gradient is one: $name",
+  async (method) => {
+    const result = await hypergradient(notANumber, method, HERE);
+    expect(result).toMatchObject({
+      outcome: "non-finite",
+      message: expect.stringContaining("train.loss is NaN") as string,
+    });
+  },
+);
+
 test.each([
   [() => drmad({ samples: "T/5" as "T" }), 'samples "T/5"'],
   [() => finiteDifference({ step: 0 }), "step 0"],

@@ -2,7 +2,7 @@ import type { Point } from "../data/point.ts";
 import { DrmadError } from "../errors.ts";
 import type { Hypergradient, Method } from "../hypergradient/method.ts";
 import type { OuterOptimizer } from "../outer/optimizer.ts";
-import type { Rollout } from "../rollout/rollout.ts";
+import type { Buffers, Rollout } from "../rollout/rollout.ts";
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 const shown = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : typeof value);
@@ -28,6 +28,19 @@ function requirePoint(what: string, { point }: Rollout, found: Point): void {
 }
 
 /**
+ * A loss can be NaN at every step while its gradient is finite, that of log(−1) for one: then training goes on as if it were a
+ * loss.
+ * @throws DrmadError non-finite
+ */
+export async function requireFiniteLoss(rollout: Rollout, final: Buffers): Promise<void> {
+  const loss = await rollout.trainingLoss(final, rollout.steps - 1);
+  if (Number.isFinite(loss)) return;
+  throw new DrmadError("non-finite", `train.loss is ${loss} at the end of training, though the weights are finite`, {
+    hint: "Look for a logarithm, a root or a power of a negative number in train.loss.",
+  });
+}
+
+/**
  * A method, whoever wrote it, whose every number is finite or an error.
  * @throws DrmadError invalid-argument for what is no method
  */
@@ -49,6 +62,7 @@ export function checkedMethod(method: Method): Method {
         requirePoint(`the direct part by ${method.name}`, rollout, result.direct);
         requirePoint(`the gradient by ${method.name}`, rollout, result.gradient);
         requireFinite(`the growth of ${method.name}`, [result.growth]);
+        await requireFiniteLoss(rollout, result.final);
       } catch (error) {
         rollout.free(result.final);
         throw error;

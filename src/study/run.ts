@@ -16,6 +16,7 @@ import {
 } from "./average.ts";
 import { chaosAdvice } from "./chaos.ts";
 import type { Metrics, StartInfo, TuneResult } from "./events.ts";
+import { requireFiniteLoss } from "./checked.ts";
 import { fidelityPlan, isMeasured } from "./fidelity.ts";
 import { called, notFinite, requireFiniteMetrics, requireFinitePrior } from "./finite.ts";
 import { identityOf, requireSame } from "./identity.ts";
@@ -307,6 +308,10 @@ const pointOf = (at: readonly SeedRun[]): Point => at[0]!.rollout.point;
 async function trainOnly(rollout: Rollout): Promise<Buffers> {
   const start = await rollout.start();
   const { final } = await rollout.train(start).finally(() => rollout.free(start));
+  await requireFiniteLoss(rollout, final).catch((error: unknown) => {
+    rollout.free(final);
+    throw error;
+  });
   return final;
 }
 
