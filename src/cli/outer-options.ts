@@ -37,9 +37,8 @@ export const coarseToFineRule: Rule<outer.CoarseToFineSteps> = {
       const [hyperparameter, tensor] = text.split(",").map(Number) as [number, number];
       return { hyperparameter, tensor };
     }),
-    v.check(({ hyperparameter, tensor }) => hyperparameter + tensor > 0),
   ),
-  allowed: "two whole numbers of outer steps such as 5,5, not both 0: by hyperparameter, then by tensor",
+  allowed: "two whole numbers of outer steps such as 5,5: by hyperparameter, then by tensor",
 };
 
 /**
@@ -89,6 +88,12 @@ export function outerOf(
   const chosen = outerOptimizer(optimizer, outerRate, own);
   if (clip === undefined && coarseToFine === undefined) return chosen;
   const inner = chosen ?? own ?? outer.adam({ rate: OPTIMIZERS.adam.usual! });
-  const staged = coarseToFine === undefined ? inner : outer.coarseToFine(inner, coarseToFine);
+  const staged = coarseToFine === undefined ? inner : restaged(inner, coarseToFine);
   return clip === undefined ? staged : outer.clipped(staged, { norm: clip });
+}
+
+/** With these stages in the place of those it has; none where both are 0. */
+function restaged(own: OuterOptimizer, steps: outer.CoarseToFineSteps): OuterOptimizer {
+  const fine = own.stages?.fine ?? own;
+  return Object.values(steps).some((count) => count > 0) ? outer.coarseToFine(fine, steps) : fine;
 }

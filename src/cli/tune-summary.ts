@@ -119,7 +119,8 @@ const fidelityVerdict = ({ fidelity }: TuneResult): readonly string[] =>
   fidelity === undefined ? [] : fidelitySummary(fidelity);
 
 /** The truth about the test split, which chose nothing. */
-function testVerdict({ test, best, hyperparameters, rows, stop }: TuneResult): readonly string[] {
+function testVerdict(result: TuneResult): readonly string[] {
+  const { test, best, rows, stop } = result;
   if (test === undefined && rows["test"] !== undefined && stop === "cancelled")
     return ["The test rows were not evaluated: they are at the end."];
   if (test === undefined && rows["test"] !== undefined)
@@ -129,11 +130,37 @@ function testVerdict({ test, best, hyperparameters, rows, stop }: TuneResult): r
   if (best === 0) return [];
   const worse = DOWNWARD.filter((name) => name in test.start && !(test.tuned[name]! <= test.start[name]!));
   if (worse.length === 0) return ["The test rows chose nothing; they only measure."];
-  const changes = worse.map(
-    (name) => `test ${name} (${metricText(name, test.start[name]!)} to ${metricText(name, test.tuned[name]!)})`,
+  return [...overfitVerdict(result, worse), ...oddVerdict(result, worse)];
+}
+
+const changesOf = ({ test }: TuneResult, names: readonly string[]): string =>
+  listed(
+    names.map(
+      (name) => `test ${name} (${metricText(name, test!.start[name]!)} to ${metricText(name, test!.tuned[name]!)})`,
+    ),
   );
+
+const alsoOnValidation =
+  ({ steps, best }: TuneResult) =>
+  (name: string): boolean =>
+    steps[best]!.valid[name]! > steps[0]!.valid[name]!;
+
+/** Worse on test rows than at the start, and no worse on the rows that chose. */
+function overfitVerdict(result: TuneResult, worse: readonly string[]): readonly string[] {
+  const also = alsoOnValidation(result);
+  const names = worse.filter((name) => !also(name));
+  if (names.length === 0) return [];
+  const rows = counted(result.rows["valid"] ?? 0, "validation row");
   return [
-    `Tuning made ${listed(changes)} worse, although the validation loss got better: ` +
-      `${counted(hyperparameters, "hyperparameter")} were fitted to ${counted(rows["valid"] ?? 0, "validation row")}, and overfit them.`,
+    `Tuning made ${changesOf(result, names)} worse, although the validation rows show no such thing: it overfits the ${rows}.`,
+  ];
+}
+
+/** Worse on all rows: it is not what the loss asks for. */
+function oddVerdict(result: TuneResult, worse: readonly string[]): readonly string[] {
+  const names = worse.filter(alsoOnValidation(result));
+  if (names.length === 0) return [];
+  return [
+    `Tuning made ${changesOf(result, names)} worse, on the validation rows as well: what is tuned is the validation loss, which got better.`,
   ];
 }

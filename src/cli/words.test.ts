@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DrmadError } from "../errors.ts";
+import * as outer from "../outer/outer.ts";
 import { adam } from "../outer/adam.ts";
 import type { OuterOptimizer } from "../outer/optimizer.ts";
 import { sgd } from "../outer/sgd.ts";
@@ -147,6 +148,14 @@ describe("outerOf", () => {
     ],
   ] as const)("%j", (flags, name) => expect(outerOf(flags, own)?.name).toBe(name));
 
+  test("stages take the place of the experiment's own, and 0,0 leaves none", () => {
+    const staged = outer.clipped(outer.coarseToFine(own, { tensor: 9 }), { norm: 1 });
+    const staging = (hyperparameter: number, tensor: number) =>
+      outerOf({ coarseToFine: { hyperparameter, tensor } }, staged)!.name;
+    expect(staging(2, 3)).toBe("sgd(2) clipped to norm 1, coarse to fine 2,3");
+    expect(staging(0, 0)).toBe("sgd(2) clipped to norm 1");
+  });
+
   test("without an optimizer of the experiment's own it is the usual one", () => {
     expect(outerOf({ clip: 2 }, undefined)?.name).toBe("adam(0.05) clipped to norm 2");
   });
@@ -220,9 +229,19 @@ describe("tuneSummary", () => {
     expect(text({})).toContain("The test rows chose nothing; they only measure.");
     const worse = text({ test: { start: metrics(4), tuned: { loss: 4.5, error: NaN } } });
     expect(worse).toContain(
-      "Tuning made test loss (4.000 to 4.500) and test error (40.00 % to NaN) worse, although the validation loss got " +
-        "better: 164 hyperparameters were fitted to 397 validation rows, and overfit them.",
+      "Tuning made test loss (4.000 to 4.500) and test error (40.00 % to NaN) worse, although the validation " +
+        "rows show no such thing: it overfits the 397 validation rows.",
     );
+  });
+
+  test("does not call overfitting what the validation rows show as well", () => {
+    const steps = [3, 2, 1].map((loss, step) => ({ step, train: metrics(1), valid: { loss, error: 0.1 + step / 100 }, seconds: 1 })); // prettier-ignore
+    const odd = text({ steps, test: { start: metrics(4), tuned: { loss: 3.5, error: 0.5 } } });
+    expect(odd).toContain(
+      "Tuning made test error (40.00 % to 50.00 %) worse, on the validation rows as well: what is tuned is the validation " +
+        "loss, which got better.",
+    );
+    expect(odd).not.toContain("overfit");
   });
 
   test("says where nothing was gained", () => {

@@ -51,6 +51,7 @@ export function clipped<S>(optimizer: OuterOptimizer<S>, limits: ClipLimits): Ou
       const changed = Object.entries(gradient).some(([name, values]) => values.some((g, i) => g !== short[name]![i]));
       return changed || optimizer.clips?.(short, state) === true;
     },
+    ...(optimizer.stages && { stages: { ...optimizer.stages, fine: clipped(optimizer.stages.fine, limits) } }),
     ...(optimizer.withRate === undefined
       ? {}
       : { withRate: (rate: number) => clipped(optimizer.withRate!(rate), limits) }),

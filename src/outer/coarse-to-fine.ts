@@ -59,6 +59,7 @@ export function coarseToFine<S>(
 
   return {
     name: `${optimizer.name}, coarse to fine ${hyperparameter},${tensor}`,
+    stages: { coarse: hyperparameter + tensor, fine: optimizer },
     init: (point) => ({ step: 0, stage: begun(0, point) }),
     update(gradient, { step, stage }, value) {
       const { change, state } = at(step).of.update(gradient, stage, value);

@@ -17,6 +17,13 @@ export interface OuterOptimizer<S = unknown> {
   clips?(gradient: Point, state: S): boolean;
   /** The same optimiser with another rate, all its other settings kept; absent where it has none to change. */
   withRate?(rate: number): OuterOptimizer<S>;
+  /** Of one that begins with coarser steps: a plateau does not end these, and the patience of a study begins after them. */
+  readonly stages?: {
+    /** Updates before the last stage. */
+    readonly coarse: number;
+    /** The optimiser of the last stage. */
+    readonly fine: OuterOptimizer;
+  };
 }
 
 export function positive(optimizer: string, setting: string, value: number): number {

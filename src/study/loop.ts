@@ -11,7 +11,10 @@ export interface LoopSettings {
   readonly optimizer: OuterOptimizer;
   /** Updates of the point; one evaluation more follows the last. */
   readonly outerSteps: number;
-  /** Stop once this many steps in a row brought no better validation loss. Default 10. */
+  /**
+   * Stop once this many steps in a row brought no better validation loss. Default 10. Counted from the last stage of an
+   * optimiser that has stages.
+   */
   readonly patience?: number;
   /** What to do where a hypergradient is chaotic. Default `continue`. */
   readonly onChaos?: "continue" | "stop";
@@ -85,7 +88,7 @@ export function outerLoop(settings: LoopSettings): Loop {
     if (step === 0) return { step, at: start!, last };
     if (kept?.found === undefined) return { stop: { reason: "budget" } };
     const losses = steps.map(({ valid }) => valid.loss);
-    if (plateaued(losses, patience))
+    if (plateaued(losses, patience, optimizer.stages?.coarse))
       return { stop: { reason: "plateau", detail: `no better validation loss in ${patience} steps` } };
     const { change, state } = optimizer.update(kept.found.gradient, kept.optimizer, kept.found.value);
     return { step, at: { point: addPoints(kept.point, change), optimizer: state }, last };

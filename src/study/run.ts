@@ -245,6 +245,11 @@ export async function runStudy(
       await commit({ type: "warning", message });
     }
     if (state.steps.length === 0) {
+      const { coarse = 0 } = settings.optimizer.stages ?? {};
+      if (coarse >= outerSteps && outerSteps > 0) {
+        const message = `all ${outerSteps} outer steps are coarse: every number moves by itself from step ${coarse} on`;
+        await commit({ type: "warning", message });
+      }
       const sameTest = testRowsWarning(start);
       if (sameTest !== undefined) await commit({ type: "warning", message: sameTest });
       if (asked !== false && plan === undefined) {

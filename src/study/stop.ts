@@ -1,10 +1,10 @@
 import { DrmadError } from "../errors.ts";
 import type { StopReason } from "./events.ts";
 
-/** Whether the lowest loss lies at least `patience` steps back. */
-export const plateaued = (losses: readonly number[], patience: number): boolean => {
+/** Whether the lowest loss lies at least `patience` steps back, and the first `coarse` updates do so too. */
+export const plateaued = (losses: readonly number[], patience: number, coarse = 0): boolean => {
   const best = losses.indexOf(Math.min(...losses));
-  return losses.length - 1 - best >= patience;
+  return losses.length - 1 - Math.max(best, coarse) >= patience;
 };
 
 /** Why a study ends, with one sentence more where there is something to say. */

@@ -237,6 +237,17 @@ describe("stopping", () => {
     expect(plateaued([3, 4], 1)).toBe(true);
   });
 
+  test("coarse stages are not ended by a plateau, and patience begins after them", async () => {
+    const visited = visiting(0, 1, 0, 5, 5, 5, 5, 5, 5);
+    const staged = { ...visited, stages: { coarse: 4, fine: visited } };
+    const { result, events } = await follow(0, { optimizer: staged, outerSteps: 8, patience: 3 });
+    expect(result).toMatchObject({ stop: "plateau", best: 1 });
+    expect(result.steps).toHaveLength(8);
+    expect(events.filter(({ type }) => type === "warning")).toEqual([]);
+    const short = await follow(0, { optimizer: staged, outerSteps: 4, patience: 3 });
+    expect(short.events).toContainEqual(expect.objectContaining({ message: expect.stringContaining("all 4 outer steps are coarse") as string })); // prettier-ignore
+  });
+
   test("when its seconds are over, before another step begins", async () => {
     let clock = 0;
     vi.spyOn(performance, "now").mockImplementation(() => clock);
