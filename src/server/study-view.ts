@@ -1,5 +1,6 @@
 import { DrmadError } from "../errors.ts";
 import type { StudySummary } from "../store/store.ts";
+import type { StepFidelity, Warning } from "../study/events.ts";
 import type { StudyEvent } from "../study/state.ts";
 import type { Fault, Json, StudyRow, StudyView } from "./api.ts";
 import { faultOf } from "./faults.ts";
@@ -21,9 +22,9 @@ const withoutInner = ({ record }: LoggedStep): StudyView["steps"][number] => {
 };
 
 /** An event's own part, without what the log is told by. */
-function untyped<E extends { readonly type: string }>(event: E): Json<Omit<E, "type">> {
+function untyped<T>(event: T & { readonly type: string }): Json<T> {
   const { type: _, ...rest } = event;
-  return inJson(rest);
+  return inJson(rest as T);
 }
 
 /** All that a study's page shows without maps. What cannot be read of it is told in `trouble`; the rest is there. */
@@ -43,8 +44,8 @@ export async function studyView(study: Study): Promise<StudyView> {
     tensors: start?.tensors === undefined ? found : tensorInfos(start),
     steps: steps.map(withoutInner),
     kept: steps.flatMap(({ kept, record }) => (kept ? [record.step] : [])),
-    fidelity: all("fidelity").map(untyped),
-    warnings: all("warning").map(untyped),
+    fidelity: all("fidelity").map((event) => untyped<StepFidelity>(event)),
+    warnings: all("warning").map((event) => untyped<Warning>(event)),
     chosen: chosen === undefined ? null : { method: chosen.name, why: chosen.why },
     stop: stopOf(study),
     test: result?.test === undefined ? null : inJson(result.test),
