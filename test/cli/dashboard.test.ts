@@ -39,7 +39,7 @@ async function withDashboard<T>(
 test("a study is seen while it runs, stopped from its page, and seen again later", async () => {
   writeExperiment(cwd, "mine.ts", {
     hyper: 'weight: hyper.array(nn.constant([60, 1], 0.5)), l2: hyper.perInput(1e-3, { transform: "log", biases: 0 })',
-    train: "ops.add(ops.crossEntropy(nn.forward(w, x), y), ops.mul(0.001, ops.add(nn.l2(w, h.l2), ops.sum(ops.mul(h.weight, h.weight)))))", // prettier-ignore
+    train: "ops.add(ops.crossEntropy(nn.forward(w, x), y), ops.mul(nn.l2(w, h.l2), ops.sum(ops.mul(h.weight, h.weight))))", // prettier-ignore
   });
   const args = ["tune", "mine.ts", "--study", "seen", "--outer-steps", "10000", "--patience", "10000", "--json"];
   const path = "/api/study?study=seen";
