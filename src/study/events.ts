@@ -1,4 +1,4 @@
-import type { NdArray } from "../data/dataset.ts";
+import type { ImageShape, NdArray } from "../data/dataset.ts";
 import type { FidelityReport } from "../hypergradient/fidelity.ts";
 import type { Chosen } from "../hypergradient/method.ts";
 import type { Phase } from "../rollout/rollout.ts";
@@ -83,6 +83,15 @@ export type StopReason =
   | "chaotic"
   | "cancelled";
 
+/** A tensor of hyperparameters; its transform by name, such as `log` or `bounds(0, 1)`. */
+export interface TunedTensor {
+  readonly name: string;
+  /** With a leading axis of steps where `perStep`. */
+  readonly shape: readonly number[];
+  readonly perStep: boolean;
+  readonly transform: string;
+}
+
 export interface StartInfo {
   readonly experiment: string;
   /** The first, where there are several. */
@@ -102,6 +111,10 @@ export interface StartInfo {
   readonly outerSteps: number;
   /** Rows of each split. */
   readonly rows: Readonly<Record<string, number>>;
+  /** The tuned tensors. Studies that were kept by a drmad without it have none, as they have no `image`. */
+  readonly tensors?: readonly TunedTensor[];
+  /** How a row of the inputs folds back into a picture, where the data says so. */
+  readonly image?: ImageShape;
   /** Present where fidelity is measured. */
   readonly fidelityPlan?: FidelityPlan;
   /** Present where a kept study goes on: the outer step that it goes on with. */
