@@ -86,6 +86,7 @@ describe("parseCsv", () => {
       'row 3, column 1 \\("b"\\), the label, is missing, at byte 10',
     ],
     ["a text", "a,b\n1,x\n", {}, 'row 2, column 1 \\("b"\\) is "x", not a number, at byte 6'],
+    ["a first row of missing values", "nan,?\n1,2\n", {}, 'row 1, column 0 \\("0"\\) is "nan"'],
     ["nan", "1,2\n1,nan\n", {}, 'is "nan", not a number'],
     ["infinity", "1,2\n1,Infinity\n", {}, "not a number"],
     ["a hexadecimal number", "1,2\n1,0x10\n", {}, "not a number"],
@@ -104,7 +105,7 @@ describe("parseCsv", () => {
   });
 
   test.each([
-    ["a header that may be data", "1,b\n1,2\n", {}, /1 of 2 fields of the first row are numbers/],
+    ["a header that may be data", "1,b\n1,2\n", {}, /1 of 2 fields of the first row are numbers or missing/],
     ["a column that is not there", "a,b\n1,2\n", { label: "c" }, /has no column "c"/],
     ["a column beyond the last", "a,b\n1,2\n", { label: 2 }, /has no column 2/],
     ["a name without header", "1,2\n", { label: "a" }, /has no header/],

@@ -3,7 +3,9 @@ import { csvFields, type Fields } from "./csv-fields.ts";
 import type { NdArray } from "./dataset.ts";
 import { type FailAt, failsAt, MAX_BYTES, MAX_ELEMENTS, type ParseOptions, quoted } from "./limits.ts";
 
-const MAX_COLUMNS = 2 ** 20;
+const MAX_COLUMNS = 2 ** 18;
+/** What stands for a missing value in many files: a first row of these names no columns. */
+const MISSING = /^[ \t]*[+-]?(?:nan|na|n\/a|null|inf|infinity|\?)[ \t]*$/i;
 const MAX_CLASSES = 2 ** 16;
 const SEPARATORS = { ",": 0x2c, ";": 0x3b, "\t": 0x09 } as const;
 
@@ -129,11 +131,11 @@ function readColumns(fields: Fields, header: boolean | undefined, name: string, 
     const text = fields.text();
     if (texts.length >= MAX_COLUMNS) fail(fields.start, `more than ${MAX_COLUMNS} columns`);
     texts.push(text);
-    if (!Number.isNaN(fields.number())) numbers++;
+    if (!Number.isNaN(fields.number()) || MISSING.test(text)) numbers++;
   } while (!fields.last);
   if (header === undefined && numbers > 0 && numbers < texts.length) {
     throw wrong(
-      `${name}: ${numbers} of ${texts.length} fields of the first row are numbers, so it may be a header or not`,
+      `${name}: ${numbers} of ${texts.length} fields of the first row are numbers or missing, so it may be a header or not`,
       "Say header: true or header: false.",
     );
   }
