@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { builtIns } from "../experiments/index.ts";
 import { addCheck } from "./check.ts";
 import { addCompare } from "./compare.ts";
+import { addData } from "./data.ts";
 import { addDoctor } from "./doctor.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addResume } from "./resume.ts";
@@ -37,6 +38,7 @@ export function createProgram(finish: (exit: number) => void): Command {
   addCheck(program, finish);
   addCompare(program, finish);
   addReproduce(program, finish);
+  addData(program, finish);
   addDoctor(program, finish);
   return program;
 }

@@ -66,7 +66,7 @@ export function readTable(bytes: Uint8Array, options: CsvOptions): CsvTable {
     throw wrong(`${name} has both a label and a target`, "Give label for classes, or target for numbers to predict.");
   const fail = failsAt(
     name,
-    "Mend the file, or write it again as RFC 4180 has it: every row of the same columns, in UTF-8.",
+    "Every field but the label must be a number: name the label, leave other columns out, and keep rows of the same columns, in UTF-8.",
   );
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff))
     return fail(0, "the file is UTF-16, not UTF-8");
