@@ -3,6 +3,7 @@ import { builtIns } from "../experiments/index.ts";
 import { addCheck } from "./check.ts";
 import { addCompare } from "./compare.ts";
 import { addDashboard } from "./dashboard.ts";
+import { addData } from "./data.ts";
 import { addDoctor } from "./doctor.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addResume } from "./resume.ts";
@@ -40,6 +41,7 @@ export function createProgram(finish: (exit: number) => void): Command {
   addCheck(program, finish);
   addCompare(program, finish);
   addReproduce(program, finish);
+  addData(program, finish);
   addDoctor(program, finish);
   return program;
 }
