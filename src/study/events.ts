@@ -1,8 +1,9 @@
-import type { NdArray } from "../data/dataset.ts";
+import type { ImageShape, NdArray } from "../data/dataset.ts";
 import type { FidelityReport } from "../hypergradient/fidelity.ts";
 import type { Chosen } from "../hypergradient/method.ts";
 import type { Phase } from "../rollout/rollout.ts";
 import type { FidelityPlan } from "./fidelity.ts";
+import type { ParameterInfo, TensorInfo } from "./tensor-info.ts";
 
 /** The loss, and every metric of the experiment by its name (for example `error`, a fraction). */
 export type Metrics = { readonly loss: number; readonly [metric: string]: number };
@@ -93,6 +94,11 @@ export interface StartInfo {
   readonly outerSteps: number;
   /** Rows of each split. */
   readonly rows: Readonly<Record<string, number>>;
+  /** What is tuned, and the weights that are trained; absent in studies of a drmad that did not keep it. */
+  readonly tensors?: readonly TensorInfo[];
+  readonly parameters?: readonly ParameterInfo[];
+  /** How a row of the data folds back into a picture, where the data says so. */
+  readonly image?: ImageShape;
   /** Present where fidelity is measured. */
   readonly fidelityPlan?: FidelityPlan;
   /** Present where a kept study goes on: the outer step that it goes on with. */
