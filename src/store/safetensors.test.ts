@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import * as fc from "fast-check";
+import { anyArray, bitsOf } from "../../test/any-array.ts";
 import { optionalTest } from "../../test/optional.ts";
-import type { NdArray } from "../data/dataset.ts";
 import { DrmadError } from "../errors.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors } from "./safetensors.ts";
 
@@ -47,25 +47,6 @@ function outcome(bytes: Uint8Array): Safetensors | number {
   }
 }
 
-function bitsOf({ data, shape }: NdArray): string {
-  const { buffer, byteOffset, byteLength } = data;
-  return `${data.constructor.name} ${shape.join()} ${new Uint8Array(buffer, byteOffset, byteLength).join()}`;
-}
-
-const arrays = [Float32Array, Float64Array, Uint8Array, Int32Array];
-/** Arrays of any bits at all, NaN payloads included, and of any shape, empty ones and scalars included. */
-const anyArray: fc.Arbitrary<NdArray> = fc
-  .tuple(fc.constantFrom(...arrays), fc.array(fc.nat(4), { maxLength: 4 }), fc.nat(3))
-  .chain(([Array, shape, offset]) => {
-    const elements = shape.reduce((product, size) => product * size, 1);
-    const width = Array.BYTES_PER_ELEMENT;
-    return fc.uint8Array({ minLength: elements * width, maxLength: elements * width }).map((bits): NdArray => {
-      // Somewhere inside a larger buffer, as views often are.
-      const buffer = new Uint8Array((offset + elements) * width);
-      buffer.set(bits, offset * width);
-      return { data: new Array(buffer.buffer, offset * width, elements), shape };
-    });
-  });
 const anyName = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.constantFrom("__proto__", "constructor", "", "toString", "0", "\ud800", "\udc00\ud800", "\0", '"', "\\", "\u2028"),
