@@ -3,6 +3,7 @@ import { builtIns } from "../experiments/index.ts";
 import { addCheck } from "./check.ts";
 import { addCompare } from "./compare.ts";
 import { addDoctor } from "./doctor.ts";
+import { addExport } from "./export.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addResume } from "./resume.ts";
 import { addStudies } from "./studies.ts";
@@ -34,6 +35,7 @@ export function createProgram(finish: (exit: number) => void): Command {
   addTune(program, finish);
   addResume(program, finish);
   addStudies(program, finish);
+  addExport(program, finish);
   addCheck(program, finish);
   addCompare(program, finish);
   addReproduce(program, finish);

@@ -28,23 +28,38 @@ export interface Pictured extends Pick<TuneResult, "experiment" | "hyperparamete
   readonly image: ImageShape | undefined;
 }
 
-/** What a study found, as SVG by name: curves over the outer steps, the first layer as an image, the other tensors. */
-export function tunePictures(study: Pictured): readonly (readonly [string, string])[] {
-  const pictures: (readonly [string, string])[] = [["validation", validationPicture(study)]];
-  const { tensors, image } = study;
-  const first = image === undefined ? undefined : tensors.find((tensor) => isFirstLayer(tensor, study, image));
-  if (image !== undefined && first !== undefined)
-    pictures.push(["first-layer", firstLayerPicture(study, first, image)]);
-  const panels = tensors.filter((tensor) => tensor !== first).flatMap((tensor) => tensorPanel(study, tensor));
-  if (panels.length > 0) {
-    pictures.push(["hyperparameters", grid(panels.slice(0, MOST_PANELS), Math.min(2, panels.length))]);
-  }
-  return pictures;
+/** Charts that belong together, each as SVG. */
+export interface ChartGroup {
+  readonly name: string;
+  readonly charts: readonly string[];
 }
 
-function validationPicture({ experiment, hyperparameters, method, steps, best }: Pictured): string {
+/** What a study found: curves over the outer steps, the first layer as an image, the other tensors. */
+export function tuneCharts(study: Pictured): readonly ChartGroup[] {
+  const { tensors, image } = study;
+  const first = image === undefined ? undefined : tensors.find((tensor) => isFirstLayer(tensor, study, image));
+  const panels = tensors.filter((tensor) => tensor !== first).flatMap((tensor) => tensorPanel(study, tensor));
+  const groups = [
+    { name: "validation", charts: validationCharts(study) },
+    {
+      name: "first-layer",
+      charts: image === undefined || first === undefined ? [] : [firstLayerPicture(study, first, image)],
+    },
+    { name: "hyperparameters", charts: panels.slice(0, MOST_PANELS) },
+  ];
+  return groups.filter(({ charts }) => charts.length > 0);
+}
+
+/** The same as one SVG picture for each group, by name. */
+export const tunePictures = (study: Pictured): readonly (readonly [string, string])[] =>
+  tuneCharts(study).map(({ name, charts }) => [
+    name,
+    name === "first-layer" ? charts[0]! : grid(charts, Math.min(2, charts.length)),
+  ]);
+
+function validationCharts({ experiment, hyperparameters, method, steps, best }: Pictured): readonly string[] {
   const x = steps.map(({ step }) => step);
-  const charts = Object.keys(steps[0]!.valid).map((metric) => {
+  return Object.keys(steps[0]!.valid).map((metric) => {
     const share = isShare(metric, steps[0]!.valid[metric]!);
     const values = (split: "train" | "valid" | "test"): number[] =>
       steps.map((record) => (share ? 100 : 1) * (record[split]?.[metric] ?? NaN));
@@ -71,7 +86,6 @@ function validationPicture({ experiment, hyperparameters, method, steps, best }:
       logY: !share && Math.min(...all) > 0 && Math.max(...all) > WIDE * Math.min(...all),
     });
   });
-  return grid(charts, 2);
 }
 
 const hasTest = (steps: readonly StepRecord[]): boolean => steps.some(({ test }) => test !== undefined);

@@ -28,9 +28,10 @@ export interface ParameterInfo {
   readonly shape: Shape;
 }
 
+const reached = (graph: Graph): ReadonlySet<string> => new Set(inputsOf(graph).map(({ name }) => name));
+
 /** The tuned tensors of an experiment, and what depends on each; its losses are traced once. */
 export function tensorInfos(problem: Problem): readonly TensorInfo[] {
-  const reached = (graph: Graph): ReadonlySet<string> => new Set(inputsOf(graph).map(({ name }) => name));
   const [loss, start] = [reached(toGraph({ loss: trainingLoss(problem) })), reached(startProgram(problem).graph)];
   return problem.hypers.tensors.map(({ name, shape, perStep, transform }) => {
     const settings = problem.settings.filter(({ tensor }) => tensor.name === name).map(({ setting }) => setting);

@@ -1,0 +1,151 @@
+import type { Command } from "commander";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { DrmadError } from "../errors.ts";
+import { encodeSafetensors } from "../store/safetensors.ts";
+import { folderSource, isRunFolder } from "./export/folder.ts";
+import { pictureFiles } from "./export/pictures.ts";
+import { reportHtml } from "./export/report.ts";
+import { stepOf, studySource, type Source, type StepChoice } from "./export/source.ts";
+import { jsonText, metadataOf, stepsCsv, valuesCsv } from "./export/text.ts";
+import { requireFolder, requireFree, writeAll, type Written } from "./export/write.ts";
+import { counted } from "./format.ts";
+import { writeJson } from "./json.ts";
+import { checked, oneOf, withOutput, type OutputFlags } from "./options.ts";
+import type { Rule } from "./rule.ts";
+import { stemOf } from "./run-folder.ts";
+import { DEFAULT_STORE, filled, storeOption, withStore, type StoreFlags } from "./store-options.ts";
+import * as v from "valibot";
+
+const FORMATS = ["json", "csv", "safetensors", "png", "svg", "html"] as const;
+export type Format = (typeof FORMATS)[number];
+
+export interface ExportFlags extends StoreFlags, OutputFlags {
+  readonly format?: Format;
+  readonly out?: string;
+  readonly step?: StepChoice;
+  readonly tensors?: true;
+  readonly force?: true;
+}
+
+const EXAMPLES = `
+Examples:
+  drmad export first-try --format html                        one page to send to a colleague
+  drmad export first-try --format csv --out -                 the outer steps, to standard output
+  drmad export first-try --format csv --tensors --step last   every tuned value, one a row
+  drmad export first-try --format safetensors --out values.safetensors
+  drmad export runs/digits-l2 --format svg --out pictures     a folder that drmad tune wrote
+`;
+
+const stepRule: Rule<StepChoice> = {
+  schema: v.union([
+    v.picklist(["best", "last"]),
+    v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number)),
+  ]) as unknown as v.GenericSchema<string, StepChoice>,
+  allowed: "best, last or the number of an outer step",
+};
+
+export function addExport(program: Command, finish: (exit: number) => void): void {
+  const command = program
+    .command("export")
+    .description("write a kept study, or a run's folder, as files that other programs read")
+    .argument("<name>", "of the study, or a folder that drmad tune wrote")
+    .addOption(checked("--format <name>", "json, csv, safetensors, png, svg or html", oneOf(FORMATS)))
+    .addOption(
+      checked("--out <path>", "where to: a file, a folder for pictures, - for standard output (default: by the name)", {
+        schema: filled,
+        allowed: "a path",
+      }),
+    )
+    .addOption(
+      checked("--step <n>", "whose values: best, last, or the number of an outer step (default: best)", stepRule),
+    )
+    .option("--tensors", "with --format csv: the tuned values instead of the outer steps")
+    .option("--force", "overwrite what is there")
+    .addOption(storeOption());
+  withOutput(command)
+    .addHelpText("after", EXAMPLES)
+    .action(async (name: string, flags: ExportFlags) => finish(await run(name, flags)));
+}
+
+async function run(name: string, flags: ExportFlags): Promise<number> {
+  const { format, tensors, out, json } = flags;
+  if (format === undefined) {
+    throw new DrmadError("invalid-argument", "nothing says what to write", {
+      hint: `Give --format ${FORMATS.join(", ")}.`,
+    });
+  }
+  if (tensors === true && format !== "csv") {
+    throw new DrmadError("invalid-argument", `--tensors belongs to --format csv, not to ${format}`, {
+      hint: "Leave it out: every other format has the values.",
+    });
+  }
+  const pictures = format === "png" || format === "svg";
+  if (out === "-" && (json === true || pictures)) {
+    const why = json === true ? "--json writes there" : "there are several pictures";
+    throw new DrmadError("invalid-argument", `standard output cannot have it: ${why}`, {
+      hint: "Name a path with --out.",
+    });
+  }
+  const path = out ?? defaultPath(name, format);
+  if (path !== "-" && !pictures) requireFree(path, flags.force === true);
+  if (pictures) requireFolder(path, [], flags.force === true);
+  return withSource(name, flags, async (source) => {
+    const files = await filesOf(source, flags, format, path);
+    if (path === "-") {
+      process.stdout.write(files[0]![1]);
+      return 0;
+    }
+    writeAll(files);
+    tell(source, flags, format, files);
+    return 0;
+  });
+}
+
+const defaultPath = (name: string, format: Format): string =>
+  format === "png" || format === "svg" ? `${stemOf(name)}-pictures` : `${stemOf(name)}.${format}`;
+
+/** A study has the name before a folder has: `./NAME` means the folder. */
+async function withSource<T>(name: string, { store }: ExportFlags, use: (source: Source) => Promise<T>): Promise<T> {
+  const isFolder = isRunFolder(name);
+  if (isFolder && (/[\\/]/.test(name) || !existsSync(store ?? DEFAULT_STORE))) return use(folderSource(name));
+  return withStore({ ...(store !== undefined && { store }) }, false, async (opened) =>
+    use(await studySource(opened, name)),
+  );
+}
+
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+async function filesOf(source: Source, flags: ExportFlags, format: Format, path: string): Promise<readonly Written[]> {
+  const { step = "best", tensors, force } = flags;
+  switch (format) {
+    case "json":
+      return [[path, utf8(await jsonText(source, step))]];
+    case "csv":
+      return [[path, utf8(tensors === true ? await valuesCsv(source, step) : stepsCsv(source))]];
+    case "safetensors": {
+      const at = stepOf(source, step);
+      return [[path, encodeSafetensors(await source.valuesAt(at), metadataOf(source, at))]];
+    }
+    case "html":
+      return [[path, utf8(await reportHtml(source, step))]];
+    case "png":
+    case "svg": {
+      const files = await pictureFiles(source, step, format);
+      requireFolder(
+        path,
+        files.map(([file]) => file),
+        force === true,
+      );
+      return files.map(([file, bytes]) => [join(path, file), bytes]);
+    }
+  }
+}
+
+function tell(source: Source, { json, step = "best" }: ExportFlags, format: Format, files: readonly Written[]): void {
+  const written = files.map(([file, { length }]) => ({ file, bytes: length }));
+  const total = written.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (json === true)
+    writeJson({ type: "result", name: source.name, format, step: stepOf(source, step), files: written });
+  else process.stdout.write(`Wrote ${written.map(({ file }) => file).join(", ")} (${counted(total, "byte")}).\n`);
+}
