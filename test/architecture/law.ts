@@ -54,6 +54,7 @@ export const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   ],
   "onnxruntime-node": ["src/engine/onnx/session.ts", "src/cli/doctor.ts"],
   "@resvg/resvg-wasm": ["src/picture/png.ts"],
+  fflate: ["src/data/zip.ts"],
   commander: ["src/cli/"],
   jiti: ["src/cli/"],
   valibot: ["src/cli/"],
