@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { encodeNpz } from "../data/npz.ts";
 import { DrmadError } from "../errors.ts";
 import { encodeSafetensors } from "../store/safetensors.ts";
 import { folderSource, isRunFolder } from "./export/folder.ts";
@@ -9,7 +10,7 @@ import { reportHtml } from "./export/report.ts";
 import { stepOf, studySource, type Source, type StepChoice } from "./export/source.ts";
 import { jsonText, metadataOf, stepsCsv, valuesCsv } from "./export/text.ts";
 import { requireFolder, requireFree, writeAll, type Written } from "./export/write.ts";
-import { counted } from "./format.ts";
+import { counted, listed } from "./format.ts";
 import { writeJson } from "./json.ts";
 import { checked, oneOf, withOutput, type OutputFlags } from "./options.ts";
 import type { Rule } from "./rule.ts";
@@ -17,7 +18,7 @@ import { stemOf } from "./run-folder.ts";
 import { DEFAULT_STORE, filled, storeOption, withStore, type StoreFlags } from "./store-options.ts";
 import * as v from "valibot";
 
-const FORMATS = ["json", "csv", "safetensors", "png", "svg", "html"] as const;
+const FORMATS = ["json", "csv", "npz", "safetensors", "png", "svg", "html"] as const;
 export type Format = (typeof FORMATS)[number];
 
 export interface ExportFlags extends StoreFlags, OutputFlags {
@@ -50,7 +51,7 @@ export function addExport(program: Command, finish: (exit: number) => void): voi
     .command("export")
     .description("write a kept study, or a run's folder, as files that other programs read")
     .argument("<name>", "of the study, or a folder that drmad tune wrote")
-    .addOption(checked("--format <name>", "json, csv, safetensors, png, svg or html", oneOf(FORMATS)))
+    .addOption(checked("--format <name>", listed(FORMATS, "or"), oneOf(FORMATS)))
     .addOption(
       checked("--out <path>", "where to: a file, a folder for pictures, - for standard output (default: by the name)", {
         schema: filled,
@@ -72,7 +73,7 @@ async function run(name: string, flags: ExportFlags): Promise<number> {
   const { format, tensors, out, json } = flags;
   if (format === undefined) {
     throw new DrmadError("invalid-argument", "nothing says what to write", {
-      hint: `Give --format ${FORMATS.join(", ")}.`,
+      hint: `Give --format ${listed(FORMATS, "or")}.`,
     });
   }
   if (tensors === true && format !== "csv") {
@@ -127,6 +128,8 @@ async function filesOf(source: Source, flags: ExportFlags, format: Format, path:
       const at = stepOf(source, step);
       return [[path, encodeSafetensors(await source.valuesAt(at), metadataOf(source, at))]];
     }
+    case "npz":
+      return [[path, encodeNpz(await source.valuesAt(stepOf(source, step)))]];
     case "html":
       return [[path, utf8(await reportHtml(source, step))]];
     case "png":

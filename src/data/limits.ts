@@ -2,9 +2,9 @@ import { DrmadError } from "../errors.ts";
 
 /** What a file may ask of its reader. Each is checked before the memory is taken. */
 export const MAX_DIMENSIONS = 8;
-export const MAX_ELEMENTS = 2 ** 31;
+export const MAX_ELEMENTS: number = 2 ** 31;
 /** Of one array in memory, or of all that one file holds. */
-export const MAX_BYTES = 2 ** 31;
+export const MAX_BYTES: number = 2 ** 31;
 /** How many times larger than its compressed form anything may be. */
 export const MAX_RATIO = 200;
 

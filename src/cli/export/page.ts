@@ -40,6 +40,7 @@ h1 { font-size: 27px; line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywher
 p { margin: 8px 0 } .muted { color: var(--muted) }
 figure { margin: 14px 0; padding: 4px; background: var(--card); border: 1px solid var(--line); border-radius: 8px; overflow-x: auto }
 svg { display: block; max-width: 100%; height: auto; margin: 0 auto }
+figure > svg[width="760"] { min-width: 560px }
 .wide { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 12px 0 }
 table { border-collapse: collapse; width: 100%; font-size: 14.5px; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: 6px 12px; border-bottom: 1px solid var(--line); vertical-align: top } tr:last-child td { border-bottom: 0 }
