@@ -18,7 +18,7 @@ import { stemOf } from "./run-folder.ts";
 import { DEFAULT_STORE, filled, storeOption, withStore, type StoreFlags } from "./store-options.ts";
 import * as v from "valibot";
 
-const FORMATS = ["json", "csv", "npz", "safetensors", "png", "svg", "html"] as const;
+const FORMATS = ["json", "csv", "npz", "safetensors", "png", "svg", "html", "study"] as const;
 export type Format = (typeof FORMATS)[number];
 
 export interface ExportFlags extends StoreFlags, OutputFlags {
@@ -35,6 +35,7 @@ Examples:
   drmad export first-try --format csv --out -                 the outer steps, to standard output
   drmad export first-try --format csv --tensors --step last   every tuned value, one a row
   drmad export first-try --format safetensors --out values.safetensors
+  drmad export first-try --format study --out first-try.zip   all of it, for drmad import elsewhere
   drmad export runs/digits-l2 --format svg --out pictures     a folder that drmad tune wrote
 `;
 
@@ -91,20 +92,31 @@ async function run(name: string, flags: ExportFlags): Promise<number> {
   const path = out ?? defaultPath(name, format);
   if (path !== "-" && !pictures) requireFree(path, flags.force === true);
   if (pictures) requireFolder(path, [], flags.force === true);
+  if (format === "study") return wholeStudy(name, path, flags);
   return withSource(name, flags, async (source) => {
     const files = await filesOf(source, flags, format, path);
-    if (path === "-") {
-      process.stdout.write(files[0]![1]);
-      return 0;
-    }
-    writeAll(files);
-    tell(source, flags, format, files);
+    deliver(files, flags, { name: source.name, format, step: stepOf(source, flags.step ?? "best") });
     return 0;
   });
 }
 
+/** Also one without an outer step, which no other format has anything of. */
+async function wholeStudy(name: string, path: string, flags: ExportFlags): Promise<number> {
+  const { step, store } = flags;
+  if (step !== undefined) {
+    throw new DrmadError("invalid-argument", "--format study has every step: --step does not go with it", {
+      hint: "Leave --step out.",
+    });
+  }
+  const bytes = await withStore({ ...(store !== undefined && { store }) }, false, (opened) => opened.exportStudy(name));
+  deliver([[path, bytes]], flags, { name, format: "study" });
+  return 0;
+}
+
 const defaultPath = (name: string, format: Format): string =>
-  format === "png" || format === "svg" ? `${stemOf(name)}-pictures` : `${stemOf(name)}.${format}`;
+  format === "png" || format === "svg"
+    ? `${stemOf(name)}-pictures`
+    : `${stemOf(name)}.${format === "study" ? "drmad.zip" : format}`;
 
 /** A study has the name before a folder has: `./NAME` means the folder. */
 async function withSource<T>(name: string, { store }: ExportFlags, use: (source: Source) => Promise<T>): Promise<T> {
@@ -117,7 +129,12 @@ async function withSource<T>(name: string, { store }: ExportFlags, use: (source:
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-async function filesOf(source: Source, flags: ExportFlags, format: Format, path: string): Promise<readonly Written[]> {
+async function filesOf(
+  source: Source,
+  flags: ExportFlags,
+  format: Exclude<Format, "study">,
+  path: string,
+): Promise<readonly Written[]> {
   const { step = "best", tensors, force } = flags;
   switch (format) {
     case "json":
@@ -145,10 +162,12 @@ async function filesOf(source: Source, flags: ExportFlags, format: Format, path:
   }
 }
 
-function tell(source: Source, { json, step = "best" }: ExportFlags, format: Format, files: readonly Written[]): void {
+/** Writes the files, or the one to standard output, and says so. */
+function deliver(files: readonly Written[], { out, json }: ExportFlags, about: object): void {
+  if (out === "-") return void process.stdout.write(files[0]![1]);
+  writeAll(files);
   const written = files.map(([file, { length }]) => ({ file, bytes: length }));
   const total = written.reduce((sum, { bytes }) => sum + bytes, 0);
-  if (json === true)
-    writeJson({ type: "result", name: source.name, format, step: stepOf(source, step), files: written });
+  if (json === true) writeJson({ type: "result", ...about, files: written });
   else process.stdout.write(`Wrote ${written.map(({ file }) => file).join(", ")} (${counted(total, "byte")}).\n`);
 }

@@ -4,6 +4,7 @@ import { addCheck } from "./check.ts";
 import { addCompare } from "./compare.ts";
 import { addDoctor } from "./doctor.ts";
 import { addExport } from "./export.ts";
+import { addImport } from "./import.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addResume } from "./resume.ts";
 import { addStudies } from "./studies.ts";
@@ -36,6 +37,7 @@ export function createProgram(finish: (exit: number) => void): Command {
   addResume(program, finish);
   addStudies(program, finish);
   addExport(program, finish);
+  addImport(program, finish);
   addCheck(program, finish);
   addCompare(program, finish);
   addReproduce(program, finish);

@@ -10,6 +10,7 @@ import { requireSchema, upgradeSchema } from "./schema.ts";
 import { openSqlite, type Database } from "./sqlite.ts";
 import type { Activity, NewStudy, Store } from "./store.ts";
 import { tensorFolder } from "./tensor-files.ts";
+import { exportStudy, importStudy } from "./transfer.ts";
 import { requireWhole } from "./whole.ts";
 
 export interface StoreOptions {
@@ -114,6 +115,11 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
           : { stop_requested: 1, updated: Date.now() };
         await transaction.updateTable("studies").set(change).where("id", "=", id).execute();
       });
+    },
+    exportStudy: async (name) => exportStudy({ db, folder }, await rowBy(name)),
+    async importStudy(bytes, given = {}) {
+      requireOptions("importStudy", given, { as: "optional", file: "optional" });
+      return importStudy({ db, folder }, bytes, given);
     },
     close: () => db.destroy(),
   };
