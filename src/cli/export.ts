@@ -5,6 +5,7 @@ import { encodeNpz } from "../data/npz.ts";
 import { DrmadError } from "../errors.ts";
 import { encodeSafetensors } from "../store/safetensors.ts";
 import { folderSource, isRunFolder } from "./export/folder.ts";
+import { pythonText, tunedJson, type Framework } from "./export/python.ts";
 import { pictureFiles } from "./export/pictures.ts";
 import { reportHtml } from "./export/report.ts";
 import { stepOf, studySource, type Source, type StepChoice } from "./export/source.ts";
@@ -23,6 +24,7 @@ export type Format = (typeof FORMATS)[number];
 
 export interface ExportFlags extends StoreFlags, OutputFlags {
   readonly format?: Format;
+  readonly for?: Framework;
   readonly out?: string;
   readonly step?: StepChoice;
   readonly tensors?: true;
@@ -36,6 +38,7 @@ Examples:
   drmad export first-try --format csv --tensors --step last   every tuned value, one a row
   drmad export first-try --format safetensors --out values.safetensors
   drmad export first-try --format study --out first-try.zip   all of it, for drmad import elsewhere
+  drmad export first-try --for pytorch --out tuned            the values, and Python that applies them
   drmad export runs/digits-l2 --format svg --out pictures     a folder that drmad tune wrote
 `;
 
@@ -53,6 +56,13 @@ export function addExport(program: Command, finish: (exit: number) => void): voi
     .description("write a kept study, or a run's folder, as files that other programs read")
     .argument("<name>", "of the study, or a folder that drmad tune wrote")
     .addOption(checked("--format <name>", listed(FORMATS, "or"), oneOf(FORMATS)))
+    .addOption(
+      checked(
+        "--for <framework>",
+        "a folder with the tuned values, and Python that applies them: pytorch or keras",
+        oneOf(["pytorch", "keras"]),
+      ),
+    )
     .addOption(
       checked("--out <path>", "where to: a file, a folder for pictures, - for standard output (default: by the name)", {
         schema: filled,
@@ -72,9 +82,10 @@ export function addExport(program: Command, finish: (exit: number) => void): voi
 
 async function run(name: string, flags: ExportFlags): Promise<number> {
   const { format, tensors, out, json } = flags;
+  if (flags.for !== undefined) return forFramework(name, flags.for, flags);
   if (format === undefined) {
     throw new DrmadError("invalid-argument", "nothing says what to write", {
-      hint: `Give --format ${listed(FORMATS, "or")}.`,
+      hint: `Give --format ${listed(FORMATS, "or")}, or --for pytorch or keras.`,
     });
   }
   if (tensors === true && format !== "csv") {
@@ -96,6 +107,38 @@ async function run(name: string, flags: ExportFlags): Promise<number> {
   return withSource(name, flags, async (source) => {
     const files = await filesOf(source, flags, format, path);
     deliver(files, flags, { name: source.name, format, step: stepOf(source, flags.step ?? "best") });
+    return 0;
+  });
+}
+
+/** The files of a folder for a framework. */
+const FRAMEWORK_FILES = ["values.safetensors", "values.npz", "tuned.json", "tuned.py"] as const;
+
+async function forFramework(name: string, framework: Framework, flags: ExportFlags): Promise<number> {
+  const { format, tensors, out, force, step: choice = "best" } = flags;
+  if (format !== undefined || tensors === true || out === "-") {
+    const other = format !== undefined ? "--format" : tensors === true ? "--tensors" : "--out -";
+    throw new DrmadError(
+      "invalid-argument",
+      `--for ${framework} writes a folder of its own: ${other} does not go with it`,
+      {
+        hint: "Leave that out.",
+      },
+    );
+  }
+  const folder = out ?? `${stemOf(name)}-${framework}`;
+  requireFolder(folder, FRAMEWORK_FILES, force === true);
+  return withSource(name, flags, async (source) => {
+    const step = stepOf(source, choice);
+    const values = await source.valuesAt(step);
+    const contents: Record<(typeof FRAMEWORK_FILES)[number], Uint8Array> = {
+      "values.safetensors": encodeSafetensors(values, metadataOf(source, step)),
+      "values.npz": encodeNpz(values),
+      "tuned.json": utf8(tunedJson(source, step, values)),
+      "tuned.py": utf8(pythonText(source, step, values, framework)),
+    };
+    const files = FRAMEWORK_FILES.map((file) => [join(folder, file), contents[file]] as const);
+    deliver(files, flags, { name: source.name, for: framework, step });
     return 0;
   });
 }
