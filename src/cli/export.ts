@@ -11,12 +11,13 @@ import { reportHtml } from "./export/report.ts";
 import { stepOf, studySource, type Source, type StepChoice } from "./export/source.ts";
 import { jsonText, metadataOf, stepsCsv, valuesCsv } from "./export/text.ts";
 import { requireFolder, requireFree, writeAll, type Written } from "./export/write.ts";
+import { DEFAULT_STORE } from "./default-store.ts";
 import { counted, listed } from "./format.ts";
 import { writeJson } from "./json.ts";
 import { checked, oneOf, withOutput, type OutputFlags } from "./options.ts";
 import type { Rule } from "./rule.ts";
 import { stemOf } from "./run-folder.ts";
-import { DEFAULT_STORE, filled, storeOption, withStore, type StoreFlags } from "./store-options.ts";
+import { filled, storeOption, withStore, type StoreFlags } from "./store-options.ts";
 import * as v from "valibot";
 
 const FORMATS = ["json", "csv", "npz", "safetensors", "png", "svg", "html", "study"] as const;

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { builtIns } from "../experiments/index.ts";
 import { addCheck } from "./check.ts";
 import { addCompare } from "./compare.ts";
+import { addCompletion } from "./completion.ts";
 import { addDoctor } from "./doctor.ts";
 import { addExport } from "./export.ts";
 import { addImport } from "./import.ts";
@@ -42,5 +43,6 @@ export function createProgram(finish: (exit: number) => void): Command {
   addCompare(program, finish);
   addReproduce(program, finish);
   addDoctor(program, finish);
+  addCompletion(program);
   return program;
 }
