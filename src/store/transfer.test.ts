@@ -86,6 +86,15 @@ test("comes back as the same bytes, with all that lists show", async () => {
   expect(await other.state("whole")).toEqual(await store.state("whole"));
 });
 
+const hex = async (from: Store): Promise<unknown> => {
+  const { last, steps } = await from.state("odd");
+  const { values: kept } = { values: await from.tensors("odd", 1) };
+  const bits = Object.entries({ ...kept, point: { data: last!.point["a"]!, shape: [5] } }).map(
+    ([name, { data }]) => [name, Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("hex")], // prettier-ignore
+  );
+  return { bits, steps, t: Object.is((last!.optimizer as { t: number }).t, -0) };
+};
+
 test("numbers that are none, and −0, keep their bits", async () => {
   const odd = Float64Array.of(NaN, Infinity, -Infinity, -0, 5e-324);
   new DataView(odd.buffer).setBigUint64(0, 0x7ff8dead_beef0001n, true);
@@ -104,30 +113,22 @@ test("numbers that are none, and −0, keep their bits", async () => {
   ]);
   await claim.release("stopped");
   await other.importStudy(await store.exportStudy("odd"));
-  const hex = async (from: Store): Promise<unknown> => {
-    const { last, steps } = await from.state("odd");
-    const { values: kept } = { values: await from.tensors("odd", 1) };
-    const bits = Object.entries({ ...kept, point: { data: last!.point["a"]!, shape: [5] } }).map(
-      ([name, { data }]) => [name, Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("hex")], // prettier-ignore
-    );
-    return { bits, steps, t: Object.is((last!.optimizer as { t: number }).t, -0) };
-  };
   expect(await hex(other)).toEqual(await hex(store));
   expect(await hex(other)).toMatchObject({ t: true, steps: [{ train: { loss: -Infinity, error: NaN, zero: -0 } }] });
   expect(JSON.stringify(await hex(other))).toContain("0100efbeaddef87f");
 });
 
-describe("is refused, and nothing is imported", () => {
-  const untouched = async (
-    attempt: () => Promise<unknown>,
-    code: Parameters<typeof failure>[0],
-    part: string,
-  ): Promise<void> => {
-    const before = [(await other.list()).length, readdirSync(join(folder, "two.db.tensors")).length];
-    await expect(attempt()).rejects.toMatchObject(failure(code, part));
-    expect([(await other.list()).length, readdirSync(join(folder, "two.db.tensors")).length]).toEqual(before);
-  };
+const untouched = async (
+  attempt: () => Promise<unknown>,
+  code: Parameters<typeof failure>[0],
+  part: string,
+): Promise<void> => {
+  const before = [(await other.list()).length, readdirSync(join(folder, "two.db.tensors")).length];
+  await expect(attempt()).rejects.toMatchObject(failure(code, part));
+  expect([(await other.list()).length, readdirSync(join(folder, "two.db.tensors")).length]).toEqual(before);
+};
 
+describe("is refused, and nothing is imported", () => {
   test("a name that is taken, or is none", async () => {
     const bytes = await store.exportStudy("whole");
     await untouched(() => other.importStudy(bytes), "study-exists", "whole");

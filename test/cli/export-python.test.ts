@@ -127,7 +127,10 @@ describe("Keras, which is not installed here", () => {
     const penalties = parseNpz(readBytes(join(cwd, "digits-keras/values.npz")))["l2.0.W"]!.data;
     const penalty = Number(execFileSync(python, ["-c", KERAS_PENALTY], { cwd: join(cwd, "digits-keras"), env, encoding: "utf8" })); // prettier-ignore
     // Weights of 2: every value 50 times, times 4.
-    expect(penalty).toBeCloseTo(reals({ data: penalties, shape: [] }).data.reduce((sum, each) => sum + each, 0) * 50 * 4, 10);
+    expect(penalty).toBeCloseTo(
+      reals({ data: penalties, shape: [] }).data.reduce((sum, each) => sum + each, 0) * 50 * 4,
+      10,
+    );
   });
 });
 

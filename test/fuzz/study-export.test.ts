@@ -104,6 +104,11 @@ function agreeing(change: (name: string, contents: Uint8Array) => Uint8Array): U
 }
 const hash = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
+const replaced = (which: string, from: string, to: string): Uint8Array =>
+  agreeing((name, contents) =>
+    name === which ? new TextEncoder().encode(new TextDecoder().decode(contents).replace(from, to)) : contents,
+  );
+
 test("the sound one is imported", async () => {
   expect(await attempt(sound)).toBe(true);
 });
@@ -220,11 +225,6 @@ describe("malformed study files are refused by type, and nothing is imported", (
       await attempt(bytes);
     }
   });
-
-  const replaced = (which: string, from: string, to: string): Uint8Array =>
-    agreeing((name, contents) =>
-      name === which ? new TextEncoder().encode(new TextDecoder().decode(contents).replace(from, to)) : contents,
-    );
 
   test("keys twice, deep nesting, names of prototypes, and names that leave their folder", async () => {
     const before = readdirSync(folder).sort();
