@@ -12,7 +12,8 @@ import { interrupt } from "./interrupt.ts";
 import { writeJson } from "./json.ts";
 import { lateStore } from "./late-store.ts";
 import { checked, wholeNumber, withOutput, type OutputFlags } from "./options.ts";
-import { DEFAULT_STORE, storeOption, type StoreFlags } from "./store-options.ts";
+import { DEFAULT_STORE } from "./default-store.ts";
+import { storeOption, type StoreFlags } from "./store-options.ts";
 import { fill, terminalOf } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 

@@ -31,6 +31,8 @@ export function lateStore(place: string, open: () => Promise<Store>): Store {
     claim: async (name) => (await found()).claim(name),
     requestStop: async (name) => (await found()).requestStop(name),
     annotate: async (name, annotation) => (await found()).annotate(name, annotation),
+    exportStudy: async (name) => (await found()).exportStudy(name),
+    importStudy: async (bytes, options) => (await found()).importStudy(bytes, options),
     close: async () => (await opening)?.close(),
   };
 }

@@ -2,7 +2,7 @@
 import { CommanderError } from "commander";
 import { failureOf } from "./failure.ts";
 import { writeJson } from "./json.ts";
-import { createProgram } from "./program.ts";
+import { printStudyNames, STUDY_NAMES } from "./study-names.ts";
 import { fill, paint, terminalOf } from "./terminal.ts";
 
 // Deep enough to reach the user's own lines below ours.
@@ -17,7 +17,10 @@ for (const stream of [process.stdout, process.stderr]) {
 
 async function run(args: readonly string[]): Promise<number> {
   let exit = 0;
+  // A shell that waits for names to complete should not wait for all that commands need.
+  if (args[0] === STUDY_NAMES) return printStudyNames(args[1]);
   try {
+    const { createProgram } = await import("./program.ts");
     await createProgram((code) => (exit = code)).parseAsync(args, { from: "user" });
     return exit;
   } catch (error) {

@@ -89,6 +89,7 @@ export const methodRule: Rule<Method> = {
     v.transform((text) => methodOf(text)!),
   ),
   allowed: ALLOWED,
+  choices: SPELLINGS.map(({ shown }) => shown).filter((shown) => !shown.includes(":N")),
   meant,
 };
 

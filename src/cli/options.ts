@@ -22,14 +22,21 @@ export const positiveNumber: Rule<number> = {
 export const oneOf = <const T extends string>(values: readonly T[]): Rule<T> => ({
   schema: v.picklist(values) as unknown as v.GenericSchema<string, T>,
   allowed: listed(values, "or"),
+  choices: values,
   meant: (text) => nearest(text, values),
 });
 
 export const folder: Rule<string> = { schema: v.pipe(v.string(), v.nonEmpty()), allowed: "the path of a folder" };
 
+const CHOICES = new WeakMap<Option, readonly string[]>();
+
+/** Texts that an option's value may be, as far as they can be listed. Help has them in the option's own words. */
+export const choicesOf = (option: Option): readonly string[] => option.argChoices ?? CHOICES.get(option) ?? [];
+
 /** An option whose value is checked as it is read. */
 export function checked<T>(flags: string, about: string, rule: Rule<T>): Option {
   const option = new Option(flags, about);
+  if (rule.choices !== undefined) CHOICES.set(option, rule.choices);
   return option.argParser((text: string): T => {
     const result = v.safeParse(rule.schema, text);
     if (result.success) return result.output;

@@ -4,7 +4,10 @@ import { addCheck } from "./check.ts";
 import { addCompare } from "./compare.ts";
 import { addDashboard } from "./dashboard.ts";
 import { addData } from "./data.ts";
+import { addCompletion } from "./completion.ts";
 import { addDoctor } from "./doctor.ts";
+import { addExport } from "./export.ts";
+import { addImport } from "./import.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addResume } from "./resume.ts";
 import { addStudies } from "./studies.ts";
@@ -38,10 +41,13 @@ export function createProgram(finish: (exit: number) => void): Command {
   addResume(program, finish);
   addStudies(program, finish);
   addDashboard(program, finish);
+  addExport(program, finish);
+  addImport(program, finish);
   addCheck(program, finish);
   addCompare(program, finish);
   addReproduce(program, finish);
   addData(program, finish);
   addDoctor(program, finish);
+  addCompletion(program);
   return program;
 }

@@ -1,13 +1,15 @@
 import type { Problem } from "../problem/problem.ts";
 import { encodeSafetensors } from "../store/safetensors.ts";
 import type { TuneResult } from "../study/events.ts";
+import { naturalValues } from "../study/session.ts";
+import { tensorInfos } from "../study/tensor-info.ts";
 import { toPng } from "../picture/png.ts";
 import { pngAssets } from "./assets.ts";
 import { heedSignals } from "./interrupt.ts";
 import { toJson } from "./json.ts";
 import type { RunFiles } from "./run-folder.ts";
 import { statistics, type Statistics } from "./statistics.ts";
-import { tunePictures } from "./tune-pictures.ts";
+import { tunePictures, type Pictured } from "./tune-pictures.ts";
 
 /** What result.json holds follows this number. */
 const SCHEMA = 1;
@@ -53,13 +55,26 @@ export async function runFiles(record: RunRecord, warn: (message: string) => voi
   ];
 }
 
+/** What is drawn of a study that has just been tuned. */
+export function pictured(result: TuneResult, problem: Problem): Pictured {
+  const begin = Object.fromEntries(problem.hypers.tensors.map(({ name, start }) => [name, start]));
+  return {
+    ...result,
+    at: result.best,
+    start: naturalValues(problem, begin),
+    tensors: result.tensors ?? tensorInfos(problem),
+    parameters: problem.weights,
+    image: problem.data.image,
+  };
+}
+
 /** Pictures are worth less than the figures: where they cannot be drawn, the run is kept without. */
 async function pictureFiles(result: TuneResult, problem: Problem, warn: (message: string) => void): Promise<RunFiles> {
   try {
     const assets = pngAssets();
     const files: [string, Uint8Array][] = [];
     await heedSignals();
-    for (const [name, svg] of tunePictures(result, problem)) {
+    for (const [name, svg] of tunePictures(pictured(result, problem))) {
       files.push([`${name}.png`, await toPng(svg, assets)]);
       await heedSignals();
     }

@@ -2,13 +2,11 @@ import { Option } from "commander";
 import * as v from "valibot";
 import { open } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
+import { DEFAULT_STORE } from "./default-store.ts";
 import { checked } from "./options.ts";
 import type { Rule } from "./rule.ts";
 
-/** Where studies are kept unless --store says otherwise. */
-export const DEFAULT_STORE = "runs/drmad.db";
-
-const filled = v.pipe(v.string(), v.trim(), v.nonEmpty());
+export const filled: v.GenericSchema<string, string> = v.pipe(v.string(), v.trim(), v.nonEmpty());
 export const studyName: Rule<string> = { schema: filled, allowed: "a name of one line" };
 export const anyText: Rule<string> = { schema: v.string(), allowed: "any text" };
 export const tagList: Rule<readonly string[]> = {

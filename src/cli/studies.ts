@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import type { State, Store, StudySummary } from "../store/store.ts";
 import { upgrade } from "../store/open.ts";
+import { DEFAULT_STORE } from "./default-store.ts";
 import { counted, number, table } from "./format.ts";
 import { writeJson } from "./json.ts";
 import { withOutput, type OutputFlags } from "./options.ts";
-import { DEFAULT_STORE, storeOption, withStore, type StoreFlags } from "./store-options.ts";
+import { storeOption, withStore, type StoreFlags } from "./store-options.ts";
 import { fill, terminalOf } from "./terminal.ts";
 import { stepTable } from "./tune-table.ts";
 

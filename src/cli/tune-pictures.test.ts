@@ -7,6 +7,7 @@ import { resolveProblem } from "../problem/problem.ts";
 import { defineExperiment } from "../study/define.ts";
 import type { TuneResult } from "../study/events.ts";
 import * as ops from "../tensor/ops.ts";
+import { pictured } from "./run-files.ts";
 import { tunePictures } from "./tune-pictures.ts";
 
 const rows = { x: { data: new Float32Array(6), shape: [1, 6] } };
@@ -33,7 +34,7 @@ test("rows as long as an image are drawn as images with gaps, others as a map", 
     best: 1,
     values,
   };
-  const pictures = new Map(tunePictures(result as unknown as TuneResult, problem));
+  const pictures = new Map(tunePictures(pictured(result as unknown as TuneResult, problem)));
   const words = textBoxes(pictures.get("hyperparameters")!).map((box) => box.words);
   expect(words).toContain("3 images; started from values of their own");
   expect(words).toContain("6 rows of 3; started from values of their own");

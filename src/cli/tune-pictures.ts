@@ -1,11 +1,10 @@
-import type { ImageShape } from "../data/dataset.ts";
-import type { HyperTensor } from "../problem/hyper.ts";
-import type { Problem } from "../problem/problem.ts";
+import type { ImageShape, NdArray } from "../data/dataset.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { grid } from "../picture/grid.ts";
 import { heatMap } from "../picture/heat-map.ts";
 import { lineChart, type Series } from "../picture/line-chart.ts";
 import type { StepRecord, TuneResult } from "../study/events.ts";
+import type { ParameterInfo, TensorInfo } from "../study/tensor-info.ts";
 import { counted, isShare, metricText, short } from "./format.ts";
 
 /** Most panels of tensors in one picture. */
@@ -16,24 +15,51 @@ const MOST_IMAGES = 100;
 /** A range from which a logarithmic axis reads better. */
 const WIDE = 30;
 
-/** What a study found, as SVG by name: curves over the outer steps, the first layer as an image, the other tensors. */
-export function tunePictures(result: TuneResult, problem: Problem): readonly (readonly [string, string])[] {
-  const pictures: (readonly [string, string])[] = [["validation", validationPicture(result)]];
-  const { tensors } = problem.hypers;
-  const image = problem.data.image;
-  const first = image === undefined ? undefined : tensors.find((tensor) => isFirstLayer(tensor, problem));
-  if (image !== undefined && first !== undefined)
-    pictures.push(["first-layer", firstLayerPicture(result, first, image)]);
-  const panels = tensors.filter((tensor) => tensor !== first).flatMap((tensor) => tensorPanel(result, tensor, image));
-  if (panels.length > 0) {
-    pictures.push(["hyperparameters", grid(panels.slice(0, MOST_PANELS), Math.min(2, panels.length))]);
-  }
-  return pictures;
+type Values = Readonly<Record<string, NdArray>>;
+
+/** What is drawn of a study; nothing of its experiment is needed. */
+export interface Pictured extends Pick<TuneResult, "experiment" | "hyperparameters" | "method" | "steps" | "best"> {
+  /** Natural values at the outer step `at`, and at the untuned start where they are known. */
+  readonly values: Values;
+  readonly at: number;
+  readonly start: Values | undefined;
+  readonly tensors: readonly TensorInfo[];
+  readonly parameters: readonly ParameterInfo[];
+  readonly image: ImageShape | undefined;
 }
 
-function validationPicture({ experiment, hyperparameters, method, steps, best }: TuneResult): string {
+/** Charts that belong together, each as SVG. */
+export interface ChartGroup {
+  readonly name: string;
+  readonly charts: readonly string[];
+}
+
+/** What a study found: curves over the outer steps, the first layer as an image, the other tensors. */
+export function tuneCharts(study: Pictured): readonly ChartGroup[] {
+  const { tensors, image } = study;
+  const first = image === undefined ? undefined : tensors.find((tensor) => isFirstLayer(tensor, study, image));
+  const panels = tensors.filter((tensor) => tensor !== first).flatMap((tensor) => tensorPanel(study, tensor));
+  const groups = [
+    { name: "validation", charts: validationCharts(study) },
+    {
+      name: "first-layer",
+      charts: image === undefined || first === undefined ? [] : [firstLayerPicture(study, first, image)],
+    },
+    { name: "hyperparameters", charts: panels.slice(0, MOST_PANELS) },
+  ];
+  return groups.filter(({ charts }) => charts.length > 0);
+}
+
+/** The same as one SVG picture for each group, by name. */
+export const tunePictures = (study: Pictured): readonly (readonly [string, string])[] =>
+  tuneCharts(study).map(({ name, charts }) => [
+    name,
+    name === "first-layer" ? charts[0]! : grid(charts, Math.min(2, charts.length)),
+  ]);
+
+function validationCharts({ experiment, hyperparameters, method, steps, best }: Pictured): readonly string[] {
   const x = steps.map(({ step }) => step);
-  const charts = Object.keys(steps[0]!.valid).map((metric) => {
+  return Object.keys(steps[0]!.valid).map((metric) => {
     const share = isShare(metric, steps[0]!.valid[metric]!);
     const values = (split: "train" | "valid" | "test"): number[] =>
       steps.map((record) => (share ? 100 : 1) * (record[split]?.[metric] ?? NaN));
@@ -60,70 +86,66 @@ function validationPicture({ experiment, hyperparameters, method, steps, best }:
       logY: !share && Math.min(...all) > 0 && Math.max(...all) > WIDE * Math.min(...all),
     });
   });
-  return grid(charts, 2);
 }
 
 const hasTest = (steps: readonly StepRecord[]): boolean => steps.some(({ test }) => test !== undefined);
 
 /** One value for each pixel of the inputs: what the first weights read, or a free array of that size. */
-function isFirstLayer({ name, shape, perStep }: HyperTensor, { data, weights }: Problem): boolean {
-  const pixels = data.image!.height * data.image!.width;
+function isFirstLayer({ name, shape, perStep }: TensorInfo, { parameters }: Pictured, image: ImageShape): boolean {
+  const pixels = image.height * image.width;
   const path = name.split(".").slice(1).join(".");
-  return !perStep && shape.reduce((a, b) => a * b, 1) === pixels && (path === "" || path === weights[0]!.path);
+  return !perStep && shape.reduce((a, b) => a * b, 1) === pixels && (path === "" || path === parameters[0]?.path);
 }
 
-function firstLayerPicture(
-  { experiment, values, best }: TuneResult,
-  tensor: HyperTensor,
-  { height, width }: { readonly height: number; readonly width: number },
-): string {
-  const { name, transform } = tensor;
+function firstLayerPicture(study: Pictured, { name, transform }: TensorInfo, { height, width }: ImageShape): string {
   return heatMap({
-    title: `${experiment}: tuned ${name}, one value for each input pixel`,
-    subtitle: `at outer step ${best}; ${startText(tensor)}`,
-    values: values[name]!.data,
+    title: `${study.experiment}: tuned ${name}, one value for each input pixel`,
+    subtitle: [`at outer step ${study.at}`, ...startText(study, name)].join("; "),
+    values: study.values[name]!.data,
     height,
     width,
-    label: `${name}${transform.name === "log" ? " (logarithmic)" : ""}`,
-    log: transform.name === "log",
+    label: `${name}${transform === "log" ? " (logarithmic)" : ""}`,
+    log: transform === "log",
   });
 }
 
-const startValues = ({ start, transform }: HyperTensor): Float64Array => start.map((u) => transform.value(u));
-
-function startText(tensor: HyperTensor): string {
-  const values = startValues(tensor);
+/** Nothing where the start is not known. */
+function startText({ start }: Pictured, name: string): readonly string[] {
+  const values = start?.[name]?.data;
+  if (values === undefined) return [];
   return values.every((value) => value === values[0])
-    ? `started from ${short(values[0]!)}`
-    : "started from values of their own";
+    ? [`started from ${short(values[0]!)}`]
+    : ["started from values of their own"];
 }
 
 /** A curve over the steps, images, a map, or values in order of size; nothing for a single number. */
-function tensorPanel({ values }: TuneResult, tensor: HyperTensor, image: ImageShape | undefined): readonly string[] {
+function tensorPanel(study: Pictured, tensor: TensorInfo): readonly string[] {
+  const { values, image, start } = study;
   const { name, shape, perStep, transform } = tensor;
   const data = values[name]!.data;
-  const log = transform.name === "log";
+  const log = transform === "log";
   if (data.length < 2) return [];
   const columns = data.length / shape[0]!;
-  if (perStep && columns <= 7) return [scheduleChart(tensor, data, columns)];
-  if (image !== undefined && !perStep && areImages(shape, image)) return [imagesPanel(tensor, data, image)];
+  if (perStep && columns <= 7) return [scheduleChart(study, tensor, columns)];
+  if (image !== undefined && !perStep && areImages(shape, image)) return [imagesPanel(study, tensor, image)];
   if (shape.length >= 2 && shape[0]! > 1 && columns > 1 && data.length <= MOST_CELLS) {
-    const subtitle = `${shape[0]} rows of ${columns}; ${startText(tensor)}`;
+    const subtitle = [`${shape[0]} rows of ${columns}`, ...startText(study, name)].join("; ");
     return [
       heatMap({ title: `tuned ${name}`, subtitle, values: data, height: shape[0]!, width: columns, label: name, log }),
     ];
   }
   const sorted = Float64Array.from(data).sort();
   const rank = Array.from(sorted, (_, i) => i + 1);
+  const before = start?.[name] === undefined ? [] : [Float64Array.from(start[name].data).sort()];
   return [
     lineChart({
       title: `tuned ${name}, in order of size`,
-      subtitle: `${counted(data.length, "value")}; ${startText(tensor)}`,
+      subtitle: [counted(data.length, "value"), ...startText(study, name)].join("; "),
       xLabel: "rank",
       yLabel: name,
       series: [
         { name: "tuned", x: rank, y: sorted, emphasis: true },
-        { name: "start", x: rank, y: startValues(tensor).sort(), dashed: true },
+        ...before.map((y) => ({ name: "start", x: rank, y, dashed: true })),
       ],
       logY: log,
     }),
@@ -135,8 +157,9 @@ const areImages = (shape: Shape, { height, width }: ImageShape): boolean =>
   shape.length === 2 && shape[0]! > 1 && shape[0]! <= MOST_IMAGES && shape[1] === height * width;
 
 /** Rows of pixels as the images that they are, side by side with a gap. */
-function imagesPanel(tensor: HyperTensor, data: ArrayLike<number>, { height, width }: ImageShape): string {
-  const count = tensor.shape[0]!;
+function imagesPanel(study: Pictured, { name, shape, transform }: TensorInfo, { height, width }: ImageShape): string {
+  const { data } = study.values[name]!;
+  const count = shape[0]!;
   const across = Math.ceil(Math.sqrt(count));
   const rows = Math.ceil(count / across) * (height + 1) - 1;
   const columns = across * (width + 1) - 1;
@@ -146,25 +169,24 @@ function imagesPanel(tensor: HyperTensor, data: ArrayLike<number>, { height, wid
     const row = Math.floor(n / across) * (height + 1) + Math.floor(pixel / width);
     values[row * columns + (n % across) * (width + 1) + (pixel % width)] = data[i]!;
   }
-  const { name, transform } = tensor;
   return heatMap({
     title: `tuned ${name}`,
-    subtitle: `${count} images; ${startText(tensor)}`,
+    subtitle: [`${count} images`, ...startText(study, name)].join("; "),
     values,
     height: rows,
     width: columns,
     label: name,
-    log: transform.name === "log",
+    log: transform === "log",
   });
 }
 
-function scheduleChart(tensor: HyperTensor, data: ArrayLike<number>, columns: number): string {
+function scheduleChart(study: Pictured, { name, transform }: TensorInfo, columns: number): string {
+  const { data } = study.values[name]!;
   const steps = Array.from({ length: data.length / columns }, (_, t) => t);
-  const { name, transform } = tensor;
-  const start = startValues(tensor);
+  const start = study.start?.[name]?.data;
   return lineChart({
     title: `tuned ${name}, by training step`,
-    subtitle: startText(tensor),
+    subtitle: startText(study, name).join(""),
     xLabel: "training step",
     yLabel: name,
     series: [
@@ -174,8 +196,10 @@ function scheduleChart(tensor: HyperTensor, data: ArrayLike<number>, columns: nu
         y: steps.map((t) => data[t * columns + i]!),
         emphasis: columns === 1,
       })),
-      { name: "start", x: steps, y: steps.map((t) => start[t * columns]!), dashed: true },
+      ...(start === undefined
+        ? []
+        : [{ name: "start", x: steps, y: steps.map((t) => start[t * columns]!), dashed: true }]),
     ],
-    logY: transform.name === "log",
+    logY: transform === "log",
   });
 }

@@ -11,6 +11,9 @@ const MOST_TENSORS = 8;
 /** Metrics whose better direction is known: down. */
 const DOWNWARD = ["loss", "error"];
 
+/** A result without the tuned values. */
+export type Figures = Omit<TuneResult, "values">;
+
 /** What came of a study, in lines for people: figures first, then what to make of them. */
 export function tuneSummary(result: TuneResult, hypers: readonly HyperTensor[], columns: number): readonly string[] {
   const { experiment, hyperparameters, steps } = result;
@@ -58,7 +61,8 @@ function valueTable({ values }: TuneResult, hypers: readonly HyperTensor[]): rea
   ];
 }
 
-function verdicts(result: TuneResult): readonly string[] {
+/** What to make of the figures, a sentence each. */
+export function verdicts(result: Figures): readonly string[] {
   const { steps, best, stop, stopDetail, outerSteps } = result;
   const reasons = {
     budget: stopDetail ?? (outerSteps === 1 ? "the one outer step is done" : `all ${outerSteps} outer steps are done`),
@@ -87,7 +91,7 @@ function verdicts(result: TuneResult): readonly string[] {
 }
 
 /** What the figures are means of, and how sure the one is that chose. */
-function seedsVerdict({ seeds, steps, best }: TuneResult): readonly string[] {
+function seedsVerdict({ seeds, steps, best }: Figures): readonly string[] {
   if (seeds === undefined) return [];
   const { valid, validStandardError } = steps[best]!;
   return [
@@ -96,7 +100,7 @@ function seedsVerdict({ seeds, steps, best }: TuneResult): readonly string[] {
   ];
 }
 
-function clipVerdict({ steps }: TuneResult): readonly string[] {
+function clipVerdict({ steps }: Figures): readonly string[] {
   const told = steps.filter(({ clipped }) => clipped !== undefined);
   if (told.length === 0) return [];
   const clipped = told.filter((record) => record.clipped === true);
@@ -104,7 +108,7 @@ function clipVerdict({ steps }: TuneResult): readonly string[] {
 }
 
 /** How many of the hypergradients that were used meant nothing. */
-function chaosVerdict({ steps, stop }: TuneResult): readonly string[] {
+function chaosVerdict({ steps, stop }: Figures): readonly string[] {
   const computed = steps.filter(({ chaotic }) => chaotic !== undefined);
   const chaotic = computed.filter((record) => record.chaotic === true);
   // Where chaos stops a run, that is said already, and nothing was moved by it.
@@ -115,11 +119,11 @@ function chaosVerdict({ steps, stop }: TuneResult): readonly string[] {
   ];
 }
 
-const fidelityVerdict = ({ fidelity }: TuneResult): readonly string[] =>
+const fidelityVerdict = ({ fidelity }: Figures): readonly string[] =>
   fidelity === undefined ? [] : fidelitySummary(fidelity);
 
 /** The truth about the test split, which chose nothing. */
-function testVerdict(result: TuneResult): readonly string[] {
+function testVerdict(result: Figures): readonly string[] {
   const { test, best, rows, stop } = result;
   if (test === undefined && rows["test"] !== undefined && stop === "cancelled")
     return ["The test rows were not evaluated: they are at the end."];
@@ -133,7 +137,7 @@ function testVerdict(result: TuneResult): readonly string[] {
   return [...overfitVerdict(result, worse), ...oddVerdict(result, worse)];
 }
 
-const changesOf = ({ test }: TuneResult, names: readonly string[]): string =>
+const changesOf = ({ test }: Figures, names: readonly string[]): string =>
   listed(
     names.map(
       (name) => `test ${name} (${metricText(name, test!.start[name]!)} to ${metricText(name, test!.tuned[name]!)})`,
@@ -141,12 +145,12 @@ const changesOf = ({ test }: TuneResult, names: readonly string[]): string =>
   );
 
 const alsoOnValidation =
-  ({ steps, best }: TuneResult) =>
+  ({ steps, best }: Figures) =>
   (name: string): boolean =>
     steps[best]!.valid[name]! > steps[0]!.valid[name]!;
 
 /** Worse on test rows than at the start, and no worse on the rows that chose. */
-function overfitVerdict(result: TuneResult, worse: readonly string[]): readonly string[] {
+function overfitVerdict(result: Figures, worse: readonly string[]): readonly string[] {
   const also = alsoOnValidation(result);
   const names = worse.filter((name) => !also(name));
   if (names.length === 0) return [];
@@ -157,7 +161,7 @@ function overfitVerdict(result: TuneResult, worse: readonly string[]): readonly 
 }
 
 /** Worse on all rows: it is not what the loss asks for. */
-function oddVerdict(result: TuneResult, worse: readonly string[]): readonly string[] {
+function oddVerdict(result: Figures, worse: readonly string[]): readonly string[] {
   const names = worse.filter(alsoOnValidation(result));
   if (names.length === 0) return [];
   return [

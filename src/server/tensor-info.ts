@@ -1,5 +1,6 @@
 import type { ImageShape } from "../data/dataset.ts";
-import type { StartInfo, TunedTensor } from "../study/events.ts";
+import type { StartInfo } from "../study/events.ts";
+import type { TensorInfo as TunedTensor } from "../study/tensor-info.ts";
 import { isPerExample } from "../study/examples.ts";
 import type { TensorInfo } from "./api.ts";
 import { tensorsIn, type Arrays } from "./reader.ts";

@@ -11,6 +11,9 @@ import { summaryOf } from "./tensor-summary.ts";
 /** Of an optimiser only the latest state is ever needed. */
 const PASSING = /^(?:kept|at)\/optimizer(?:\/|$)/;
 
+/** Whether an array is one of an optimiser's, by its place in the event. */
+export const isPassing = (path: string): boolean => PASSING.test(path);
+
 export interface WrittenEvent {
   readonly type: string;
   readonly json: string;
@@ -26,31 +29,39 @@ export function writeEvent(
   event: StudyEvent,
 ): WrittenEvent {
   const { json, tensors } = encodeEvent(event);
-  const step = event.type === "step" ? event.step : event.type === "result" ? event.best : 0;
-  const rows = (["lasting", "passing"] as const).flatMap((part): TensorTable[] => {
+  const step = stepOf(event);
+  const rows = (["lasting", "passing"] as const).flatMap((part): readonly TensorTable[] => {
     const chosen: Readonly<Record<string, NdArray>> = Object.fromEntries(
-      Object.entries(tensors).filter(([name]) => PASSING.test(name) === (part === "passing")),
+      Object.entries(tensors).filter(([name]) => isPassing(name) === (part === "passing")),
     );
     if (Object.keys(chosen).length === 0) return [];
     // The lease is in the name, so that a process that lost the study cannot change what its successor wrote.
     const name = `${String(sequence).padStart(6, "0")}-${lease}${part === "passing" ? "-optimizer" : ""}.safetensors`;
     const file = writeTensors(folder, `${study}/${name}`, chosen);
-    return Object.entries(chosen).map(([tensor, array]) => ({
-      study,
-      sequence,
-      name: tensor,
-      step,
-      part,
-      ...file,
-      ...summaryOf(array),
-      thumbnail: null,
-    }));
+    return tensorRows(chosen, { study, sequence, step, ...file });
   });
   return { type: event.type, json, rows };
 }
 
+/** The outer step that an event's arrays are of. */
+export const stepOf = (event: StudyEvent): number =>
+  event.type === "step" ? event.step : event.type === "result" ? event.best : 0;
+
+/** What is looked up of the arrays in one file. */
+export const tensorRows = (
+  tensors: Readonly<Record<string, NdArray>>,
+  of: Pick<TensorTable, "study" | "sequence" | "step" | "file" | "sha256">,
+): readonly TensorTable[] =>
+  Object.entries(tensors).map(([name, array]) => ({
+    ...of,
+    name,
+    part: isPassing(name) ? "passing" : "lasting",
+    ...summaryOf(array),
+    thumbnail: null,
+  }));
+
 /** Rows at a time: SQLite takes at most 32,766 values in a statement. */
-const ROWS = 500;
+export const ROWS = 500;
 
 /**
  * Makes written events part of a study, within a transaction.
@@ -92,9 +103,10 @@ export async function commitEvents(
   return dropPassed(db, id, sequence, written);
 }
 
-type Changes = Pick<StudyRow, "steps" | "outer_steps" | "best_step" | "best_loss" | "start_loss">;
+export type Changes = Pick<StudyRow, "steps" | "outer_steps" | "best_step" | "best_loss" | "start_loss">;
 
-function changesBy(row: Changes, event: StudyEvent): Changes {
+/** A study's row after an event. */
+export function changesBy(row: Changes, event: StudyEvent): Changes {
   if (event.type === "start") return { ...row, outer_steps: event.outerSteps };
   if (event.type !== "step") return row;
   const { step, valid } = event;

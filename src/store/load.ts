@@ -46,9 +46,12 @@ export async function loadState(db: Database, folder: string, study: string): Pr
   return state;
 }
 
-/** What a former best step still has: where it was taken. */
-function pointOnly(json: string, tensors: Readonly<Record<string, NdArray>>): StudyEvent {
-  const event = JSON.parse(json) as { kept?: object };
-  const kept = { ...event.kept, optimizer: null };
-  return decodeEvent(JSON.stringify({ ...event, kept }), tensors);
+/** What a former step still has: where it was taken. */
+export function pointOnly(json: string, tensors: Readonly<Record<string, NdArray>>): StudyEvent {
+  const event = JSON.parse(json) as Readonly<Record<string, unknown>>;
+  const bare = ["kept", "at"].flatMap((key) => {
+    const position = event[key];
+    return typeof position === "object" && position !== null ? [[key, { ...position, optimizer: null }] as const] : [];
+  });
+  return decodeEvent(JSON.stringify({ ...event, ...Object.fromEntries(bare) }), tensors);
 }

@@ -10,6 +10,7 @@ import { requireSchema, upgradeSchema } from "./schema.ts";
 import { openSqlite, revisionOf, type Database } from "./sqlite.ts";
 import type { Activity, NewStudy, Store } from "./store.ts";
 import { tensorFolder } from "./tensor-files.ts";
+import { exportStudy, importStudy } from "./transfer.ts";
 import { requireWhole } from "./whole.ts";
 
 export interface StoreOptions {
@@ -134,6 +135,11 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
       await db.updateTable("studies").set(change).where("id", "=", id).execute();
     },
     revision: () => revisionOf(db),
+    exportStudy: async (name) => exportStudy({ db, folder }, await rowBy(name)),
+    async importStudy(bytes, given = {}) {
+      requireOptions("importStudy", given, { as: "optional", file: "optional" });
+      return importStudy({ db, folder }, bytes, given);
+    },
     close: () => db.destroy(),
   };
 }

@@ -83,6 +83,13 @@ export interface Claim {
   release(state?: KeptState, error?: unknown): Promise<void>;
 }
 
+export interface ImportOptions {
+  /** Instead of the name that it has in the file. */
+  readonly as?: string;
+  /** Stands for the file in errors. */
+  readonly file?: string;
+}
+
 /** Where studies are kept. Every method throws DrmadError `malformed-file` and `write-failed` where the store is at fault. */
 export interface Store {
   /** Where it is, for messages. */
@@ -116,5 +123,13 @@ export interface Store {
    * processes are gone become stale without one.
    */
   revision(): Promise<string>;
+  /** All of a study as one file, byte for byte the same for the same study. @throws DrmadError study-not-found, file-not-found */
+  exportStudy(name: string): Promise<Uint8Array>;
+  /**
+   * Brings such a file in: all of it or, on any error, nothing.
+   * @returns the name that it has now
+   * @throws DrmadError malformed-file, store-version, study-exists, invalid-argument
+   */
+  importStudy(bytes: Uint8Array, options?: ImportOptions): Promise<string>;
   close(): Promise<void>;
 }

@@ -17,7 +17,7 @@ const short = (hash: string): string => hash.slice(0, 12);
 /** The folder of a store's tensors lies beside its database. */
 export const tensorFolder = (store: string): string => `${store}.tensors`;
 
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+export const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** Makes the folder of a study; durable on return. */
 export function makeStudyFolder(folder: string, study: string): void {
@@ -41,10 +41,10 @@ export function writeTensors(folder: string, file: string, tensors: Readonly<Rec
 }
 
 /**
- * The tensors of a file that are exactly what was written.
+ * The bytes of a file that are exactly what was written.
  * Errors: `file-not-found`; `malformed-file` for other bytes than were written: torn, truncated, or changed since.
  */
-export function readTensors(folder: string, { file, sha256: wanted }: WrittenFile): Readonly<Record<string, NdArray>> {
+export function readChecked(folder: string, { file, sha256: wanted }: WrittenFile): Uint8Array {
   const path = join(folder, file);
   const name = JSON.stringify(path);
   let bytes: Uint8Array;
@@ -63,8 +63,12 @@ export function readTensors(folder: string, { file, sha256: wanted }: WrittenFil
       hint: "Bring that file back from a copy; it belongs to the store beside it.",
     });
   }
-  return decodeSafetensors(bytes, path).tensors;
+  return bytes;
 }
+
+/** The tensors of such a file. */
+export const readTensors = (folder: string, written: WrittenFile): Readonly<Record<string, NdArray>> =>
+  decodeSafetensors(readChecked(folder, written), join(folder, written.file)).tensors;
 
 /** Removes files of a study that nothing refers to: what an interruption left before it was committed. */
 export function removeOthers(folder: string, study: string, referred: ReadonlySet<string>): void {
@@ -73,6 +77,10 @@ export function removeOthers(folder: string, study: string, referred: ReadonlySe
     if (!referred.has(file)) rmSync(join(folder, file), { force: true });
   }
 }
+
+/** Removes all of a study that never became one. */
+export const removeStudyFolder = (folder: string, study: string): void =>
+  rmSync(join(folder, study), { recursive: true, force: true });
 
 export const removeFiles = (folder: string, files: readonly string[]): void =>
   files.forEach((file) => rmSync(join(folder, file), { force: true }));

@@ -3,6 +3,7 @@ import type { FidelityReport } from "../hypergradient/fidelity.ts";
 import type { Chosen } from "../hypergradient/method.ts";
 import type { Phase } from "../rollout/rollout.ts";
 import type { FidelityPlan } from "./fidelity.ts";
+import type { ParameterInfo, TensorInfo } from "./tensor-info.ts";
 
 /** The loss, and every metric of the experiment by its name (for example `error`, a fraction). */
 export type Metrics = { readonly loss: number; readonly [metric: string]: number };
@@ -83,15 +84,6 @@ export type StopReason =
   | "chaotic"
   | "cancelled";
 
-/** A tensor of hyperparameters; its transform by name, such as `log` or `bounds(0, 1)`. */
-export interface TunedTensor {
-  readonly name: string;
-  /** With a leading axis of steps where `perStep`. */
-  readonly shape: readonly number[];
-  readonly perStep: boolean;
-  readonly transform: string;
-}
-
 export interface StartInfo {
   readonly experiment: string;
   /** The first, where there are several. */
@@ -111,9 +103,10 @@ export interface StartInfo {
   readonly outerSteps: number;
   /** Rows of each split. */
   readonly rows: Readonly<Record<string, number>>;
-  /** The tuned tensors. Studies that were kept by a drmad without it have none, as they have no `image`. */
-  readonly tensors?: readonly TunedTensor[];
-  /** How a row of the inputs folds back into a picture, where the data says so. */
+  /** What is tuned, and the weights that are trained; absent in studies of a drmad that did not keep it. */
+  readonly tensors?: readonly TensorInfo[];
+  readonly parameters?: readonly ParameterInfo[];
+  /** How a row of the data folds back into a picture, where the data says so. */
   readonly image?: ImageShape;
   /** Present where fidelity is measured. */
   readonly fidelityPlan?: FidelityPlan;

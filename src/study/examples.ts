@@ -1,7 +1,7 @@
 import type { NdArray } from "../data/dataset.ts";
 import type { Problem } from "../problem/problem.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import type { TunedTensor } from "./events.ts";
+import type { TensorInfo } from "./tensor-info.ts";
 import type { Examples } from "./state.ts";
 
 /** Most bytes of pixels that are kept with a study. */
@@ -9,7 +9,7 @@ const MOST_BYTES = 2 ** 24;
 const WHITE = 255;
 
 /** Whether a tensor has one value for each training row. */
-export const isPerExample = ({ shape, perStep }: Pick<TunedTensor, "shape" | "perStep">, rows: number): boolean =>
+export const isPerExample = ({ shape, perStep }: Pick<TensorInfo, "shape" | "perStep">, rows: number): boolean =>
   !perStep && shape[0] === rows && (shape.length === 1 || (shape.length === 2 && shape[1] === 1));
 
 /**

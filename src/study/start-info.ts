@@ -4,6 +4,7 @@ import type { SeedRun } from "./average.ts";
 import type { StartInfo } from "./events.ts";
 import { hyperCounts, weightCount } from "./session.ts";
 import type { Settings } from "./settings.ts";
+import { tensorInfos } from "./tensor-info.ts";
 
 /** What a study tells of itself before it runs. */
 export function startInfo(runs: readonly SeedRun[], { method, optimizer, outerSteps }: Settings): StartInfo {
@@ -27,13 +28,9 @@ export function startInfo(runs: readonly SeedRun[], { method, optimizer, outerSt
     rows: Object.fromEntries(
       Object.entries(problem.data).flatMap(([name, split]) => (isSplit(name) ? [[name, rowsOf(split)]] : [])),
     ),
-    tensors: problem.hypers.tensors.map(({ name, shape, perStep, transform }) => ({
-      name,
-      shape,
-      perStep,
-      transform: transform.name,
-    })),
-    ...(problem.data.image && { image: { height: problem.data.image.height, width: problem.data.image.width } }),
+    tensors: tensorInfos(problem),
+    parameters: problem.weights.map(({ path, shape }) => ({ path, shape })),
+    ...(problem.data.image === undefined ? {} : { image: problem.data.image }),
   };
 }
 

@@ -1,0 +1,242 @@
+import { createHash, randomUUID } from "node:crypto";
+import { join } from "node:path";
+import type { NdArray } from "../data/dataset.ts";
+import { DrmadError } from "../errors.ts";
+import type { StudyEvent } from "../study/state.ts";
+import { changesBy, isPassing, ROWS, stepOf, tensorRows } from "./append.ts";
+import { decodeEvent } from "./event-codec.ts";
+import { pointOnly } from "./load.ts";
+import { requireName, rowOf, type StudyRow } from "./records.ts";
+import { decodeSafetensors } from "./safetensors.ts";
+import type { Database } from "./sqlite.ts";
+import type { ImportOptions } from "./store.ts";
+import { decodeStudy, encodeStudy, type PackedEvent, type PackedStudy } from "./study-file.ts";
+import type { TensorTable } from "./tables.ts";
+import { makeStudyFolder, readChecked, removeStudyFolder, sha256 } from "./tensor-files.ts";
+import { writeFileAtomic } from "./write.ts";
+
+interface Place {
+  readonly db: Database;
+  readonly folder: string;
+}
+
+/** A study that runs may drop a file of the optimiser's state between two looks. */
+const TRIES = 5;
+
+/** All of a study in one file, as its last committed event left it; one that runs is `stopped` in it. */
+export async function exportStudy(at: Place, row: StudyRow): Promise<Uint8Array> {
+  for (let left = TRIES; ; left--) {
+    try {
+      return encodeStudy(await packed(at, row.id));
+    } catch (error) {
+      const gone = error instanceof DrmadError && error.code === "file-not-found";
+      if (!gone || left === 1) throw error;
+    }
+  }
+}
+
+async function packed({ db, folder }: Place, id: string): Promise<PackedStudy> {
+  const { row, events, files } = await db.transaction().execute(async (transaction) => ({
+    row: await transaction.selectFrom("studies").selectAll().where("id", "=", id).executeTakeFirstOrThrow(),
+    events: await transaction.selectFrom("events").selectAll().where("study", "=", id).orderBy("sequence").execute(),
+    files: await transaction
+      .selectFrom("tensors")
+      .select(["sequence", "file", "sha256"])
+      .distinct()
+      .where("study", "=", id)
+      .orderBy("sequence")
+      .orderBy("file")
+      .execute(),
+  }));
+  const { name, state, notes, experiment, source, lease } = row;
+  return {
+    name,
+    state: state === "running" ? "stopped" : state,
+    tags: JSON.parse(row.tags) as string[],
+    notes,
+    experiment,
+    source,
+    options: JSON.parse(row.options) as Record<string, unknown>,
+    error: row.error === null ? null : (JSON.parse(row.error) as { code: string; message: string }),
+    lease,
+    created: Number(row.created),
+    updated: Number(row.updated),
+    events: events.map((event) => ({
+      type: event.type,
+      json: event.json,
+      at: Number(event.at),
+      lease: event.lease,
+      files: files
+        .filter(({ sequence }) => sequence === event.sequence)
+        .map((file) => ({
+          file: file.file.slice(file.file.lastIndexOf("/") + 1),
+          sha256: file.sha256,
+          bytes: readChecked(folder, file),
+        })),
+    })),
+  };
+}
+
+/**
+ * Brings a study from a file into a store: all of it, or nothing. Every hash is compared, every event and every array that the
+ * rest depends on is read before anything is written.
+ * @returns the name that it has now
+ * @throws DrmadError malformed-file, store-version, study-exists, invalid-argument for a name that is none, write-failed
+ */
+export async function importStudy(
+  { db, folder }: Place,
+  bytes: Uint8Array,
+  { as, file = "the file" }: ImportOptions,
+): Promise<string> {
+  const study = decodeStudy(bytes, file);
+  const name = as ?? study.name;
+  requireName(name);
+  const id = randomUUID();
+  const read = study.events.map((event, i) => readEvent(event, id, i, file));
+  requireResumable(study, read, file);
+  await requireNew(db, name);
+  makeStudyFolder(folder, id);
+  try {
+    for (const { files } of study.events)
+      for (const { file: own, bytes: contents } of files) writeFileAtomic(join(folder, id, own), contents);
+    await insert(db, { ...study, name }, id, read);
+  } catch (error) {
+    removeStudyFolder(folder, id);
+    throw error;
+  }
+  return name;
+}
+
+interface ReadEvent {
+  readonly event: StudyEvent;
+  readonly rows: readonly TensorTable[];
+}
+
+const malformed = (file: string, problem: string): DrmadError =>
+  new DrmadError("malformed-file", `${file}: ${problem}`, {
+    hint: "The file is damaged; export or fetch it again. Nothing was imported.",
+  });
+
+/** An event with all of its arrays; the optimiser's state is only there at the latest step. */
+function readEvent({ json, files }: PackedEvent, id: string, i: number, name: string): ReadEvent {
+  const tensors: Record<string, NdArray> = Object.create(null) as Record<string, NdArray>;
+  const bare = decodeEvent(json);
+  const rows = files.flatMap(({ file, sha256: wanted, bytes }) => {
+    if (sha256(bytes) !== wanted) throw malformed(name, `${file} does not have its SHA-256`);
+    const found = decodeSafetensors(bytes, `${name}: ${file}`).tensors;
+    const passing = file.includes("-optimizer");
+    for (const [path, array] of Object.entries(found)) {
+      if (path in tensors || isPassing(path) !== passing)
+        throw malformed(
+          name,
+          `event ${i} has the array ${JSON.stringify(path)} twice, or in a file that it does not belong to`,
+        );
+      tensors[path] = array;
+    }
+    return tensorRows(found, { study: id, sequence: i, step: stepOf(bare), file: `${id}/${file}`, sha256: wanted });
+  });
+  const event = !Object.keys(tensors).some(isPassing) ? pointOnly(json, tensors) : decodeEvent(json, tensors);
+  const problem = arraysProblem(event);
+  if (problem !== undefined) throw malformed(name, `event ${i} ${problem}`);
+  return { event, rows };
+}
+
+const isArrays = (value: unknown, is: (array: unknown) => boolean): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && Object.values(value).every(is);
+const isPoint = (value: unknown): boolean => isArrays(value, (array) => array instanceof Float64Array);
+const isNdArray = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && "shape" in value && "data" in value && ArrayBuffer.isView(value.data);
+
+/** What is wrong with the arrays of an event, undefined where nothing is. */
+function arraysProblem(event: StudyEvent): string | undefined {
+  if (event.type === "start") return isPoint(event.at?.point) ? undefined : "has no point to start from";
+  if (event.type === "result") return isArrays(event.values, isNdArray) ? undefined : "has no values";
+  if (event.type !== "step") return undefined;
+  const { kept, values } = event;
+  if (values !== undefined && !isArrays(values, isNdArray)) return "has values that are no arrays";
+  if (kept === undefined) return undefined;
+  if (!isPoint(kept.point)) return "has no point";
+  if (kept.found === undefined) return undefined;
+  return isPoint(kept.found.gradient) && typeof kept.found.value === "number" ? undefined : "has no hypergradient";
+}
+
+/** That what follows has all that it depends on: the last step whole, the best one's point. */
+function requireResumable({ events }: PackedStudy, read: readonly ReadEvent[], name: string): void {
+  const steps = read.flatMap(({ event }, i) => (event.type === "step" ? [{ event, i }] : []));
+  const [last, best] = [steps.at(-1), steps.findLast(({ event }) => event.best)];
+  if (last === undefined || best === undefined) {
+    if (events[0] !== undefined && !hasOptimizer(events[0]))
+      throw malformed(name, "its start lacks the optimiser's state");
+    return;
+  }
+  if (last.event.kept === undefined || best.event.kept === undefined)
+    throw malformed(name, "its last or its best step lacks the point that it was taken at");
+  const ended = read.at(-1)!.event.type === "result";
+  if (!ended && !hasOptimizer(events[last.i]!)) throw malformed(name, "its last step lacks the optimiser's state");
+}
+
+/** Whether an optimiser that keeps arrays or numbers has them in the file. */
+const hasOptimizer = ({ json, files }: PackedEvent): boolean =>
+  !/"optimizer":[^]*"\$(?:scalar|values|array)":"(?:kept|at)\/optimizer/.test(json) ||
+  files.some(({ file }) => file.includes("-optimizer"));
+
+async function requireNew(db: Database, name: string): Promise<void> {
+  const found = await db.selectFrom("studies").select("id").where("name", "=", name).executeTakeFirst();
+  if (found !== undefined) throw exists(name);
+}
+
+const exists = (name: string): DrmadError =>
+  new DrmadError("study-exists", `there is a study ${JSON.stringify(name)} already`, {
+    hint: "Import it under another name: --as NAME.",
+  });
+
+/** One transaction: the study is there with all of it, or not at all. */
+async function insert(db: Database, study: PackedStudy, id: string, read: readonly ReadEvent[]): Promise<void> {
+  const { name, tags, notes, experiment, source, options, error, state, lease, created, updated, events } = study;
+  const hash = source === null ? null : createHash("sha256").update(source).digest("hex");
+  const about = { name, tags, notes, experiment, options, ...(source === null ? {} : { source }) };
+  const counted = read.reduce((row, { event }) => changesBy(row, event), {
+    steps: 0,
+    outer_steps: null,
+    best_step: null,
+    best_loss: null,
+    start_loss: null,
+  } as Parameters<typeof changesBy>[0]);
+  const row: StudyRow = {
+    ...rowOf(about, id, hash, created),
+    ...counted,
+    state,
+    lease,
+    updated,
+    events: events.length,
+    error: error === null ? null : JSON.stringify(error),
+  };
+  const eventRows = events.map(({ type, json, at, lease: by }, sequence) => ({
+    study: id,
+    sequence,
+    type,
+    json,
+    lease: by,
+    at,
+  }));
+  const rows = read.flatMap((event) => event.rows);
+  await db.transaction().execute(async (transaction) => {
+    const made = await transaction
+      .insertInto("studies")
+      .values(row)
+      .onConflict((conflict) => conflict.column("name").doNothing())
+      .returning("id")
+      .execute();
+    if (made.length === 0) throw exists(name);
+    for (let at = 0; at < eventRows.length; at += ROWS)
+      await transaction
+        .insertInto("events")
+        .values(eventRows.slice(at, at + ROWS))
+        .execute();
+    for (let at = 0; at < rows.length; at += ROWS)
+      await transaction
+        .insertInto("tensors")
+        .values(rows.slice(at, at + ROWS))
+        .execute();
+  });
+}
