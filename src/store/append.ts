@@ -5,7 +5,7 @@ import type { StudyEvent } from "../study/state.ts";
 import { encodeEvent } from "./event-codec.ts";
 import type { StudyRow } from "./records.ts";
 import type { Tables, TensorTable } from "./tables.ts";
-import { writeTensors } from "./tensor-files.ts";
+import { writeTensors, type TensorBytes } from "./tensor-bytes.ts";
 import { summaryOf } from "./tensor-summary.ts";
 
 /** Of an optimiser only the latest state is ever needed. */
@@ -17,35 +17,28 @@ export interface WrittenEvent {
   readonly rows: readonly TensorTable[];
 }
 
-/** Writes the arrays of an event to files, which nothing refers to yet. */
-export function writeEvent(
-  folder: string,
+/** Writes the arrays of an event, which nothing refers to yet. */
+export async function writeEvent(
+  at: TensorBytes,
   study: string,
   lease: number,
   sequence: number,
   event: StudyEvent,
-): WrittenEvent {
+): Promise<WrittenEvent> {
   const { json, tensors } = encodeEvent(event);
   const step = event.type === "step" ? event.step : event.type === "result" ? event.best : 0;
-  const rows = (["lasting", "passing"] as const).flatMap((part): TensorTable[] => {
+  const rows: TensorTable[] = [];
+  for (const part of ["lasting", "passing"] as const) {
     const chosen: Readonly<Record<string, NdArray>> = Object.fromEntries(
       Object.entries(tensors).filter(([name]) => PASSING.test(name) === (part === "passing")),
     );
-    if (Object.keys(chosen).length === 0) return [];
+    if (Object.keys(chosen).length === 0) continue;
     // The lease is in the name, so that a process that lost the study cannot change what its successor wrote.
     const name = `${String(sequence).padStart(6, "0")}-${lease}${part === "passing" ? "-optimizer" : ""}.safetensors`;
-    const file = writeTensors(folder, `${study}/${name}`, chosen);
-    return Object.entries(chosen).map(([tensor, array]) => ({
-      study,
-      sequence,
-      name: tensor,
-      step,
-      part,
-      ...file,
-      ...summaryOf(array),
-      thumbnail: null,
-    }));
-  });
+    const file = await writeTensors(at, `${study}/${name}`, chosen);
+    for (const [tensor, array] of Object.entries(chosen))
+      rows.push({ study, sequence, name: tensor, step, part, ...file, ...summaryOf(array), thumbnail: null });
+  }
   return { type: event.type, json, rows };
 }
 
@@ -65,7 +58,7 @@ export async function commitEvents(
   now: number,
 ): Promise<readonly string[]> {
   const { id, lease, sequence } = study;
-  const row = await db.selectFrom("studies").selectAll().where("id", "=", id).executeTakeFirst();
+  const row = await db.selectFrom("studies").selectAll().where("id", "=", id).forUpdate().executeTakeFirst();
   if (row === undefined || row.lease !== lease || row.state !== "running") throw lost(row);
   await db
     .insertInto("events")

@@ -1,13 +1,12 @@
 import type { NdArray } from "../data/dataset.ts";
 import { fold, nothingYet, type StudyEvent, type StudyState } from "../study/state.ts";
+import type { Backend } from "./backend.ts";
 import { decodeEvent } from "./event-codec.ts";
-import type { Database } from "./sqlite.ts";
-import { readTensors } from "./tensor-files.ts";
+import { readTensors } from "./tensor-bytes.ts";
 
 /** The arrays of an event, from files that are exactly what was written. */
 export async function tensorsOf(
-  db: Database,
-  folder: string,
+  { db, bytes }: Pick<Backend, "db" | "bytes">,
   study: string,
   sequence: number,
 ): Promise<Readonly<Record<string, NdArray>>> {
@@ -19,12 +18,14 @@ export async function tensorsOf(
     .where("sequence", "=", sequence)
     .orderBy("file")
     .execute();
-  return Object.assign({}, ...rows.map((row) => readTensors(folder, row))) as Record<string, NdArray>;
+  const files = [];
+  for (const row of rows) files.push(await readTensors(bytes, row));
+  return Object.assign({}, ...files) as Record<string, NdArray>;
 }
 
 /** A study's events, folded, with the arrays of those steps that what follows depends on. */
-export async function loadState(db: Database, folder: string, study: string): Promise<StudyState> {
-  const rows = await db
+export async function loadState(at: Pick<Backend, "db" | "bytes">, study: string): Promise<StudyState> {
+  const rows = await at.db
     .selectFrom("events")
     .select(["sequence", "type", "json"])
     .where("study", "=", study)
@@ -38,7 +39,7 @@ export async function loadState(db: Database, folder: string, study: string): Pr
     const numbers = i === last || i === best || type === "result" || (type === "start" && steps.length === 0);
     let event = bare[i]!;
     if (numbers) {
-      const tensors = await tensorsOf(db, folder, study, sequence);
+      const tensors = await tensorsOf(at, study, sequence);
       event = i === best && i !== last ? pointOnly(json, tensors) : decodeEvent(json, tensors);
     }
     state = fold(state, event);

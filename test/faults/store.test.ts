@@ -7,7 +7,7 @@ import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { claimStudy } from "../../src/store/claim.ts";
 import { open } from "../../src/store/open.ts";
-import { openSqlite } from "../../src/store/sqlite.ts";
+import { sqliteBackend } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { StudyEvent } from "../../src/study/state.ts";
 import { buildFirst } from "../cli/run-cli.ts";
@@ -192,9 +192,10 @@ describe("a full disk", () => {
 
   test("for the database itself: the commit fails whole, and succeeds once there is room", async () => {
     await keep(1);
-    const db = await openSqlite(place);
+    const backend = await sqliteBackend(place);
+    const { db } = backend;
     const { id } = await db.selectFrom("studies").select("id").executeTakeFirstOrThrow();
-    const at = { db, folder: `${place}.tensors`, place, staleMs: 1e9, onActivity: () => undefined };
+    const at = { ...backend, staleMs: 1e9, onActivity: () => undefined };
     const claim = await claimStudy(at, id);
     const { page_count: pages } = (await sql<{ page_count: number }>`pragma page_count`.execute(db)).rows[0]!;
     await sql`pragma max_page_count = ${sql.lit(pages)}`.execute(db);
