@@ -25,10 +25,14 @@ export interface StoreFlags {
 }
 
 export const storeOption = (): Option =>
-  checked("--store <path>", `the store of studies (default: ${DEFAULT_STORE})`, {
-    schema: filled,
-    allowed: "the path of a file",
-  });
+  checked(
+    "--store <place>",
+    `the store of studies: a file, or postgres://USER@HOST/DATABASE (default: ${DEFAULT_STORE})`,
+    {
+      schema: filled,
+      allowed: "the path of a file, or a URL that begins with postgres://",
+    },
+  );
 
 /** Does something with the store that the options name, and closes it. */
 export async function withStore<T>(

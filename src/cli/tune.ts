@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { DrmadError } from "../errors.ts";
 import { builtIns } from "../experiments/index.ts";
+import { withoutPassword } from "../store/postgres.ts";
 import * as persist from "../store/persist.ts";
 import { tune } from "../study/tune.ts";
 import { fileKind } from "./file-kind.ts";
@@ -35,7 +36,11 @@ async function runStudy(name: string, flags: TuneFlags, args: readonly string[])
   // `auto` looks at the memory that there is: what it found then is part of the study.
   const chosen = /^auto (\d+) MB$/.exec(method?.name ?? "")?.[1];
   const spelt = args.map((word) => word.replace(/^((?:--method=)?)auto$/, chosen ? `$1auto:${chosen}MB` : "$&"));
-  const begun: Begun = { args: spelt, experiment, ...(data !== undefined && { data: resolve(data) }) };
+  const begun: Begun = {
+    args: spelt.map((word) => word.replace(/postgres(?:ql)?:\/\/.*/is, withoutPassword)),
+    experiment,
+    ...(data !== undefined && { data: resolve(data) }),
+  };
   const source = !builtIn && fileKind(experiment) === "file" ? readFileSync(experiment, "utf8") : undefined;
   return withStore({ ...(place !== undefined && { store: place }) }, true, (store) =>
     runTuning(name, flags, (defined, options) =>

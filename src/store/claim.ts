@@ -63,7 +63,10 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
         return files;
       })
       .catch(async (error: unknown) => {
-        await bytes.discard([...new Set(written.flatMap(({ rows }) => rows.map(({ file }) => file)))]);
+        // A connection that broke does not say whether the transaction was committed: the next claim removes what it left.
+        const unsure = error instanceof DrmadError && error.code === "store-unreachable";
+        const files = [...new Set(written.flatMap(({ rows }) => rows.map(({ file }) => file)))];
+        if (!unsure) await bytes.remove(files).catch(() => undefined);
         throw error;
       });
     sequence += events.length;

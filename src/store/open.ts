@@ -5,7 +5,7 @@ import { DrmadError, requireOptions, type OptionNames } from "../errors.ts";
 import type { Backend } from "./backend.ts";
 import { claimStudy } from "./claim.ts";
 import { decodeEvent } from "./event-codec.ts";
-import { loadState, tensorsOf } from "./load.ts";
+import { loadEvent, loadState, tensorsOf } from "./load.ts";
 import { isPostgres, postgresBackend } from "./postgres.ts";
 import { isStale, requireName, rowOf, summaryOfRow, type StudyRow } from "./records.ts";
 import { hasSchema, requireSchema, upgradeSchema } from "./schema.ts";
@@ -100,7 +100,18 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
       return rows.map(({ sequence, at, json }) => ({ sequence, at: new Date(Number(at)), event: decodeEvent(json) }));
     },
     tensors: async (name, sequence) => tensorsOf(at, (await rowBy(name)).id, sequence),
-    state: async (name) => loadState(at, (await rowBy(name)).id),
+    event: async (name, sequence) => loadEvent(at, (await rowBy(name)).id, sequence),
+    async state(name) {
+      for (;;) {
+        const { id, events } = await rowBy(name);
+        try {
+          return await loadState(at, id);
+        } catch (error) {
+          // A step that was kept meanwhile has replaced what was being read.
+          if ((await rowBy(name)).events === events) throw error;
+        }
+      }
+    },
     claim: async (name) => claimStudy({ ...at, staleMs, onActivity }, (await rowBy(name)).id),
     async requestStop(name) {
       const { id } = await rowBy(name);

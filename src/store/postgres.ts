@@ -8,6 +8,12 @@ import { tableBytes } from "./tensor-table.ts";
 
 export const isPostgres = (path: string): boolean => /^postgres(?:ql)?:\/\//i.test(path);
 
+/** A URL as it may be shown and kept: without its password, be it well formed or not. A path is as it is. */
+export const withoutPassword = (path: string): string =>
+  isPostgres(path)
+    ? path.replace(/^([a-z]+:\/\/[^:@/?]*):.*@/is, "$1@").replaceAll(/([?&])(?:ssl)?password=[^&]*/gi, "$1")
+    : path;
+
 /** Any number that all of ours agree on. */
 const SCHEMA_LOCK = 0x64726d61;
 const CONNECT_MS = 10_000;

@@ -87,6 +87,12 @@ export interface Store {
   events(name: string, from?: number): Promise<readonly LoggedEvent[]>;
   /** The arrays of an event by their place in it, such as `values/l2`. @throws DrmadError study-not-found, file-not-found */
   tensors(name: string, sequence: number): Promise<Readonly<Record<string, NdArray>>>;
+  /**
+   * One event with those of its arrays that are kept still: a step that lost its arrays has no `kept`, and of steps before
+   * the last one `kept.optimizer` is undefined. Undefined where the log has no such number.
+   * @throws DrmadError study-not-found, file-not-found
+   */
+  event(name: string, sequence: number): Promise<StudyEvent | undefined>;
   /** All of a study, folded. @throws DrmadError study-not-found, file-not-found */
   state(name: string): Promise<StudyState>;
   /**

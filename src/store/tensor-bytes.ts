@@ -23,8 +23,6 @@ export interface TensorBytes {
   /** @throws DrmadError file-not-found */
   read(file: string): Promise<Uint8Array>;
   remove(files: readonly string[]): Promise<void>;
-  /** What is left of a transaction that failed, where it is certain that nothing came of it. */
-  discard(files: readonly string[]): Promise<void>;
   /** All of a study's files, with those that an interruption left. */
   list(study: string): Promise<readonly SizedFile[]>;
   /** Studies that have files, those that are no more among them. */

@@ -19,8 +19,6 @@ export const hasStudies = (folder: string): boolean => namesIn(folder).length > 
 
 /** Tensors as files below a folder, each written beside its name and renamed. */
 export function folderBytes(folder: string): TensorBytes {
-  const remove = async (files: readonly string[]): Promise<void> =>
-    files.forEach((file) => rmSync(join(folder, file), { force: true }));
   return {
     async begin(study) {
       try {
@@ -47,8 +45,9 @@ export function folderBytes(folder: string): TensorBytes {
         });
       }
     },
-    remove,
-    discard: remove,
+    async remove(files) {
+      files.forEach((file) => rmSync(join(folder, file), { force: true }));
+    },
     async list(study) {
       return namesIn(join(folder, study)).flatMap((name) => {
         // Another process may just have removed it.

@@ -51,8 +51,6 @@ export function tableBytes(db: Kysely<Tables>, place: string): TensorBytes {
     async remove(files) {
       if (files.length > 0) await db.deleteFrom("tensor_bytes").where("file", "in", files).execute();
     },
-    // A connection that broke does not say whether the transaction was committed: the next claim removes what it left.
-    discard: async () => undefined,
     async list(study) {
       const rows = await db
         .selectFrom("tensor_bytes")
