@@ -3,6 +3,7 @@ import { builtIns } from "../experiments/index.ts";
 import { addCheck } from "./check.ts";
 import { addCompare } from "./compare.ts";
 import { addDoctor } from "./doctor.ts";
+import { addFork } from "./fork.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addResume } from "./resume.ts";
 import { addStudies } from "./studies.ts";
@@ -33,6 +34,7 @@ export function createProgram(finish: (exit: number) => void): Command {
     .addHelpText("after", about);
   addTune(program, finish);
   addResume(program, finish);
+  addFork(program, finish);
   addStudies(program, finish);
   addCheck(program, finish);
   addCompare(program, finish);

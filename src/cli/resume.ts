@@ -5,6 +5,7 @@ import type { Store } from "../store/store.ts";
 import type { TuneEvent } from "../study/events.ts";
 import { checked, folder, positiveNumber, withOutput, type OutputFlags } from "./options.ts";
 import { storeOption, withStore, type StoreFlags } from "./store-options.ts";
+import type { TuneFlags } from "./tune-command.ts";
 import { flagsOf, type Begun } from "./tune.ts";
 import { runTuning } from "./tune-run.ts";
 
@@ -38,7 +39,8 @@ export function addResume(program: Command, finish: (exit: number) => void): voi
     );
 }
 
-async function resume(store: Store, name: string, now: ResumeFlags): Promise<number> {
+/** How a study was begun from the command line, and the options that another process goes on with. */
+export async function begunFlags(store: Store, name: string): Promise<readonly [Begun, TuneFlags]> {
   const { options } = await store.get(name);
   const begun = options["begun"] as Begun | undefined;
   if (begun === undefined) {
@@ -53,10 +55,15 @@ async function resume(store: Store, name: string, now: ResumeFlags): Promise<num
     out: _out,
     seconds: _seconds,
     store: _store,
-    ...before
+    ...flags
   } = flagsOf(begun);
   const { data } = begun;
-  const flags = { ...before, ...now, study: name, ...(data !== undefined && { data }) };
+  return [begun, { ...flags, ...(data !== undefined && { data }) }];
+}
+
+async function resume(store: Store, name: string, now: ResumeFlags): Promise<number> {
+  const [begun, before] = await begunFlags(store, name);
+  const flags = { ...before, ...now, study: name };
   const { state, steps } = await store.get(name);
   // What was told before is shown again, for people; programs have it, or ask drmad show.
   const earlier = now.json === true || state === "done" ? [] : await earlierSteps(store, name, steps);

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { State, Store, StudySummary } from "../store/store.ts";
 import { upgrade } from "../store/open.ts";
+import { forkText } from "./fork-text.ts";
 import { counted, number, table } from "./format.ts";
 import { writeJson } from "./json.ts";
 import { withOutput, type OutputFlags } from "./options.ts";
@@ -115,6 +116,7 @@ async function show(store: Store, name: string, { json }: Flags): Promise<number
     say(
       `${counted(start.hyperparameters, "hyperparameter")}, ${start.method} with ${start.optimizer}, ${start.engine}`,
     );
+  for (const { event } of events) if (event.type === "fork") say(fill(`fork        ${forkText(event)}`, columns));
   if (summary.tags.length > 0) say(`tags        ${summary.tags.join(", ")}`);
   if (summary.notes !== "") say(fill(`notes       ${summary.notes}`, columns));
   say(`begun       ${summary.created.toISOString()}`);

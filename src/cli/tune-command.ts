@@ -43,10 +43,19 @@ Examples:
 `;
 
 /** The argument and the options of `drmad tune`, on a command of its own or of the program. */
-export function withTune(command: Command): Command {
+export const withTune = (command: Command): Command =>
+  withTuning(
+    command
+      .description("tune an experiment's hyperparameters by differentiating through its training")
+      .argument("<experiment>", "a built-in name, or the path of a .ts or .js file")
+      .addOption(
+        checked("--study <name>", "keep it in a store under this name, to resume it after anything", studyName),
+      ),
+  );
+
+/** What decides how it tunes, and where to. */
+export function withTuning(command: Command): Command {
   command
-    .description("tune an experiment's hyperparameters by differentiating through its training")
-    .argument("<experiment>", "a built-in name, or the path of a .ts or .js file")
     .addOption(
       checked("--outer-steps <n>", "updates of the hyperparameters (default: the experiment's)", wholeNumber(1)),
     )
@@ -99,7 +108,6 @@ export function withTune(command: Command): Command {
       ),
     )
     .option("--quiet", "no progress, only the result")
-    .addOption(checked("--study <name>", "keep it in a store under this name, to resume it after anything", studyName))
     .addOption(storeOption())
     .addOption(checked("--tags <list>", "of the study, with commas between them", tagList))
     .addOption(checked("--notes <text>", "of the study", anyText));

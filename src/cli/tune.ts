@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { DrmadError } from "../errors.ts";
 import { builtIns } from "../experiments/index.ts";
+import type { Method } from "../hypergradient/method.ts";
 import { withoutPassword } from "../store/postgres.ts";
 import * as persist from "../store/persist.ts";
 import { tune } from "../study/tune.ts";
@@ -33,15 +34,12 @@ async function runStudy(name: string, flags: TuneFlags, args: readonly string[])
   const { store: place, study = "", tags, notes, data, method } = flags;
   const builtIn = Object.hasOwn(builtIns, name);
   const experiment = builtIn ? name : resolve(name);
-  // `auto` looks at the memory that there is: what it found then is part of the study.
-  const chosen = /^auto (\d+) MB$/.exec(method?.name ?? "")?.[1];
-  const spelt = args.map((word) => word.replace(/^((?:--method=)?)auto$/, chosen ? `$1auto:${chosen}MB` : "$&"));
   const begun: Begun = {
-    args: spelt.map((word) => word.replace(/postgres(?:ql)?:\/\/.*/is, withoutPassword)),
+    args: keptWords(args, method),
     experiment,
     ...(data !== undefined && { data: resolve(data) }),
   };
-  const source = !builtIn && fileKind(experiment) === "file" ? readFileSync(experiment, "utf8") : undefined;
+  const source = sourceOf(experiment);
   return withStore({ ...(place !== undefined && { store: place }) }, true, (store) =>
     runTuning(name, flags, (defined, options) =>
       persist.tune(defined, {
@@ -56,6 +54,21 @@ async function runStudy(name: string, flags: TuneFlags, args: readonly string[])
       }),
     ),
   );
+}
+
+/** The text of an experiment's file, where it is one. */
+export const sourceOf = (experiment: string): string | undefined =>
+  !Object.hasOwn(builtIns, experiment) && fileKind(experiment) === "file"
+    ? readFileSync(experiment, "utf8")
+    : undefined;
+
+/** The words of a command line as they are kept: each has one meaning for ever, and none is secret. */
+export function keptWords(args: readonly string[], method: Method | undefined): readonly string[] {
+  // `auto` looks at the memory that there is: what it found then is part of the study.
+  const chosen = /^auto (\d+) MB$/.exec(method?.name ?? "")?.[1];
+  return args
+    .map((word) => word.replace(/^((?:--method=)?)auto$/, chosen ? `$1auto:${chosen}MB` : "$&"))
+    .map((word) => word.replace(/postgres(?:ql)?:\/\/.*/is, withoutPassword));
 }
 
 /** The options that a study was begun with. @throws DrmadError where another drmad wrote what this one cannot read */

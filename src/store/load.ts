@@ -79,8 +79,7 @@ export async function loadState(at: Pick<Backend, "db" | "bytes">, study: string
       continue;
     }
     const tensors = await tensorsOf(at, study, sequence);
-    const whole = i === last && rows.slice(i).some((row) => row.type === "fork") ? false : next;
-    state = fold(state, whole ? decodeEvent(json, tensors) : decodeKept(json, tensors));
+    state = fold(state, next ? decodeEvent(json, tensors) : decodeKept(json, tensors));
   }
   return state;
 }

@@ -49,13 +49,16 @@ export const identityOf = (
   runs: readonly SeedRun[],
   { patience, optimizer }: Settings,
   options: TuneOptions,
-): Identity => ({
-  fingerprint: fingerprintOf(runs),
-  update: updateHash(optimizer, runs[0]!.rollout.point),
-  patience,
-  onChaos: options.onChaos ?? "continue",
-  testCurve: options.testCurve ?? false,
-});
+): Identity => {
+  const update = updateHash(optimizer, runs[0]!.rollout.point);
+  return {
+    fingerprint: fingerprintOf(runs),
+    ...(update !== undefined && { update }),
+    patience,
+    onChaos: options.onChaos ?? "continue",
+    testCurve: options.testCurve ?? false,
+  };
+};
 
 const DECIDING = [
   "experiment",
@@ -124,15 +127,19 @@ const PROBES = [1e-3, 1, 1e3, 1e6];
 
 /**
  * A hash of how an optimiser moves a point along gradients of many lengths: whatever settings it has, in its name or not,
- * decide that. Optimisers are pure, so this disturbs nothing.
+ * decide that. Optimisers are pure, so this disturbs nothing; undefined for one that fails, which its first step tells of.
  */
-function updateHash(optimizer: OuterOptimizer, point: Point): string {
-  let state = optimizer.init(point);
-  const changes = PROBES.map((length, n) => {
-    const gradient = mapPoint(point, (_, __, i) => length * Math.fround(((i + n) % 7) - 2.5));
-    const update = optimizer.update(gradient, state, 1 / (n + 1));
-    ({ state } = update);
-    return update.change;
-  });
-  return textHash(changes);
+function updateHash(optimizer: OuterOptimizer, point: Point): string | undefined {
+  try {
+    let state = optimizer.init(point);
+    const changes = PROBES.map((length, n) => {
+      const gradient = mapPoint(point, (_, __, i) => length * (((i + n) % 7) - 2.5));
+      const update = optimizer.update(gradient, state, 1 / (n + 1));
+      ({ state } = update);
+      return update.change;
+    });
+    return textHash(changes);
+  } catch {
+    return undefined;
+  }
 }
