@@ -4,6 +4,7 @@ import { DrmadError } from "../errors.ts";
 import type { StudyEvent } from "../study/state.ts";
 import { encodeEvent } from "./event-codec.ts";
 import type { StudyRow } from "./records.ts";
+import { dropUnkept, keepOf } from "./retention.ts";
 import type { Tables, TensorTable } from "./tables.ts";
 import { writeTensors, type TensorBytes } from "./tensor-bytes.ts";
 import { summaryOf } from "./tensor-summary.ts";
@@ -82,7 +83,8 @@ export async function commitEvents(
     .set({ ...changes, events: sequence + events.length, heartbeat: now, updated: now })
     .where("id", "=", id)
     .execute();
-  return dropPassed(db, id, sequence, written);
+  const passed = await dropPassed(db, id, sequence, written);
+  return [...passed, ...(await dropUnkept(db, id, keepOf(row), { steps: changes.steps, best: changes.best_step }))];
 }
 
 type Changes = Pick<StudyRow, "steps" | "outer_steps" | "best_step" | "best_loss" | "start_loss">;

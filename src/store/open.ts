@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { DrmadError, requireOptions, type OptionNames } from "../errors.ts";
 import type { Backend } from "./backend.ts";
 import { claimStudy } from "./claim.ts";
+import { cleanStudies, removeStudy } from "./clean.ts";
 import { decodeEvent } from "./event-codec.ts";
 import { loadEvent, loadState, tensorsOf } from "./load.ts";
 import { isPostgres, postgresBackend } from "./postgres.ts";
@@ -134,6 +135,15 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
         await transaction.updateTable("studies").set(change).where("id", "=", id).execute();
       });
     },
+    free: () => at.bytes.free(),
+    async clean(cleaning = {}) {
+      requireOptions("clean", cleaning, { names: "optional", keep: "optional", dryRun: "optional" });
+      const { names } = cleaning;
+      const all = () => db.selectFrom("studies").selectAll().orderBy("name").execute();
+      const rows = names === undefined ? await all() : await Promise.all(names.map(rowBy));
+      return cleanStudies(at, rows, cleaning);
+    },
+    remove: async (name, { dryRun = false } = {}) => removeStudy(at, await rowBy(name), staleMs, dryRun),
     close: () => db.destroy(),
   };
 }

@@ -1,11 +1,12 @@
 import { DrmadError, requireOptions, type OptionNames } from "../errors.ts";
 import type { Experiment } from "../problem/experiment.ts";
-import type { StopReason, TuneResult } from "../study/events.ts";
+import type { StopReason, TuneEvent, TuneResult } from "../study/events.ts";
 import { runStudy } from "../study/run.ts";
 import { TUNE_OPTIONS, type TuneOptions } from "../study/settings.ts";
 import type { StudyEvent } from "../study/state.ts";
 import { lastStep, readFork, type ForkOf } from "./fork.ts";
 import type { NewStudy, Store, StudySummary } from "./store.ts";
+import { forecastOf, requireKeep, type Keep } from "./retention.ts";
 import type { KeptState } from "./tables.ts";
 
 /** Which study, and how its user describes it. */
@@ -21,6 +22,8 @@ export interface NewStudyOptions extends StudyOptions {
   readonly experiment?: string;
   /** The text of the experiment's file, kept beside. */
   readonly source?: string;
+  /** Of which steps the arrays are kept, besides the first, the best and the last. Default `all`. */
+  readonly keep?: Keep;
   /** More to keep of how it was begun. */
   readonly about?: Readonly<Record<string, unknown>>;
 }
@@ -43,6 +46,7 @@ const NEW_OPTIONS: OptionNames<TuneOptions & NewStudyOptions> = {
   notes: "optional",
   experiment: "optional",
   source: "optional",
+  keep: "optional",
   about: "optional",
 };
 
@@ -82,12 +86,23 @@ export async function tune(experiment: Experiment, options: TuneOptions & NewStu
 }
 
 const tuneOptions = (options: TuneOptions & NewStudyOptions): TuneOptions => {
-  const { store: _s, name: _n, tags: _t, notes: _o, experiment: _e, source: _c, about: _a, ...rest } = options;
+  const {
+    store: _s,
+    name: _n,
+    tags: _t,
+    notes: _o,
+    experiment: _e,
+    source: _c,
+    keep: _k,
+    about: _a,
+    ...rest
+  } = options;
   return rest;
 };
 
 function described(experiment: Experiment, options: TuneOptions & NewStudyOptions): NewStudy {
-  const { name, tags = [], notes = "", experiment: called, source, about = {} } = options;
+  const { name, tags = [], notes = "", experiment: called, source, keep = "all", about = {} } = options;
+  requireKeep(keep);
   const kept = Object.fromEntries(KEPT.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])));
   return {
     name,
@@ -95,7 +110,7 @@ function described(experiment: Experiment, options: TuneOptions & NewStudyOption
     notes,
     experiment: called ?? experiment.spec?.name ?? "experiment",
     ...(source === undefined ? {} : { source }),
-    options: { ...about, tune: kept },
+    options: { ...about, keep, tune: kept },
   };
 }
 
@@ -168,8 +183,21 @@ async function goOn(experiment: Experiment, store: Store, name: string, options:
   beating.unref();
   const signals = [stopping.signal, ...(options.signal === undefined ? [] : [options.signal])];
   let ended = false;
+  let forecast: StudyEvent | undefined;
+  const { keep = "all" } = (await store.get(name)).options as { readonly keep?: Keep };
+  const onEvent = (event: TuneEvent): void => {
+    options.onEvent?.(event);
+    if (forecast?.type !== "start") return;
+    const told = forecastOf(forecast, keep, store.free());
+    forecast = undefined;
+    options.onEvent?.({ type: "forecast", ...told });
+    if (told.free === undefined || told.bytes < told.free) return;
+    const message = `all steps take ${told.bytes} bytes in the store, and its disk has room for ${told.free}: keep fewer, such as last:3`;
+    options.onEvent?.({ type: "warning", message });
+  };
   const append = async (events: readonly StudyEvent[]): Promise<void> => {
     await claim.append(events);
+    forecast = events.find(({ type }) => type === "start") ?? forecast;
     ended ||= events.some(({ type }) => type === "result");
   };
   try {
@@ -177,7 +205,7 @@ async function goOn(experiment: Experiment, store: Store, name: string, options:
     const forked = begun ? undefined : ((await store.get(name)).options["fork"] as ForkOf | undefined);
     const result = await runStudy(
       experiment,
-      { ...options, signal: AbortSignal.any(signals) },
+      { ...options, onEvent, signal: AbortSignal.any(signals) },
       { from: begun ? from : undefined, fork: forked && (await readFork(store, forked)), append },
     );
     await claim.release(stateAfter(result.stop, ended));

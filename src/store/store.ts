@@ -1,5 +1,6 @@
 import type { NdArray } from "../data/dataset.ts";
 import type { StudyEvent, StudyState } from "../study/state.ts";
+import type { Cleaned, CleanOptions } from "./clean.ts";
 import type { KeptState } from "./tables.ts";
 
 /** What a store is doing, for whoever watches it work; a kill may fall between any two. */
@@ -105,5 +106,15 @@ export interface Store {
    * @throws DrmadError study-not-found, study-not-running
    */
   requestStop(name: string): Promise<void>;
+  /** Bytes that there is room for; undefined where that cannot be asked. */
+  free(): number | undefined;
+  /**
+   * Removes the arrays of steps that studies do not keep, and files that an interruption left: never the first, the best or
+   * the last step. Safe beside processes that write.
+   * @throws DrmadError study-not-found, invalid-argument
+   */
+  clean(options?: CleanOptions): Promise<readonly Cleaned[]>;
+  /** Removes a study for good. @throws DrmadError study-not-found, study-running */
+  remove(name: string, options?: { readonly dryRun?: boolean }): Promise<Cleaned>;
   close(): Promise<void>;
 }

@@ -144,6 +144,15 @@ export type TuneEvent =
   | ({ readonly type: "chosen"; readonly outerStep: number } & Chosen)
   | ({ readonly type: "fidelity" } & StepFidelity)
   | ({ readonly type: "warning" } & Warning)
+  /** Once, as a kept study begins: the room that it takes, in bytes, if all of its steps run. */
+  | {
+      readonly type: "forecast";
+      readonly keep: string;
+      readonly steps: number;
+      readonly bytesPerStep: number;
+      readonly bytes: number;
+      readonly free?: number;
+    }
   /** Once, after the start, in a study that goes on from another. */
   | ({ readonly type: "fork" } & ForkInfo)
   | ({ readonly type: "result" } & TuneResult);
