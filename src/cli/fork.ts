@@ -67,7 +67,7 @@ async function fork(
     ...(now.data !== undefined && { data: resolve(now.data) }),
   };
   const source = sourceOf(first.experiment);
-  const { tags, notes } = now;
+  const { tags, notes, keep } = now;
   return runTuning(first.experiment, flags, (experiment, { threads: _threads, ...tuning }) =>
     // Threads are as they were, unless they are given.
     persist.fork(experiment, {
@@ -81,6 +81,7 @@ async function fork(
       about: { begun },
       ...(tags !== undefined && { tags }),
       ...(notes !== undefined && { notes }),
+      ...(keep !== undefined && { keep }),
       ...(source !== undefined && { source }),
     }),
   );

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { builtIns } from "../experiments/index.ts";
 import { addCheck } from "./check.ts";
+import { addClean } from "./clean.ts";
 import { addCompare } from "./compare.ts";
 import { addDoctor } from "./doctor.ts";
 import { addFork } from "./fork.ts";
@@ -36,6 +37,7 @@ export function createProgram(finish: (exit: number) => void): Command {
   addResume(program, finish);
   addFork(program, finish);
   addStudies(program, finish);
+  addClean(program, finish);
   addCheck(program, finish);
   addCompare(program, finish);
   addReproduce(program, finish);

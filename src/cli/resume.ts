@@ -4,6 +4,7 @@ import * as persist from "../store/persist.ts";
 import type { Store } from "../store/store.ts";
 import type { TuneEvent } from "../study/events.ts";
 import { checked, folder, positiveNumber, withOutput, type OutputFlags } from "./options.ts";
+import { runStarts, startsOf } from "./starts.ts";
 import { storeOption, withStore, type StoreFlags } from "./store-options.ts";
 import type { TuneFlags } from "./tune-command.ts";
 import { flagsOf, type Begun } from "./tune.ts";
@@ -19,6 +20,7 @@ const EXAMPLES = `
 Examples:
   drmad resume first-try                 from the last outer step that was kept, to the same end bit for bit
   drmad resume first-try --seconds 600   for ten minutes more
+  drmad resume tries                     all of tries/1, tries/2, … of drmad tune --starts
 `;
 
 export function addResume(program: Command, finish: (exit: number) => void): void {
@@ -62,6 +64,13 @@ export async function begunFlags(store: Store, name: string): Promise<readonly [
 }
 
 async function resume(store: Store, name: string, now: ResumeFlags): Promise<number> {
+  const studies = await store.list();
+  const first = studies.find((study) => study.name === `${name}/1`);
+  const starts = first && startsOf(first.options);
+  if (starts !== undefined && !studies.some((study) => study.name === name)) {
+    const [begun, before] = await begunFlags(store, `${name}/1`);
+    return runStarts(store, begun.experiment, { ...before, ...now }, starts, begun);
+  }
   const [begun, before] = await begunFlags(store, name);
   const flags = { ...before, ...now, study: name };
   const { state, steps } = await store.get(name);

@@ -1,6 +1,7 @@
 import { Option } from "commander";
 import * as v from "valibot";
 import { open } from "../store/open.ts";
+import type { Keep } from "../store/retention.ts";
 import type { Store } from "../store/store.ts";
 import { checked } from "./options.ts";
 import type { Rule } from "./rule.ts";
@@ -10,6 +11,14 @@ export const DEFAULT_STORE = "runs/drmad.db";
 
 const filled = v.pipe(v.string(), v.trim(), v.nonEmpty());
 export const studyName: Rule<string> = { schema: filled, allowed: "a name of one line" };
+export const keepRule: Rule<Keep> = {
+  schema: v.pipe(
+    v.string(),
+    v.regex(/^(?:all|(?:every|last):[1-9]\d{0,8})$/),
+    v.transform((text) => text as Keep),
+  ),
+  allowed: "all, every:N or last:N",
+};
 export const anyText: Rule<string> = { schema: v.string(), allowed: "any text" };
 export const tagList: Rule<readonly string[]> = {
   schema: v.pipe(

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { State, Store, StudySummary } from "../store/store.ts";
 import { upgrade } from "../store/open.ts";
-import { forkText } from "./fork-text.ts";
+import { forkText } from "./study-text.ts";
 import { counted, number, table } from "./format.ts";
 import { writeJson } from "./json.ts";
 import { withOutput, type OutputFlags } from "./options.ts";

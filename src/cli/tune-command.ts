@@ -10,7 +10,8 @@ import {
   type RunFlags,
 } from "./options.ts";
 import { coarseToFineRule, optimizerRule, type OuterFlags } from "./outer-options.ts";
-import { anyText, storeOption, studyName, tagList } from "./store-options.ts";
+import type { Keep } from "../store/retention.ts";
+import { anyText, keepRule, storeOption, studyName, tagList } from "./store-options.ts";
 
 /** What `drmad tune` takes besides the experiment. */
 export interface TuneFlags extends RunFlags, OuterFlags {
@@ -30,6 +31,10 @@ export interface TuneFlags extends RunFlags, OuterFlags {
   readonly store?: string;
   readonly tags?: readonly string[];
   readonly notes?: string;
+  /** Of which steps to keep the arrays. */
+  readonly keep?: Keep;
+  /** So many studies, from the seed on. */
+  readonly starts?: number;
 }
 
 export const TUNE_EXAMPLES = `
@@ -39,6 +44,7 @@ Examples:
   drmad tune mnist-l2 --data ~/mnist --method reverse
   drmad tune ./mine.ts --seeds 3 --coarse-to-fine 5,5
   drmad tune ./mine.ts --study first-try          kept; drmad resume first-try goes on whatever ended it
+  drmad tune ./mine.ts --study tries --starts 5   five seeds, each kept as tries/1 … tries/5
   drmad tune ./mine.ts --json | jq -c 'select(.type == "step") | .valid'
 `;
 
@@ -50,6 +56,13 @@ export const withTune = (command: Command): Command =>
       .argument("<experiment>", "a built-in name, or the path of a .ts or .js file")
       .addOption(
         checked("--study <name>", "keep it in a store under this name, to resume it after anything", studyName),
+      )
+      .addOption(
+        checked(
+          "--starts <n>",
+          "with --study: n studies NAME/1, NAME/2, … with one seed each, and the best of them by validation",
+          wholeNumber(1, 1000),
+        ),
       ),
   );
 
@@ -109,6 +122,13 @@ export function withTuning(command: Command): Command {
     )
     .option("--quiet", "no progress, only the result")
     .addOption(storeOption())
+    .addOption(
+      checked(
+        "--keep <rule>",
+        `arrays of which outer steps a study keeps, besides the first, best and last: ${keepRule.allowed} (default: all)`,
+        keepRule,
+      ),
+    )
     .addOption(checked("--tags <list>", "of the study, with commas between them", tagList))
     .addOption(checked("--notes <text>", "of the study", anyText));
   return withOutput(withRun(command));

@@ -40,7 +40,7 @@ const RESUME_OPTIONS: OptionNames<TuneOptions & StudyOptions> = {
   store: "required",
   name: "required",
 };
-const NEW_OPTIONS: OptionNames<TuneOptions & NewStudyOptions> = {
+export const NEW_OPTIONS: OptionNames<TuneOptions & NewStudyOptions> = {
   ...RESUME_OPTIONS,
   tags: "optional",
   notes: "optional",

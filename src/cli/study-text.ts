@@ -1,5 +1,5 @@
-import type { ForkInfo } from "../study/events.ts";
-import { listed } from "./format.ts";
+import type { ForkInfo, TuneEvent } from "../study/events.ts";
+import { bytesText, counted, listed } from "./format.ts";
 
 const WORDS: Readonly<Record<string, string>> = {
   outerSteps: "outer steps",
@@ -25,4 +25,10 @@ export function forkText({ of, step, changes, goesOn, optimizerState }: ForkInfo
   const state = optimizerState === "kept" ? "" : "; the optimizer begins anew";
   const first = goesOn ? `goes on from step ${step} of ${of}` : `starts at the values of step ${step} of ${of}`;
   return `${first}, ${what}${state}`;
+}
+
+/** The room that a study takes: a sentence. */
+export function forecastText({ steps, bytesPerStep, bytes, free }: Extract<TuneEvent, { type: "forecast" }>): string {
+  const room = free === undefined ? "" : `; ${bytesText(free)} are free`;
+  return `keeps the arrays of up to ${counted(steps, "step")}, ${bytesText(bytesPerStep)} each, ${bytesText(bytes)} in all${room}`;
 }
