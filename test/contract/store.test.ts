@@ -282,6 +282,95 @@ describe.each([sqlite, postgres])("$name", (kind) => {
     });
   });
 
+  describe("room", () => {
+    const long = (count: number): StudyEvent[] =>
+      Array.from({ length: count }, (_, n) => step(n, n === 2 ? 1 : 9 - n / 10, n === 0 || n === 2));
+    const stepsWithArrays = async (store: Store, name = "one"): Promise<number[]> => {
+      const kept = [];
+      for (const { sequence, event } of await store.events(name))
+        if (event.type === "step" && Object.keys(await store.tensors(name, sequence)).length > 0) kept.push(event.step);
+      return kept;
+    };
+    const withKeep = async (store: Store, keep: string, count: number, name = "one") => {
+      await store.create({ name, experiment: "e", options: { keep } });
+      const claim = await store.claim(name);
+      for (const event of [start, ...long(count)]) await claim.append([event]);
+      return claim;
+    };
+
+    test.each([
+      ["all", [0, 1, 2, 3, 4, 5, 6, 7, 8]],
+      ["every:3", [0, 2, 3, 6, 8]],
+      ["last:2", [0, 2, 7, 8]],
+      ["last:1", [0, 2, 8]],
+    ])(
+      "a study that keeps %s has the arrays of those steps, of the first, the best and the last",
+      async (keep, kept) => {
+        const store = await here();
+        const claim = await withKeep(store, keep, 9);
+        expect(await stepsWithArrays(store)).toEqual(kept);
+        const whole = [start, ...long(9)].reduce(fold, nothingYet);
+        const found = await store.state("one");
+        expect([found.bestPoint, found.last, found.steps]).toEqual([whole.bestPoint, whole.last, whole.steps]);
+        const lasting = (await filesOf()).filter((file) => !file.includes("optimizer"));
+        expect(lasting).toHaveLength(kept.length + 1);
+        expect(await store.event("one", 1)).toHaveProperty("kept");
+        expect((await store.event("one", 2)) as object).toHaveProperty(keep === "all" ? "kept" : "valid");
+        await claim.release("stopped");
+        await claim.release();
+        expect((await (await here()).claim("one")).from.last).toEqual(whole.last);
+      },
+    );
+
+    test("is made by a rule for later, beside a process that writes, and a look removes nothing", async () => {
+      const store = await here();
+      const claim = await withKeep(store, "all", 8);
+      const other = await here();
+      const files = await filesOf();
+      const would = await other.clean({ keep: "last:1", dryRun: true });
+      expect(would).toMatchObject([{ study: "one", what: "steps", files: 5 }]);
+      expect(would[0]!.bytes).toBeGreaterThan(5 * 100);
+      expect(await filesOf()).toEqual(files);
+      expect(await other.clean({ keep: "last:1" })).toEqual(would);
+      expect(await stepsWithArrays(store)).toEqual([0, 2, 7]);
+      await claim.append([step(8, 9, false)]);
+      expect(await stepsWithArrays(store)).toEqual([0, 2, 8]);
+      expect((await store.state("one")).steps).toHaveLength(9);
+      expect(await other.clean()).toEqual([]);
+    });
+
+    test("is made of what an interruption left, but not of a study that says that it runs", async () => {
+      const store = await here();
+      const claim = await begun(store, "one", ...STEPS);
+      const before = await filesOf();
+      const { bytes } = await behind();
+      const [study] = await bytes.studies();
+      await bytes.write(`${study}/000009-1.safetensors`, Buffer.from("torn"));
+      expect(await store.clean()).toEqual([]);
+      await claim.release("stopped");
+      expect(await store.clean()).toEqual([{ study: "one", what: "leftovers", files: 1, bytes: 4 }]);
+      expect(await filesOf()).toEqual(before);
+    });
+
+    test("is made by removing a study that nobody runs, for good", async () => {
+      const store = await here();
+      const claim = await begun(store, "one", ...STEPS);
+      await begun(store, "two", ...STEPS);
+      await expect(store.remove("one")).rejects.toMatchObject(failure("study-running", "runs"));
+      await claim.release("done");
+      const files = (await filesOf()).length;
+      expect(await store.remove("one", { dryRun: true })).toMatchObject({ study: "one", what: "study", files: 5 });
+      expect(await filesOf()).toHaveLength(files);
+      await store.remove("one");
+      expect(await filesOf()).toHaveLength(files - 5);
+      await expect(store.get("one")).rejects.toMatchObject(failure("study-not-found"));
+      await expect(claim.append([STEPS[0]!])).rejects.toMatchObject({ code: expect.stringMatching(/study-lost|write-failed/) }); // prettier-ignore
+      expect((await store.state("two")).steps).toHaveLength(3);
+      await expect(store.remove("none")).rejects.toMatchObject(failure("study-not-found"));
+      await expect(store.clean({ keep: "some" as never })).rejects.toMatchObject(failure("invalid-argument"));
+    });
+  });
+
   describe("several processes with one store", () => {
     test("two that write and one that reads: none is ever told that it is locked", async () => {
       const steps = 60;
