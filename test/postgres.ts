@@ -15,10 +15,11 @@ function programs(): string | undefined {
 export const noPostgres = (): string | undefined =>
   programs() === undefined ? `there is no PostgreSQL in ${DEBIAN} (Debian's package postgresql)` : undefined;
 
+const id = (flag: string): number => Number(spawnSync("id", [flag, "postgres"], { encoding: "utf8" }).stdout);
+
 /** A server that may run only as another user than root. */
 const owner = (): { readonly uid?: number; readonly gid?: number } => {
   if (process.getuid?.() !== 0) return {};
-  const id = (flag: string): number => Number(spawnSync("id", [flag, "postgres"], { encoding: "utf8" }).stdout);
   return { uid: id("-u"), gid: id("-g") };
 };
 

@@ -50,9 +50,10 @@ export function addClean(program: Command, finish: (exit: number) => void): void
     });
 }
 
+const refused = (what: string, hint: string): DrmadError => new DrmadError("invalid-argument", what, { hint });
+
 function requireSense(names: readonly string[], flags: CleanFlags): void {
   const chosen = flags.state !== undefined || flags.olderThan !== undefined;
-  const refused = (what: string, hint: string): DrmadError => new DrmadError("invalid-argument", what, { hint });
   if (flags.delete === true && names.length === 0 && !chosen)
     throw refused("--delete needs to know which studies", "Name them, or choose them by --state and --older-than.");
   if (flags.delete !== true && chosen)

@@ -84,10 +84,11 @@ export async function showSeveral(
   return 0;
 }
 
+const cell = (metric: string, of: Metrics | undefined): string =>
+  of?.[metric] === undefined ? "-" : metricText(metric, of[metric]);
+
 function rowsOf(studies: readonly Shown[], differ: readonly string[]): string[] {
   const metrics = Object.keys(studies.find(({ steps }) => steps.length > 0)?.steps[0]!.valid ?? { loss: 0 });
-  const cell = (metric: string, of: Metrics | undefined): string =>
-    of?.[metric] === undefined ? "-" : metricText(metric, of[metric]);
   const titles = metrics.flatMap((metric) => [`valid ${metric}`, `test ${metric}`]);
   const rows = studies.map(({ summary, settings, steps, test }) => [
     summary.name,

@@ -139,8 +139,10 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
     async clean(cleaning = {}) {
       requireOptions("clean", cleaning, { names: "optional", keep: "optional", dryRun: "optional" });
       const { names } = cleaning;
-      const all = () => db.selectFrom("studies").selectAll().orderBy("name").execute();
-      const rows = names === undefined ? await all() : await Promise.all(names.map(rowBy));
+      const rows =
+        names === undefined
+          ? await db.selectFrom("studies").selectAll().orderBy("name").execute()
+          : await Promise.all(names.map(rowBy));
       return cleanStudies(at, rows, cleaning);
     },
     remove: async (name, { dryRun = false } = {}) => removeStudy(at, await rowBy(name), staleMs, dryRun),

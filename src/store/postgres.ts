@@ -125,8 +125,12 @@ export async function postgresBackend(url: string): Promise<Backend> {
   });
   // An idle connection that breaks is replaced; the next query tells what is wrong.
   pool.on("error", () => undefined);
-  // Queued before all else; where it fails, so does what comes next.
-  pool.on("connect", (client) => void client.query(SETTINGS).catch(() => undefined));
+  pool.on("connect", (client) => {
+    // One that breaks in use fails its query as well, which tells it; without a listener it would end the process.
+    client.on("error", () => undefined);
+    // Queued before all else; where it fails, so does what comes next.
+    void client.query(SETTINGS).catch(() => undefined);
+  });
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: poolOf(pool, place) }) });
   return {
     db,

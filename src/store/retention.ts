@@ -52,6 +52,8 @@ export interface Forecast {
   readonly free?: number;
 }
 
+const sized = (event: object): number => encodeSafetensors(encodeEvent(event).tensors).length;
+
 /** How large a study becomes: a step has three numbers for each hyperparameter, and the optimiser's state is kept once. */
 export function forecastOf(
   start: Extract<StudyEvent, { type: "start" }>,
@@ -62,7 +64,6 @@ export function forecastOf(
   const values = Object.fromEntries(
     Object.entries(point).map(([name, data]) => [name, { data, shape: [data.length] }]),
   );
-  const sized = (event: object): number => encodeSafetensors(encodeEvent(event).tensors).length;
   const bytesPerStep = sized({ kept: { point, optimizer: null, found: { gradient: point, value: 0 } }, values });
   const steps = mostKept(keep, start.outerSteps);
   // The start's, the result's, and the optimiser's while the next one is written.

@@ -51,12 +51,13 @@ export function forkEvents(
   ];
 }
 
+const shapeOf = (each: Point): string =>
+  Object.entries(each)
+    .map(([name, { length }]) => `${name}: ${length}`)
+    .sort()
+    .join(", ");
+
 function requireFitting(point: Point, start: Point): void {
-  const shapeOf = (each: Point): string =>
-    Object.entries(each)
-      .map(([name, { length }]) => `${name}: ${length}`)
-      .sort()
-      .join(", ");
   const [was, is] = [shapeOf(point), shapeOf(start)];
   if (was === is) return;
   throw new DrmadError("study-changed", `the study had the hyperparameters ${was}, and the experiment has ${is}`, {
