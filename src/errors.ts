@@ -24,6 +24,7 @@ export type ErrorCode =
   | "study-not-running" // there is nothing to stop
   | "study-changed" // the experiment or the options are others than the study began with
   | "study-lost" // another process has taken the study over
+  | "store-unreachable" // no server answers for a store, or it has no such user, password or database
   | "store-version" // a store was written by a newer drmad, or by an older one and is not upgraded yet
   | "cancelled"; // the caller asked to stop
 

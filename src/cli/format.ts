@@ -17,6 +17,13 @@ export const short = (value: number): string =>
 /** 1,797 */
 export const count = (value: number): string => String(value).replaceAll(/\B(?=(\d{3})+$)/g, ",");
 
+/** 312 bytes, 4.2 kB, 1.3 GB */
+export function bytesText(value: number): string {
+  if (value < 1000) return counted(value, "byte");
+  const power = Math.min(4, Math.floor(Math.log10(value) / 3));
+  return `${(value / 1000 ** power).toPrecision(3).replace(/\.0+$/, "")} ${["", "kB", "MB", "GB", "TB"][power]}`;
+}
+
 /** `1 thread`, `2 threads` */
 export const counted = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 

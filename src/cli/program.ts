@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { builtIns } from "../experiments/index.ts";
 import { addCheck } from "./check.ts";
+import { addClean } from "./clean.ts";
 import { addCompare } from "./compare.ts";
 import { addDashboard } from "./dashboard.ts";
 import { addData } from "./data.ts";
@@ -8,6 +9,7 @@ import { addCompletion } from "./completion.ts";
 import { addDoctor } from "./doctor.ts";
 import { addExport } from "./export.ts";
 import { addImport } from "./import.ts";
+import { addFork } from "./fork.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addResume } from "./resume.ts";
 import { addStudies } from "./studies.ts";
@@ -39,10 +41,12 @@ export function createProgram(finish: (exit: number) => void): Command {
     .addHelpText("after", about);
   addTune(program, finish);
   addResume(program, finish);
+  addFork(program, finish);
   addStudies(program, finish);
   addDashboard(program, finish);
   addExport(program, finish);
   addImport(program, finish);
+  addClean(program, finish);
   addCheck(program, finish);
   addCompare(program, finish);
   addReproduce(program, finish);

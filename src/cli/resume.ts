@@ -4,7 +4,9 @@ import * as persist from "../store/persist.ts";
 import type { Store } from "../store/store.ts";
 import type { TuneEvent } from "../study/events.ts";
 import { checked, folder, positiveNumber, withOutput, type OutputFlags } from "./options.ts";
+import { runStarts, startsOf } from "./starts.ts";
 import { storeOption, withStore, type StoreFlags } from "./store-options.ts";
+import type { TuneFlags } from "./tune-command.ts";
 import { flagsOf, type Begun } from "./tune.ts";
 import { runTuning } from "./tune-run.ts";
 
@@ -18,6 +20,7 @@ const EXAMPLES = `
 Examples:
   drmad resume first-try                 from the last outer step that was kept, to the same end bit for bit
   drmad resume first-try --seconds 600   for ten minutes more
+  drmad resume tries                     all of tries/1, tries/2, … of drmad tune --starts
 `;
 
 export function addResume(program: Command, finish: (exit: number) => void): void {
@@ -38,7 +41,8 @@ export function addResume(program: Command, finish: (exit: number) => void): voi
     );
 }
 
-async function resume(store: Store, name: string, now: ResumeFlags): Promise<number> {
+/** How a study was begun from the command line, and the options that another process goes on with. */
+export async function begunFlags(store: Store, name: string): Promise<readonly [Begun, TuneFlags]> {
   const { options } = await store.get(name);
   const begun = options["begun"] as Begun | undefined;
   if (begun === undefined) {
@@ -54,10 +58,22 @@ async function resume(store: Store, name: string, now: ResumeFlags): Promise<num
     seconds: _seconds,
     store: _store,
     dashboard: _dashboard,
-    ...before
+    ...flags
   } = flagsOf(begun);
   const { data } = begun;
-  const flags = { ...before, ...now, study: name, ...(data !== undefined && { data }) };
+  return [begun, { ...flags, ...(data !== undefined && { data }) }];
+}
+
+async function resume(store: Store, name: string, now: ResumeFlags): Promise<number> {
+  const studies = await store.list();
+  const first = studies.find((study) => study.name === `${name}/1`);
+  const starts = first && startsOf(first.options);
+  if (starts !== undefined && !studies.some((study) => study.name === name)) {
+    const [begun, before] = await begunFlags(store, `${name}/1`);
+    return runStarts(store, begun.experiment, { ...before, ...now }, starts, begun);
+  }
+  const [begun, before] = await begunFlags(store, name);
+  const flags = { ...before, ...now, study: name };
   const { state, steps } = await store.get(name);
   // What was told before is shown again, for people; programs have it, or ask drmad show.
   const earlier = now.json === true || state === "done" ? [] : await earlierSteps(store, name, steps);

@@ -1,11 +1,14 @@
 import type { Command } from "commander";
 import type { State, Store, StudySummary } from "../store/store.ts";
+import { DrmadError } from "../errors.ts";
 import { upgrade } from "../store/open.ts";
 import { DEFAULT_STORE } from "./default-store.ts";
 import { counted, number, table } from "./format.ts";
 import { writeJson } from "./json.ts";
-import { withOutput, type OutputFlags } from "./options.ts";
+import { checked, folder, withOutput, type OutputFlags } from "./options.ts";
+import { showSeveral } from "./show-several.ts";
 import { storeOption, withStore, type StoreFlags } from "./store-options.ts";
+import { forkText } from "./study-text.ts";
 import { fill, terminalOf } from "./terminal.ts";
 import { stepTable } from "./tune-table.ts";
 
@@ -20,6 +23,7 @@ Examples:
   show: `
 Examples:
   drmad show first-try
+  drmad show first-try gentle exact --out compared   the settings that differ, what came of them, and their curves
   drmad show first-try --json | jq -c 'select(.type == "event") | .event'
 `,
   stop: `
@@ -44,14 +48,23 @@ export function addStudies(program: Command, finish: (exit: number) => void): vo
   withOutput(
     program
       .command("show")
-      .description("show a study: its state, its options and its outer steps")
-      .argument("<name>", "of the study")
-      .addOption(storeOption()),
+      .description("show a study: its state, its options and its outer steps; or several beside each other")
+      .argument("<names...>", "of the study, or of several")
+      .addOption(storeOption())
+      .addOption(checked("--out <folder>", "of several: a new or empty folder for a picture of their curves", folder)),
   )
     .addHelpText("after", EXAMPLES.show)
-    .action(async (name: string, flags: Flags) =>
-      finish(await withStore(flags, false, (store) => show(store, name, flags))),
-    );
+    .action(async (names: readonly string[], flags: Flags & { readonly out?: string }) => {
+      const [name, ...others] = names as [string, ...string[]];
+      if (others.length === 0 && flags.out !== undefined) {
+        throw new DrmadError("invalid-argument", "--out is for the curves of several studies", {
+          hint: "Name others too, or leave it out; drmad tune has drawn the pictures of one.",
+        });
+      }
+      const shown = (store: Store): Promise<number> =>
+        others.length === 0 ? show(store, name, flags) : showSeveral(store, names, flags);
+      finish(await withStore(flags, false, shown));
+    });
   withOutput(
     program
       .command("stop")
@@ -116,6 +129,7 @@ async function show(store: Store, name: string, { json }: Flags): Promise<number
     say(
       `${counted(start.hyperparameters, "hyperparameter")}, ${start.method} with ${start.optimizer}, ${start.engine}`,
     );
+  for (const { event } of events) if (event.type === "fork") say(fill(`fork        ${forkText(event)}`, columns));
   if (summary.tags.length > 0) say(`tags        ${summary.tags.join(", ")}`);
   if (summary.notes !== "") say(fill(`notes       ${summary.notes}`, columns));
   say(`begun       ${summary.created.toISOString()}`);

@@ -10,7 +10,8 @@ import {
   type RunFlags,
 } from "./options.ts";
 import { coarseToFineRule, optimizerRule, type OuterFlags } from "./outer-options.ts";
-import { anyText, storeOption, studyName, tagList } from "./store-options.ts";
+import type { Keep } from "../store/retention.ts";
+import { anyText, keepRule, storeOption, studyName, tagList } from "./store-options.ts";
 
 /** What `drmad tune` takes besides the experiment. */
 export interface TuneFlags extends RunFlags, OuterFlags {
@@ -32,6 +33,10 @@ export interface TuneFlags extends RunFlags, OuterFlags {
   readonly notes?: string;
   /** Serve a page of the study while it runs. */
   readonly dashboard?: true;
+  /** Of which steps to keep the arrays. */
+  readonly keep?: Keep;
+  /** So many studies, from the seed on. */
+  readonly starts?: number;
 }
 
 export const TUNE_EXAMPLES = `
@@ -41,14 +46,31 @@ Examples:
   drmad tune mnist-l2 --data ~/mnist --method reverse
   drmad tune ./mine.ts --seeds 3 --coarse-to-fine 5,5
   drmad tune ./mine.ts --study first-try          kept; drmad resume first-try goes on whatever ended it
+  drmad tune ./mine.ts --study tries --starts 5   five seeds, each kept as tries/1 … tries/5
   drmad tune ./mine.ts --json | jq -c 'select(.type == "step") | .valid'
 `;
 
 /** The argument and the options of `drmad tune`, on a command of its own or of the program. */
-export function withTune(command: Command): Command {
+export const withTune = (command: Command): Command =>
+  withTuning(
+    command
+      .description("tune an experiment's hyperparameters by differentiating through its training")
+      .argument("<experiment>", "a built-in name, or the path of a .ts or .js file")
+      .addOption(
+        checked("--study <name>", "keep it in a store under this name, to resume it after anything", studyName),
+      )
+      .addOption(
+        checked(
+          "--starts <n>",
+          "with --study: n studies NAME/1, NAME/2, … with one seed each, and the best of them by validation",
+          wholeNumber(1, 1000),
+        ),
+      ),
+  );
+
+/** What decides how it tunes, and where to. */
+export function withTuning(command: Command): Command {
   command
-    .description("tune an experiment's hyperparameters by differentiating through its training")
-    .argument("<experiment>", "a built-in name, or the path of a .ts or .js file")
     .addOption(
       checked("--outer-steps <n>", "updates of the hyperparameters (default: the experiment's)", wholeNumber(1)),
     )
@@ -101,8 +123,14 @@ export function withTune(command: Command): Command {
       ),
     )
     .option("--quiet", "no progress, only the result")
-    .addOption(checked("--study <name>", "keep it in a store under this name, to resume it after anything", studyName))
     .addOption(storeOption())
+    .addOption(
+      checked(
+        "--keep <rule>",
+        `arrays of which outer steps a study keeps, besides the first, best and last: ${keepRule.allowed} (default: all)`,
+        keepRule,
+      ),
+    )
     .addOption(checked("--tags <list>", "of the study, with commas between them", tagList))
     .addOption(checked("--notes <text>", "of the study", anyText))
     .option("--dashboard", "show the study in a browser while it runs, at the address that is printed");

@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import { DrmadError } from "../errors.ts";
+import { withoutPassword } from "../store/postgres.ts";
 import type { DefinedExperiment } from "../study/define.ts";
 import type { StopReason, TuneResult } from "../study/events.ts";
 import type { TuneOptions } from "../study/settings.ts";
@@ -134,7 +135,9 @@ function tell({ json, study, store }: TuneFlags, { result, problem }: Done, kept
 const isOver = ({ stop, steps, outerSteps }: TuneResult): boolean => stop === "budget" && steps.length <= outerSteps;
 
 const resumeLine = (study: string, store: string | undefined): string =>
-  ["drmad", "resume", study, ...(store === undefined ? [] : ["--store", store])].map(shellWord).join(" ");
+  ["drmad", "resume", study, ...(store === undefined ? [] : ["--store", withoutPassword(store)])]
+    .map(shellWord)
+    .join(" ");
 
 function viewOf(name: string, { json, quiet, seconds }: TuneFlags): View {
   if (json === true) return { ...silentView, event: writeJson };
@@ -153,6 +156,7 @@ const interrupted = (error: unknown, { study, store }: TuneFlags): unknown =>
 
 /** The options in force, by the names of the command line. */
 function optionsOf(experiment: string, flags: TuneFlags, { threads }: Prepared): Readonly<Record<string, unknown>> {
-  const { json: _json, quiet: _quiet, trace: _trace, dashboard: _dashboard, method, ...rest } = flags;
-  return { experiment, ...rest, ...(method === undefined ? {} : { method: method.name }), threads };
+  const { json: _json, quiet: _quiet, trace: _trace, dashboard: _dashboard, method, store, ...rest } = flags;
+  const place = store === undefined ? {} : { store: withoutPassword(store) };
+  return { experiment, ...rest, ...place, ...(method === undefined ? {} : { method: method.name }), threads };
 }

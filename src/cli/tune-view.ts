@@ -1,6 +1,7 @@
 import type { TuneEvent } from "../study/events.ts";
 import { chosenText } from "./chosen.ts";
 import { fidelityLine } from "./fidelity-report.ts";
+import { forecastText, forkText } from "./study-text.ts";
 import { liveBlock } from "./live-block.ts";
 import { throttled } from "./progress.ts";
 import { fill, paint, type Terminal } from "./terminal.ts";
@@ -26,6 +27,8 @@ export function plainView(terminal: Terminal): View {
       if (event.type === "start") heading(event).forEach(line);
       else if (event.type === "chosen") line(fill(chosenText(event, event.outerStep), terminal.columns()));
       else if (event.type === "warning") line(`warning: ${event.message}`);
+      else if (event.type === "fork") line(fill(forkText(event), terminal.columns()));
+      else if (event.type === "forecast") line(fill(forecastText(event), terminal.columns()));
       else if (event.type === "fidelity") line(fidelityLine(event));
       else if (event.type === "step") {
         if (table === undefined) line((table = stepTable(event, terminal.columns())).header);
@@ -68,7 +71,7 @@ export function liveView(terminal: Terminal, name: string, limit?: number): View
   return {
     event(event) {
       if (event.type === "start") {
-        progress = { ...progress, info: event };
+        progress = { ...progress, info: event, now: undefined, steps: [], best: 0 };
         const [first, ...others] = heading(event).map((line) => fill(line, terminal.columns() - 1));
         block.print([paint(terminal, "bold", first!), ...others.map((o) => paint(terminal, "dim", o))].join("\n"));
       } else if (event.type === "progress") progress = { ...progress, now: event };
@@ -76,6 +79,9 @@ export function liveView(terminal: Terminal, name: string, limit?: number): View
         block.print(paint(terminal, "dim", fill(chosenText(event, event.outerStep), terminal.columns() - 1)));
       } else if (event.type === "warning") {
         block.print(paint(terminal, "yellow", fill(`warning: ${event.message}`, terminal.columns() - 1)));
+      } else if (event.type === "fork" || event.type === "forecast") {
+        const text = event.type === "fork" ? forkText(event) : forecastText(event);
+        block.print(paint(terminal, "dim", fill(text, terminal.columns() - 1)));
       } else if (event.type === "fidelity") {
         block.print(paint(terminal, "dim", fill(fidelityLine(event), terminal.columns() - 1)));
       } else if (event.type === "step") {

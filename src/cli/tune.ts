@@ -3,11 +3,15 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { DrmadError } from "../errors.ts";
 import { builtIns } from "../experiments/index.ts";
+import type { Method } from "../hypergradient/method.ts";
+import { withoutPassword } from "../store/postgres.ts";
 import * as persist from "../store/persist.ts";
+import type { Store } from "../store/store.ts";
 import { tune } from "../study/tune.ts";
 import { dashboardLine, openDashboard } from "./dashboard.ts";
 import { fileKind } from "./file-kind.ts";
 import { writeJson } from "./json.ts";
+import { runStarts } from "./starts.ts";
 import { withStore } from "./store-options.ts";
 import { TUNE_EXAMPLES, withTune, type TuneFlags } from "./tune-command.ts";
 import { runTuning } from "./tune-run.ts";
@@ -16,6 +20,7 @@ export function addTune(program: Command, finish: (exit: number) => void): void 
   withTune(program.command("tune"))
     .addHelpText("after", TUNE_EXAMPLES)
     .action(async (name: string, flags: TuneFlags) => {
+      requireStudy(flags);
       // The words after the command's own name.
       const args = (program as Command & { readonly rawArgs: readonly string[] }).rawArgs.slice(1);
       if (flags.dashboard === true && flags.study === undefined) {
@@ -35,31 +40,74 @@ export interface Begun {
   readonly data?: string;
 }
 
+/** What means nothing without a study that is kept. */
+function requireStudy({ study, starts, keep, seeds }: TuneFlags): void {
+  const [option] = [["--starts", starts] as const, ["--keep", keep] as const].flatMap(([text, value]) =>
+    value === undefined ? [] : [text],
+  );
+  if (study === undefined && option !== undefined)
+    throw new DrmadError("invalid-argument", `${option} is for a study that is kept`, {
+      hint: "Give --study NAME too.",
+    });
+  if (starts !== undefined && seeds !== undefined) {
+    throw new DrmadError("invalid-argument", "--starts and --seeds were both given", {
+      hint: "--starts tunes each seed by itself, --seeds averages over them at every step: give one of the two.",
+    });
+  }
+}
+
 async function runStudy(name: string, flags: TuneFlags, args: readonly string[]): Promise<number> {
-  const { store: place, study = "", tags, notes, data, method } = flags;
+  const { store: place, study = "", tags, notes, keep, data, method, starts } = flags;
   const builtIn = Object.hasOwn(builtIns, name);
   const experiment = builtIn ? name : resolve(name);
+  const begun: Begun = {
+    args: keptWords(args, method),
+    experiment,
+    ...(data !== undefined && { data: resolve(data) }),
+  };
+  const source = sourceOf(experiment);
+  const kept = {
+    experiment,
+    ...(tags !== undefined && { tags }),
+    ...(notes !== undefined && { notes }),
+    ...(keep !== undefined && { keep }),
+    ...(source !== undefined && { source }),
+  };
+  return withStore({ ...(place !== undefined && { store: place }) }, true, async (store) => {
+    if (starts !== undefined) {
+      const { seed = 0 } = flags;
+      const seeds = Array.from({ length: starts }, (_, i) => seed + i);
+      await requireNone(store, `${study}/1`);
+      return beside(flags, () => runStarts(store, name, flags, { name: study, seeds }, begun, kept));
+    }
+    return beside(flags, () =>
+      runTuning(name, flags, (defined, options) =>
+        persist.tune(defined, { ...options, ...kept, store, name: study, about: { begun } }),
+      ),
+    );
+  });
+}
+
+async function requireNone(store: Store, name: string): Promise<void> {
+  if (!(await store.list()).some((study) => study.name === name)) return;
+  throw new DrmadError("study-exists", `there is a study ${JSON.stringify(name)} already in ${store.place}`, {
+    hint: "Choose another name, or go on with all of its starts: drmad resume NAME, without the number.",
+  });
+}
+
+/** The text of an experiment's file, where it is one. */
+export const sourceOf = (experiment: string): string | undefined =>
+  !Object.hasOwn(builtIns, experiment) && fileKind(experiment) === "file"
+    ? readFileSync(experiment, "utf8")
+    : undefined;
+
+/** The words of a command line as they are kept: each has one meaning for ever, and none is secret. */
+export function keptWords(args: readonly string[], method: Method | undefined): readonly string[] {
   // `auto` looks at the memory that there is: what it found then is part of the study.
   const chosen = /^auto (\d+) MB$/.exec(method?.name ?? "")?.[1];
-  const spelt = args.map((word) => word.replace(/^((?:--method=)?)auto$/, chosen ? `$1auto:${chosen}MB` : "$&"));
-  const begun: Begun = { args: spelt, experiment, ...(data !== undefined && { data: resolve(data) }) };
-  const source = !builtIn && fileKind(experiment) === "file" ? readFileSync(experiment, "utf8") : undefined;
-  return withStore({ ...(place !== undefined && { store: place }) }, true, (store) =>
-    beside(flags, () =>
-      runTuning(name, flags, (defined, options) =>
-        persist.tune(defined, {
-          ...options,
-          store,
-          name: study,
-          experiment,
-          about: { begun },
-          ...(tags !== undefined && { tags }),
-          ...(notes !== undefined && { notes }),
-          ...(source !== undefined && { source }),
-        }),
-      ),
-    ),
-  );
+  return args
+    .map((word) => word.replace(/^((?:--method=)?)auto$/, chosen ? `$1auto:${chosen}MB` : "$&"))
+    .map((word) => word.replace(/postgres(?:ql)?:\/\/.*/is, withoutPassword));
 }
 
 /** Says how the study can be seen while something runs, or shows it. */

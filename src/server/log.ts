@@ -21,6 +21,8 @@ function textOf(event: LoggedEvent["event"]): string {
       return `began with ${event.method} and ${event.optimizer}, ${event.outerSteps} outer steps, on ${event.engine}`;
     case "resume":
       return `goes on at step ${event.at}, on ${event.engine}`;
+    case "fork":
+      return `forked from step ${event.step} of ${event.of}`;
     case "step": {
       const best = event.best ? ", the best so far" : "";
       return `step ${event.step}: validation loss ${figure(event.valid.loss)}${best}, ${figure(event.seconds)} s`;

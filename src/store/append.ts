@@ -4,8 +4,9 @@ import { DrmadError } from "../errors.ts";
 import type { StudyEvent } from "../study/state.ts";
 import { encodeEvent } from "./event-codec.ts";
 import type { StudyRow } from "./records.ts";
+import { dropUnkept, keepOf } from "./retention.ts";
 import type { Tables, TensorTable } from "./tables.ts";
-import { writeTensors } from "./tensor-files.ts";
+import { writeTensors, type TensorBytes } from "./tensor-bytes.ts";
 import { summaryOf } from "./tensor-summary.ts";
 
 /** Of an optimiser only the latest state is ever needed. */
@@ -20,26 +21,27 @@ export interface WrittenEvent {
   readonly rows: readonly TensorTable[];
 }
 
-/** Writes the arrays of an event to files, which nothing refers to yet. */
-export function writeEvent(
-  folder: string,
+/** Writes the arrays of an event, which nothing refers to yet. */
+export async function writeEvent(
+  at: TensorBytes,
   study: string,
   lease: number,
   sequence: number,
   event: StudyEvent,
-): WrittenEvent {
+): Promise<WrittenEvent> {
   const { json, tensors } = encodeEvent(event);
   const step = stepOf(event);
-  const rows = (["lasting", "passing"] as const).flatMap((part): readonly TensorTable[] => {
+  const rows: TensorTable[] = [];
+  for (const part of ["lasting", "passing"] as const) {
     const chosen: Readonly<Record<string, NdArray>> = Object.fromEntries(
       Object.entries(tensors).filter(([name]) => isPassing(name) === (part === "passing")),
     );
-    if (Object.keys(chosen).length === 0) return [];
+    if (Object.keys(chosen).length === 0) continue;
     // The lease is in the name, so that a process that lost the study cannot change what its successor wrote.
     const name = `${String(sequence).padStart(6, "0")}-${lease}${part === "passing" ? "-optimizer" : ""}.safetensors`;
-    const file = writeTensors(folder, `${study}/${name}`, chosen);
-    return tensorRows(chosen, { study, sequence, step, ...file });
-  });
+    const file = await writeTensors(at, `${study}/${name}`, chosen);
+    rows.push(...tensorRows(chosen, { study, sequence, step, ...file }));
+  }
   return { type: event.type, json, rows };
 }
 
@@ -76,7 +78,7 @@ export async function commitEvents(
   now: number,
 ): Promise<readonly string[]> {
   const { id, lease, sequence } = study;
-  const row = await db.selectFrom("studies").selectAll().where("id", "=", id).executeTakeFirst();
+  const row = await db.selectFrom("studies").selectAll().where("id", "=", id).forUpdate().executeTakeFirst();
   if (row === undefined || row.lease !== lease || row.state !== "running") throw lost(row);
   await db
     .insertInto("events")
@@ -100,7 +102,8 @@ export async function commitEvents(
     .set({ ...changes, events: sequence + events.length, heartbeat: now, updated: now })
     .where("id", "=", id)
     .execute();
-  return dropPassed(db, id, sequence, written);
+  const passed = await dropPassed(db, id, sequence, written);
+  return [...passed, ...(await dropUnkept(db, id, keepOf(row), { steps: changes.steps, best: changes.best_step }))];
 }
 
 export type Changes = Pick<StudyRow, "steps" | "outer_steps" | "best_step" | "best_loss" | "start_loss">;

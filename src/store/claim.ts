@@ -1,20 +1,15 @@
-import { sql } from "kysely";
 import { DrmadError } from "../errors.ts";
 import type { StudyEvent, StudyState } from "../study/state.ts";
-import { commitEvents, lost, writeEvent } from "./append.ts";
+import { commitEvents, lost, writeEvent, type WrittenEvent } from "./append.ts";
+import type { Backend } from "./backend.ts";
 import { loadState } from "./load.ts";
 import { thisProcess } from "./owner.ts";
 import { isStale } from "./records.ts";
-import type { Database } from "./sqlite.ts";
 import { damaged } from "./store-error.ts";
 import type { Activity, Claim } from "./store.ts";
 import type { KeptState } from "./tables.ts";
-import { makeStudyFolder, removeFiles, removeOthers } from "./tensor-files.ts";
 
-export interface Place {
-  readonly db: Database;
-  readonly folder: string;
-  readonly place: string;
+export interface Place extends Backend {
   readonly staleMs: number;
   readonly onActivity: (activity: Activity) => void;
 }
@@ -24,20 +19,22 @@ export interface Place {
  * leaves either the former owner's row or this one's, and in both cases all that was committed.
  */
 export async function claimStudy(at: Place, id: string): Promise<Claim> {
-  const { db, folder, onActivity } = at;
+  const { db, bytes, onActivity } = at;
   onActivity("recovery begins");
-  await requireSound(at);
+  await at.requireSound();
   const { lease, before } = await take(at, id);
   const mine = { id, lease };
   let from: StudyState;
   let sequence: number;
   try {
     onActivity("recovery rows");
-    makeStudyFolder(folder, id);
+    await bytes.begin(id);
+    const all = await bytes.list(id);
     const rows = await db.selectFrom("tensors").select("file").distinct().where("study", "=", id).execute();
-    removeOthers(folder, id, new Set(rows.map(({ file }) => file)));
+    const referred = new Set(rows.map(({ file }) => file));
+    await bytes.remove(all.flatMap(({ file }) => (referred.has(file) ? [] : [file])));
     onActivity("recovery files");
-    from = await loadState(db, folder, id);
+    from = await loadState(at, id);
     sequence = (await db.selectFrom("studies").select("events").where("id", "=", id).executeTakeFirstOrThrow()).events;
     const { n } = await db
       .selectFrom("events")
@@ -46,7 +43,7 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
       .executeTakeFirstOrThrow();
     if (Number(n) !== sequence) throw damaged(at.place, `a study has ${n} events where ${sequence} were kept`);
   } catch (error) {
-    await release(db, mine, before);
+    await release(at, mine, before);
     throw error;
   }
   onActivity("recovery ends");
@@ -54,9 +51,10 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
   let turn: Promise<void> = Promise.resolve();
   const append = async (events: readonly StudyEvent[]): Promise<void> => {
     onActivity("commit begins");
-    const written = events.map((event, i) => writeEvent(folder, id, lease, sequence + i, event));
+    const written: WrittenEvent[] = [];
+    for (const [i, event] of events.entries()) written.push(await writeEvent(bytes, id, lease, sequence + i, event));
     onActivity("commit files");
-    const now = Date.now();
+    const now = await at.now();
     const dropped = await db
       .transaction()
       .execute(async (transaction) => {
@@ -64,12 +62,16 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
         onActivity("commit rows");
         return files;
       })
-      .catch((error: unknown) => {
-        removeFiles(folder, [...new Set(written.flatMap(({ rows }) => rows.map(({ file }) => file)))]);
+      .catch(async (error: unknown) => {
+        // A connection that broke does not say whether the transaction was committed: the next claim removes what it left.
+        const unsure = error instanceof DrmadError && error.code === "store-unreachable";
+        const files = [...new Set(written.flatMap(({ rows }) => rows.map(({ file }) => file)))];
+        if (!unsure) await bytes.remove(files).catch(() => undefined);
         throw error;
       });
     sequence += events.length;
-    removeFiles(folder, dropped);
+    // The events are kept, whatever becomes of what nothing refers to any more: the next claim removes it as well.
+    await bytes.remove(dropped).catch(() => undefined);
     onActivity("commit ends");
   };
   return {
@@ -83,7 +85,7 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
     async beat() {
       const [row] = await db
         .updateTable("studies")
-        .set({ heartbeat: Date.now() })
+        .set({ heartbeat: await at.now() })
         .where("id", "=", id)
         .where("lease", "=", lease)
         .where("state", "=", "running")
@@ -92,24 +94,22 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
       if (row === undefined) throw lost(undefined);
       return row.stop_requested === 1;
     },
-    release: async (state = before, error) => release(db, mine, state, error),
+    release: async (state = before, error) => release(at, mine, state, error),
   };
 }
 
-/** @throws DrmadError malformed-file */
-async function requireSound({ db, place }: Place): Promise<void> {
-  const { rows } = await sql<{ quick_check: string }>`pragma quick_check(1)`.execute(db);
-  const found = rows[0]?.quick_check;
-  if (found !== "ok") throw damaged(place, `${found}`);
-}
-
 async function take(
-  { db, staleMs }: Place,
+  { db, staleMs, now: clock }: Place,
   id: string,
 ): Promise<{ readonly lease: number; readonly before: KeptState }> {
   return db.transaction().execute(async (transaction) => {
-    const row = await transaction.selectFrom("studies").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
-    const now = Date.now();
+    const row = await transaction
+      .selectFrom("studies")
+      .selectAll()
+      .where("id", "=", id)
+      .forUpdate()
+      .executeTakeFirstOrThrow();
+    const now = await clock(transaction);
     if (row.state === "running" && !isStale(row, now, staleMs)) {
       const seconds = Math.round((now - Number(row.heartbeat)) / 1000);
       throw new DrmadError(
@@ -138,7 +138,7 @@ async function take(
 }
 
 async function release(
-  db: Database,
+  { db, now }: Backend,
   { id, lease }: { readonly id: string; readonly lease: number },
   state: KeptState,
   error?: unknown,
@@ -149,7 +149,7 @@ async function release(
       : null;
   await db
     .updateTable("studies")
-    .set({ state, owner: null, stop_requested: 0, error: told, updated: Date.now() })
+    .set({ state, owner: null, stop_requested: 0, error: told, updated: await now() })
     .where("id", "=", id)
     .where("lease", "=", lease)
     .where("state", "=", "running")

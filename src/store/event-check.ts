@@ -121,6 +121,13 @@ const EVENTS: Readonly<Record<StudyEvent["type"], Check>> = {
     identity: fields({ fingerprint: text, patience: whole, onChaos: either("continue", "stop"), testCurve: flag }),
   }),
   resume: fields({ at: whole, engine: text }),
+  fork: fields({
+    of: text,
+    step: whole,
+    changes: list(fields({ what: text, was: text, is: text })),
+    goesOn: flag,
+    optimizerState: either("kept", "new"),
+  }),
   step: (value) => step(value) && fields({ best: flag })(value),
   chosen: fields({ outerStep: whole, ...chosen }),
   fidelity,

@@ -1,13 +1,12 @@
 import type { NdArray } from "../data/dataset.ts";
 import { fold, nothingYet, type StudyEvent, type StudyState } from "../study/state.ts";
+import type { Backend } from "./backend.ts";
 import { decodeEvent } from "./event-codec.ts";
-import type { Database } from "./sqlite.ts";
-import { readTensors } from "./tensor-files.ts";
+import { readTensors } from "./tensor-bytes.ts";
 
 /** The arrays of an event, from files that are exactly what was written. */
 export async function tensorsOf(
-  db: Database,
-  folder: string,
+  { db, bytes }: Pick<Backend, "db" | "bytes">,
   study: string,
   sequence: number,
 ): Promise<Readonly<Record<string, NdArray>>> {
@@ -19,12 +18,49 @@ export async function tensorsOf(
     .where("sequence", "=", sequence)
     .orderBy("file")
     .execute();
-  return Object.assign({}, ...rows.map((row) => readTensors(folder, row))) as Record<string, NdArray>;
+  const files = [];
+  for (const row of rows) files.push(await readTensors(bytes, row));
+  return Object.assign({}, ...files) as Record<string, NdArray>;
 }
 
-/** A study's events, folded, with the arrays of those steps that what follows depends on. */
-export async function loadState(db: Database, folder: string, study: string): Promise<StudyState> {
-  const rows = await db
+type Parts = Readonly<Record<string, unknown>>;
+
+/** Whether all arrays that a part of an event names are there. */
+const hasAll = (part: unknown, tensors: object): boolean => {
+  if (typeof part !== "object" || part === null) return true;
+  const [[kind, path] = ["", ""], ...more] = Object.entries(part);
+  if (more.length === 0 && /^\$(?:scalar|values|array)$/.test(kind))
+    return typeof path === "string" && Object.hasOwn(tensors, path);
+  return Object.values(part).every((each) => hasAll(each, tensors));
+};
+
+/** A position without its optimiser's state, where that is not kept any more; nothing where its point is not. */
+function still(part: unknown, tensors: object): unknown {
+  if (typeof part !== "object" || part === null) return undefined;
+  const { optimizer, ...rest } = part as Parts;
+  if (!hasAll(rest, tensors)) return undefined;
+  return hasAll(optimizer, tensors) ? part : { ...rest, optimizer: { $undefined: true } };
+}
+
+/** An event with those of its arrays that are kept still; what held others is left out. */
+export function decodeKept(json: string, tensors: Readonly<Record<string, NdArray>>): StudyEvent {
+  const { kept, at, values, ...rest } = JSON.parse(json) as Parts;
+  const position = typeof at === "object" ? still(at, tensors) : at;
+  const [keptStill, valuesStill] = [still(kept, tensors), hasAll(values, tensors) ? values : undefined];
+  return decodeEvent(
+    JSON.stringify({
+      ...rest,
+      ...(position !== undefined && { at: position }),
+      ...(keptStill !== undefined && { kept: keptStill }),
+      ...(valuesStill !== undefined && { values: valuesStill }),
+    }),
+    tensors,
+  );
+}
+
+/** A study's events, folded, with the arrays of those that what follows depends on. */
+export async function loadState(at: Pick<Backend, "db" | "bytes">, study: string): Promise<StudyState> {
+  const rows = await at.db
     .selectFrom("events")
     .select(["sequence", "type", "json"])
     .where("study", "=", study)
@@ -35,23 +71,30 @@ export async function loadState(db: Database, folder: string, study: string): Pr
   const [last, best] = [steps.at(-1)?.i, steps.findLast((step) => step.best)?.i];
   let state = nothingYet;
   for (const [i, { sequence, type, json }] of rows.entries()) {
-    const numbers = i === last || i === best || type === "result" || (type === "start" && steps.length === 0);
-    let event = bare[i]!;
-    if (numbers) {
-      const tensors = await tensorsOf(db, folder, study, sequence);
-      event = i === best && i !== last ? pointOnly(json, tensors) : decodeEvent(json, tensors);
+    // Where the next step begins must be whole: in the last of these.
+    const next = i === last || type === "result" || (["start", "fork"].includes(type) && i > (last ?? -1));
+    const part = i === best || type === "start";
+    if (!next && !part) {
+      state = fold(state, bare[i]!);
+      continue;
     }
-    state = fold(state, event);
+    const tensors = await tensorsOf(at, study, sequence);
+    state = fold(state, next ? decodeEvent(json, tensors) : decodeKept(json, tensors));
   }
   return state;
 }
 
-/** What a former step still has: where it was taken. */
-export function pointOnly(json: string, tensors: Readonly<Record<string, NdArray>>): StudyEvent {
-  const event = JSON.parse(json) as Readonly<Record<string, unknown>>;
-  const bare = ["kept", "at"].flatMap((key) => {
-    const position = event[key];
-    return typeof position === "object" && position !== null ? [[key, { ...position, optimizer: null }] as const] : [];
-  });
-  return decodeEvent(JSON.stringify({ ...event, ...Object.fromEntries(bare) }), tensors);
+/** One event, with what is still kept of its arrays. */
+export async function loadEvent(
+  at: Pick<Backend, "db" | "bytes">,
+  study: string,
+  sequence: number,
+): Promise<StudyEvent | undefined> {
+  const row = await at.db
+    .selectFrom("events")
+    .select("json")
+    .where("study", "=", study)
+    .where("sequence", "=", sequence)
+    .executeTakeFirst();
+  return row && decodeKept(row.json, await tensorsOf(at, study, sequence));
 }

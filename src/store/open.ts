@@ -2,14 +2,16 @@ import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DrmadError, requireOptions, type OptionNames } from "../errors.ts";
+import type { Backend } from "./backend.ts";
 import { claimStudy } from "./claim.ts";
+import { cleanStudies, removeStudy } from "./clean.ts";
 import { decodeEvent } from "./event-codec.ts";
-import { loadState, tensorsOf } from "./load.ts";
+import { loadEvent, loadState, tensorsOf } from "./load.ts";
+import { isPostgres, postgresBackend } from "./postgres.ts";
 import { isStale, requireName, rowOf, summaryOfRow, type StudyRow } from "./records.ts";
-import { requireSchema, upgradeSchema } from "./schema.ts";
-import { openSqlite, revisionOf, type Database } from "./sqlite.ts";
+import { hasSchema, requireSchema, upgradeSchema } from "./schema.ts";
+import { sqliteBackend } from "./sqlite.ts";
 import type { Activity, NewStudy, Store } from "./store.ts";
-import { tensorFolder } from "./tensor-files.ts";
 import { exportStudy, importStudy } from "./transfer.ts";
 import { requireWhole } from "./whole.ts";
 
@@ -33,25 +35,27 @@ const NEW_STUDY: OptionNames<NewStudy> = {
 };
 
 /**
- * Opens a store of studies: an SQLite file with a folder of safetensors files beside it (`PATH.tensors`). Any number of
- * processes may have it open, and each study is written by one of them at a time. Not for file systems shared by machines,
- * where SQLite's locks cannot be trusted.
+ * Opens a store of studies. A path is an SQLite file with a folder of safetensors files beside it (`PATH.tensors`), for any
+ * number of processes of one machine: SQLite's locks cannot be trusted on file systems that machines share. A URL
+ * `postgres://USER@HOST/DATABASE` is a database of a PostgreSQL server, which holds the safetensors files as well, for any
+ * number of machines. Each study is written by one process at a time.
  *
- * Errors: `file-not-found` where there is none and none shall be made; `write-failed`; `malformed-file` for a damaged file or
- * one of another kind; `store-version` for one of a newer drmad, or an older one that is to be upgraded first.
+ * Errors: `file-not-found` where there is none and none shall be made; `store-unreachable` where no server answers, or it does
+ * not let the user in or has no such database; `write-failed`; `malformed-file` for a damaged store or a database of another
+ * kind; `store-version` for one of a newer drmad, or an older one that is to be upgraded first.
  */
 export async function open(path: string, options: StoreOptions = {}): Promise<Store> {
   requireOptions("study.open", options, { create: "optional", staleSeconds: "optional", onActivity: "optional" });
   const { create = true, staleSeconds = STALE_SECONDS, onActivity = () => undefined } = options;
-  const place = resolve(path);
-  const db = await database(place, create);
+  const at = await backend(path, create);
+  const { db, place } = at;
   try {
-    await requireSchema(db);
+    if (create || !isPostgres(path)) await requireSchema(db, at.dialect);
+    else if (!(await hasSchema(db, at.dialect))) throw noStore(place);
   } catch (error) {
     await db.destroy();
     throw error;
   }
-  const folder = tensorFolder(place);
   const staleMs = 1000 * staleSeconds;
 
   const rowBy = async (name: string): Promise<StudyRow> => {
@@ -68,7 +72,7 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
       requireOptions("create", study, NEW_STUDY);
       requireName(study.name);
       const hash = study.source === undefined ? null : createHash("sha256").update(study.source).digest("hex");
-      const row = rowOf(study, randomUUID(), hash, Date.now());
+      const row = rowOf(study, randomUUID(), hash, await at.now());
       const made = await db
         .insertInto("studies")
         .values(row)
@@ -82,10 +86,10 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
     },
     async list() {
       const rows = await db.selectFrom("studies").selectAll().orderBy("created", "desc").orderBy("name").execute();
-      const now = Date.now();
+      const now = await at.now();
       return rows.map((row) => summaryOfRow(row, now, staleMs));
     },
-    get: async (name) => summaryOfRow(await rowBy(name), Date.now(), staleMs),
+    get: async (name) => summaryOfRow(await rowBy(name), await at.now(), staleMs),
     async events(name, from = 0) {
       const { id } = await rowBy(name);
       const rows = await db
@@ -104,22 +108,38 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
         arrays: withArrays.has(sequence),
       }));
     },
-    tensors: async (name, sequence) => tensorsOf(db, folder, (await rowBy(name)).id, sequence),
-    state: async (name) => loadState(db, folder, (await rowBy(name)).id),
-    claim: async (name) => claimStudy({ db, folder, place, staleMs, onActivity }, (await rowBy(name)).id),
+    tensors: async (name, sequence) => tensorsOf(at, (await rowBy(name)).id, sequence),
+    event: async (name, sequence) => loadEvent(at, (await rowBy(name)).id, sequence),
+    async state(name) {
+      for (;;) {
+        const { id, events } = await rowBy(name);
+        try {
+          return await loadState(at, id);
+        } catch (error) {
+          // A step that was kept meanwhile has replaced what was being read.
+          if ((await rowBy(name)).events === events) throw error;
+        }
+      }
+    },
+    claim: async (name) => claimStudy({ ...at, staleMs, onActivity }, (await rowBy(name)).id),
     async requestStop(name) {
       const { id } = await rowBy(name);
       await db.transaction().execute(async (transaction) => {
-        const row = await transaction.selectFrom("studies").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
+        const row = await transaction
+          .selectFrom("studies")
+          .selectAll()
+          .where("id", "=", id)
+          .forUpdate()
+          .executeTakeFirstOrThrow();
+        const now = await at.now(transaction);
         if (row.state !== "running") {
           throw new DrmadError("study-not-running", `the study ${JSON.stringify(name)} is ${row.state}`, {
             hint: "Only a running study can be stopped.",
           });
         }
-        const gone = isStale(row, Date.now(), staleMs);
-        const change = gone
-          ? ({ state: "stopped", owner: null, updated: Date.now() } as const)
-          : { stop_requested: 1, updated: Date.now() };
+        const change = isStale(row, now, staleMs)
+          ? ({ state: "stopped", owner: null, updated: now } as const)
+          : { stop_requested: 1, updated: now };
         await transaction.updateTable("studies").set(change).where("id", "=", id).execute();
       });
     },
@@ -130,41 +150,56 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
       const change = {
         ...(notes !== undefined && { notes }),
         ...(tags !== undefined && { tags: JSON.stringify(tags) }),
-        updated: Date.now(),
+        updated: await at.now(),
       };
       await db.updateTable("studies").set(change).where("id", "=", id).execute();
     },
-    revision: () => revisionOf(db),
-    exportStudy: async (name) => exportStudy({ db, folder }, await rowBy(name)),
+    revision: () => at.revision(),
+    exportStudy: async (name) => exportStudy(at, await rowBy(name)),
     async importStudy(bytes, given = {}) {
       requireOptions("importStudy", given, { as: "optional", file: "optional" });
-      return importStudy({ db, folder }, bytes, given);
+      return importStudy(at, bytes, given);
     },
+    free: () => at.bytes.free(),
+    async clean(cleaning = {}) {
+      requireOptions("clean", cleaning, { names: "optional", keep: "optional", dryRun: "optional" });
+      const { names } = cleaning;
+      const rows =
+        names === undefined
+          ? await db.selectFrom("studies").selectAll().orderBy("name").execute()
+          : await Promise.all(names.map(rowBy));
+      return cleanStudies(at, rows, cleaning);
+    },
+    remove: async (name, { dryRun = false } = {}) => removeStudy(at, await rowBy(name), staleMs, dryRun),
     close: () => db.destroy(),
   };
 }
 
 /** Brings a store of an older drmad to this one's schema; see `open` for errors. */
 export async function upgrade(path: string): Promise<void> {
-  const db = await database(resolve(path), false);
+  const { db, dialect, place } = await backend(path, false);
   try {
-    await upgradeSchema(db);
-    await requireSchema(db);
+    if ((await dialect.tableNames(db)).length === 0) throw noStore(place);
+    await upgradeSchema(db, dialect);
+    await requireSchema(db, dialect);
   } finally {
     await db.destroy();
   }
 }
 
-async function database(place: string, create: boolean): Promise<Database> {
+const noStore = (place: string): DrmadError =>
+  new DrmadError("file-not-found", `there is no store ${JSON.stringify(place)}`, {
+    hint: "A store is made by drmad tune --study NAME; name another with --store.",
+  });
+
+async function backend(path: string, create: boolean): Promise<Backend> {
+  if (isPostgres(path)) return postgresBackend(path);
+  const place = resolve(path);
   const fresh = !existsSync(place);
-  if (fresh && !create) {
-    throw new DrmadError("file-not-found", `there is no store ${JSON.stringify(place)}`, {
-      hint: "A store is made by drmad tune --study NAME; name another with --store.",
-    });
-  }
+  if (fresh && !create) throw noStore(place);
   if (fresh) makeFolder(dirname(place));
   await requireWhole(place);
-  return openSqlite(place);
+  return sqliteBackend(place);
 }
 
 function makeFolder(path: string): void {

@@ -1,10 +1,12 @@
 import { DrmadError, requireOptions, type OptionNames } from "../errors.ts";
 import type { Experiment } from "../problem/experiment.ts";
-import type { StopReason, TuneResult } from "../study/events.ts";
+import type { StopReason, TuneEvent, TuneResult } from "../study/events.ts";
 import { runStudy } from "../study/run.ts";
 import { TUNE_OPTIONS, type TuneOptions } from "../study/settings.ts";
 import type { StudyEvent } from "../study/state.ts";
-import type { Store } from "./store.ts";
+import { lastStep, readFork, type ForkOf } from "./fork.ts";
+import type { NewStudy, Store, StudySummary } from "./store.ts";
+import { forecastOf, requireKeep, type Keep } from "./retention.ts";
 import type { KeptState } from "./tables.ts";
 
 /** Which study, and how its user describes it. */
@@ -20,8 +22,17 @@ export interface NewStudyOptions extends StudyOptions {
   readonly experiment?: string;
   /** The text of the experiment's file, kept beside. */
   readonly source?: string;
+  /** Of which steps the arrays are kept, besides the first, the best and the last. Default `all`. */
+  readonly keep?: Keep;
   /** More to keep of how it was begun. */
   readonly about?: Readonly<Record<string, unknown>>;
+}
+
+export interface ForkOptions extends NewStudyOptions {
+  /** The study that it goes on from. */
+  readonly of: string;
+  /** A step whose values are kept; the last where left out. */
+  readonly at?: number;
 }
 
 const RESUME_OPTIONS: OptionNames<TuneOptions & StudyOptions> = {
@@ -29,14 +40,17 @@ const RESUME_OPTIONS: OptionNames<TuneOptions & StudyOptions> = {
   store: "required",
   name: "required",
 };
-const NEW_OPTIONS: OptionNames<TuneOptions & NewStudyOptions> = {
+export const NEW_OPTIONS: OptionNames<TuneOptions & NewStudyOptions> = {
   ...RESUME_OPTIONS,
   tags: "optional",
   notes: "optional",
   experiment: "optional",
   source: "optional",
+  keep: "optional",
   about: "optional",
 };
+
+const FORK_OPTIONS: OptionNames<TuneOptions & ForkOptions> = { ...NEW_OPTIONS, of: "required", at: "optional" };
 
 /** How often a running study gives a sign of life, and looks whether it shall stop. */
 const BEAT_MS = 2000;
@@ -66,17 +80,63 @@ const KEPT = [
  */
 export async function tune(experiment: Experiment, options: TuneOptions & NewStudyOptions): Promise<TuneResult> {
   requireOptions("study.tune", options, NEW_OPTIONS);
-  const { store, name, tags = [], notes = "", experiment: called, source, about = {}, ...rest } = options;
-  const kept = Object.fromEntries(KEPT.flatMap((key) => (rest[key] === undefined ? [] : [[key, rest[key]]])));
-  await store.create({
+  const { store, name } = options;
+  await store.create(described(experiment, options));
+  return goOn(experiment, store, name, tuneOptions(options));
+}
+
+const tuneOptions = (options: TuneOptions & NewStudyOptions): TuneOptions => {
+  const {
+    store: _s,
+    name: _n,
+    tags: _t,
+    notes: _o,
+    experiment: _e,
+    source: _c,
+    keep: _k,
+    about: _a,
+    ...rest
+  } = options;
+  return rest;
+};
+
+function described(experiment: Experiment, options: TuneOptions & NewStudyOptions): NewStudy {
+  const { name, tags = [], notes = "", experiment: called, source, keep = "all", about = {} } = options;
+  requireKeep(keep);
+  const kept = Object.fromEntries(KEPT.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])));
+  return {
     name,
     tags,
     notes,
     experiment: called ?? experiment.spec?.name ?? "experiment",
     ...(source === undefined ? {} : { source }),
-    options: { ...about, tune: kept },
-  });
-  return goOn(experiment, store, name, rest);
+    options: { ...about, keep, tune: kept },
+  };
+}
+
+/**
+ * Begins a study from a kept step of another, with other options where some are given; the rest are as they were there. What is
+ * changed is an event in its log. Where only the way of moving is (method, optimizer, outer steps, patience, what to do about
+ * chaos, the test curve, fidelity), it has the steps before that one too and evaluates that one again, so that one more
+ * outer step than before goes on where the other study ended, bit for bit as if it had been begun so. With other data, seeds,
+ * training steps or precision nothing that was measured can be compared, so that the step's values are its start.
+ *
+ * The optimiser goes on with its state where that is kept (of the last step) and it is of the same kind, a new rate or not; else
+ * it begins with none.
+ *
+ * Errors: those of `tune`; `study-not-found`; `study-changed` for an experiment with other hyperparameters; `invalid-argument`
+ * for a step that is not kept, or where nothing is left to do.
+ */
+export async function fork(experiment: Experiment, options: TuneOptions & ForkOptions): Promise<TuneResult> {
+  requireOptions("study.fork", options, FORK_OPTIONS);
+  const { of, at, ...given } = options;
+  const { store, name } = given;
+  const merged = { ...given, ...withKept(await store.get(of), given) };
+  const from: ForkOf = { of, step: at ?? (await lastStep(store, of)) };
+  // What is wrong with it is told before anything is made.
+  await readFork(store, from);
+  await store.create(described(experiment, { ...merged, about: { ...merged.about, fork: from } }));
+  return goOn(experiment, store, name, tuneOptions(merged));
 }
 
 /**
@@ -93,11 +153,15 @@ export async function tune(experiment: Experiment, options: TuneOptions & NewStu
 export async function resume(experiment: Experiment, options: TuneOptions & StudyOptions): Promise<TuneResult> {
   requireOptions("study.resume", options, RESUME_OPTIONS);
   const { store, name, ...rest } = options;
-  const { options: kept } = await store.get(name);
+  return goOn(experiment, store, name, withKept(await store.get(name), rest));
+}
+
+/** The options that a study was begun with, but where others are given. */
+function withKept({ options: { tune: kept } }: StudySummary, given: TuneOptions): TuneOptions {
   // One seed replaces several, and several one.
-  const { seed: _, seeds: __, ...others } = (kept["tune"] ?? {}) as TuneOptions;
-  const asBefore = rest.seed === undefined && rest.seeds === undefined ? (kept["tune"] as TuneOptions) : others;
-  return goOn(experiment, store, name, { ...asBefore, ...rest });
+  const { seed: _, seeds: __, ...others } = (kept ?? {}) as TuneOptions;
+  const asBefore = given.seed === undefined && given.seeds === undefined ? (kept as TuneOptions) : others;
+  return { ...asBefore, ...given };
 }
 
 async function goOn(experiment: Experiment, store: Store, name: string, options: TuneOptions): Promise<TuneResult> {
@@ -119,15 +183,30 @@ async function goOn(experiment: Experiment, store: Store, name: string, options:
   beating.unref();
   const signals = [stopping.signal, ...(options.signal === undefined ? [] : [options.signal])];
   let ended = false;
+  let forecast: StudyEvent | undefined;
+  const { keep = "all" } = (await store.get(name)).options as { readonly keep?: Keep };
+  const onEvent = (event: TuneEvent): void => {
+    options.onEvent?.(event);
+    if (forecast?.type !== "start") return;
+    const told = forecastOf(forecast, keep, store.free());
+    forecast = undefined;
+    options.onEvent?.({ type: "forecast", ...told });
+    if (told.free === undefined || told.bytes < told.free) return;
+    const message = `all steps take ${told.bytes} bytes in the store, and its disk has room for ${told.free}: keep fewer, such as last:3`;
+    options.onEvent?.({ type: "warning", message });
+  };
   const append = async (events: readonly StudyEvent[]): Promise<void> => {
     await claim.append(events);
+    forecast = events.find(({ type }) => type === "start") ?? forecast;
     ended ||= events.some(({ type }) => type === "result");
   };
   try {
+    const begun = from.info !== undefined;
+    const forked = begun ? undefined : ((await store.get(name)).options["fork"] as ForkOf | undefined);
     const result = await runStudy(
       experiment,
-      { ...options, signal: AbortSignal.any(signals) },
-      { from: from.info === undefined ? undefined : from, append },
+      { ...options, onEvent, signal: AbortSignal.any(signals) },
+      { from: begun ? from : undefined, fork: forked && (await readFork(store, forked)), append },
     );
     await claim.release(stateAfter(result.stop, ended));
     return result;

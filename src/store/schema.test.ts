@@ -6,7 +6,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { failure } from "../../test/oracle/measure.ts";
 import { open, upgrade } from "./open.ts";
 import { MIGRATIONS, requireSchema, upgradeSchema, type Migration } from "./schema.ts";
-import { openSqlite, type Database } from "./sqlite.ts";
+import type { Database } from "./backend.ts";
+import { openSqlite, SQLITE } from "./sqlite.ts";
 
 let folder: string;
 let path: string;
@@ -25,25 +26,25 @@ const addColour: Migration = async (transaction) => {
   await sql`alter table studies add column colour text not null default 'none'`.execute(transaction);
 };
 const failing: Migration = async (transaction) => {
-  await addColour(transaction);
+  await addColour(transaction, SQLITE);
   throw new RangeError("halfway");
 };
 const NEXT = [...MIGRATIONS, addColour];
 const colours = async (): Promise<unknown[]> => (await sql`select colour from studies`.execute(db)).rows;
 
 test("an older store is refused, and upgraded with all that it holds", async () => {
-  await requireSchema(db);
+  await requireSchema(db, SQLITE);
   const store = await open(path);
   await store.create({ name: "one", experiment: "e" });
   await store.close();
-  await expect(requireSchema(db, NEXT)).rejects.toMatchObject(failure("store-version", "has schema 1, and this drmad needs schema 2")); // prettier-ignore
-  await upgradeSchema(db, NEXT);
-  await requireSchema(db, NEXT);
+  await expect(requireSchema(db, SQLITE, NEXT)).rejects.toMatchObject(failure("store-version", "has schema 1, and this drmad needs schema 2")); // prettier-ignore
+  await upgradeSchema(db, SQLITE, NEXT);
+  await requireSchema(db, SQLITE, NEXT);
   expect(await colours()).toEqual([{ colour: "none" }]);
 });
 
 test("a newer store is refused and left alone, by opening and by upgrading", async () => {
-  await requireSchema(db, NEXT);
+  await requireSchema(db, SQLITE, NEXT);
   for (const act of [open, upgrade])
     await expect(act(path)).rejects.toMatchObject(
       failure("store-version", "schema 2; this drmad knows schemas up to 1"),
@@ -52,20 +53,13 @@ test("a newer store is refused and left alone, by opening and by upgrading", asy
 });
 
 test("an upgrade that fails halfway leaves the store as it was", async () => {
-  await requireSchema(db);
-  await expect(upgradeSchema(db, [...MIGRATIONS, failing])).rejects.toThrow("halfway");
-  await requireSchema(db);
+  await requireSchema(db, SQLITE);
+  await expect(upgradeSchema(db, SQLITE, [...MIGRATIONS, failing])).rejects.toThrow("halfway");
+  await requireSchema(db, SQLITE);
   await expect(colours()).rejects.toThrow("no such column");
 });
 
 test("a database of another program is no store", async () => {
   await sql`create table theirs (x integer)`.execute(db);
   await expect(open(path)).rejects.toMatchObject(failure("malformed-file", "another program"));
-});
-
-test("many may open a new store at once", async () => {
-  const stores = await Promise.all(Array.from({ length: 8 }, () => open(join(folder, "new.db"))));
-  await Promise.all(stores.map((store, i) => store.create({ name: `${i}`, experiment: "e" })));
-  expect(await stores[0]!.list()).toHaveLength(8);
-  for (const store of stores) await store.close();
 });

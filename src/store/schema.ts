@@ -1,12 +1,13 @@
-import { sql, type Kysely, type Transaction } from "kysely";
+import type { Kysely, Transaction } from "kysely";
 import { DrmadError } from "../errors.ts";
+import type { Dialect } from "./backend.ts";
 import type { Tables } from "./tables.ts";
 
 /** Brings a store from a version to the next; the first makes its tables. */
-export type Migration = (db: Transaction<Tables>) => Promise<void>;
+export type Migration = (db: Transaction<Tables>, dialect: Dialect) => Promise<void>;
 
 /** `text`, `integer`, `bigint` and `double precision` mean the same to SQLite and to PostgreSQL. */
-async function createTables(db: Transaction<Tables>): Promise<void> {
+async function createTables(db: Transaction<Tables>, dialect: Dialect): Promise<void> {
   await db.schema
     .createTable("studies")
     .addColumn("id", "text", (c) => c.primaryKey())
@@ -57,36 +58,42 @@ async function createTables(db: Transaction<Tables>): Promise<void> {
     .addColumn("most", "double precision")
     .addColumn("mean", "double precision")
     .addColumn("histogram", "text")
-    .addColumn("thumbnail", "blob")
+    .addColumn("thumbnail", dialect.blob)
     .addPrimaryKeyConstraint("tensors_key", ["study", "sequence", "name"])
     .addForeignKeyConstraint("tensors_of_event", ["study", "sequence"], "events", ["study", "sequence"], (c) =>
       c.onDelete("cascade"),
     )
     .execute();
+  await dialect.createMore(db);
 }
 
 export const MIGRATIONS: readonly Migration[] = [createTables];
 
 /** The version that a store has; undefined for an empty database. */
-async function versionOf(db: Kysely<Tables>): Promise<number | undefined> {
-  const { rows } = await sql<{ name: string }>`select name from sqlite_master where type = 'table'`.execute(db);
-  if (rows.length === 0) return undefined;
-  if (!rows.some(({ name }) => name === "drmad_schema")) {
+async function versionOf(db: Kysely<Tables>, dialect: Dialect): Promise<number | undefined> {
+  const names = await dialect.tableNames(db);
+  if (names.length === 0) return undefined;
+  if (!names.includes("drmad_schema")) {
     throw new DrmadError("malformed-file", "the database holds tables of another program", {
-      hint: "Name another file with --store.",
+      hint: "Name another with --store; studies have a database of their own.",
     });
   }
   return (await db.selectFrom("drmad_schema").select("version").executeTakeFirst())?.version ?? 0;
 }
 
 /**
- * Makes the tables of an empty database; does nothing where they are as they should be.
+ * That the tables are as they should be.
+ * @returns whether there are any: an empty database is left as it is
  * @throws DrmadError store-version for another version, malformed-file for a database of another program
  */
-export async function requireSchema(db: Kysely<Tables>, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
+export async function hasSchema(
+  db: Kysely<Tables>,
+  dialect: Dialect,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<boolean> {
   const newest = migrations.length;
-  const found = await versionOf(db);
-  if (found === undefined) return upgradeSchema(db, migrations);
+  const found = await versionOf(db, dialect);
+  if (found === undefined) return false;
   if (found > newest) {
     throw new DrmadError("store-version", `the store has schema ${found}; this drmad knows schemas up to ${newest}`, {
       hint: "Use the drmad that wrote it, or a later one; nothing was changed.",
@@ -97,15 +104,30 @@ export async function requireSchema(db: Kysely<Tables>, migrations: readonly Mig
       hint: "Upgrade it with drmad runs --upgrade, or study.upgrade(path); keep a copy if an older drmad shall read it too.",
     });
   }
+  return true;
+}
+
+/** The same, and the tables are made where there are none. */
+export async function requireSchema(
+  db: Kysely<Tables>,
+  dialect: Dialect,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<void> {
+  if (!(await hasSchema(db, dialect, migrations))) await upgradeSchema(db, dialect, migrations);
 }
 
 /** Brings a store to the newest schema, in one transaction: all of it or nothing. A newer one is left alone. */
-export async function upgradeSchema(db: Kysely<Tables>, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
+export async function upgradeSchema(
+  db: Kysely<Tables>,
+  dialect: Dialect,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<void> {
   await db.transaction().execute(async (transaction) => {
+    await dialect.lockSchema(transaction);
     // Another process may have been quicker.
-    const found = (await versionOf(transaction)) ?? 0;
+    const found = (await versionOf(transaction, dialect)) ?? 0;
     if (found >= migrations.length) return;
-    for (const migrate of migrations.slice(found)) await migrate(transaction);
+    for (const migrate of migrations.slice(found)) await migrate(transaction, dialect);
     if (found === 0) {
       await transaction.schema
         .createTable("drmad_schema")

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { openSqlite, type Database } from "./sqlite.ts";
+import type { Database } from "./backend.ts";
+import { openSqlite } from "./sqlite.ts";
 
 let folder: string;
 let db: Database;

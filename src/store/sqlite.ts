@@ -6,14 +6,15 @@ import {
   SqliteDriver,
   SqliteIntrospector,
   SqliteQueryCompiler,
-  type DatabaseConnection,
-  type SqliteDatabase,
   sql,
+  type DatabaseConnection,
+  type SelectModifierNode,
+  type SqliteDatabase,
 } from "kysely";
-import { isBusy, storeError } from "./store-error.ts";
+import type { Backend, Database, Dialect } from "./backend.ts";
+import { damaged, isBusy, storeError } from "./store-error.ts";
 import type { Tables } from "./tables.ts";
-
-export type Database = Kysely<Tables>;
+import { folderBytes, tensorFolder } from "./tensor-files.ts";
 
 /** How long a statement waits for others that write; transactions here take milliseconds. */
 const PATIENCE_MS = 30_000;
@@ -71,6 +72,42 @@ class ImmediateDriver extends SqliteDriver {
   }
 }
 
+/** SQLite has no locks of rows, and needs none: a transaction here has the whole database to itself. */
+class WithoutRowLocks extends SqliteQueryCompiler {
+  protected override visitSelectModifier(node: SelectModifierNode): void {
+    if (node.modifier !== "ForUpdate") super.visitSelectModifier(node);
+  }
+}
+
+export const SQLITE: Dialect = {
+  blob: "blob",
+  async tableNames(db) {
+    const { rows } = await sql<{ name: string }>`select name from sqlite_master where type = 'table'`.execute(db);
+    return rows.map(({ name }) => name);
+  },
+  // A transaction has the lock from its begin.
+  lockSchema: async () => undefined,
+  createMore: async () => undefined,
+};
+
+/** An SQLite file with the folder of safetensors files beside it. */
+export async function sqliteBackend(path: string): Promise<Backend> {
+  const db = await openSqlite(path);
+  return {
+    db,
+    dialect: SQLITE,
+    place: path,
+    bytes: folderBytes(tensorFolder(path)),
+    now: async () => Date.now(),
+    revision: () => revisionOf(db),
+    async requireSound() {
+      const { rows } = await sql<{ quick_check: string }>`pragma quick_check(1)`.execute(db);
+      const found = rows[0]?.quick_check;
+      if (found !== "ok") throw damaged(path, `${found}`);
+    },
+  };
+}
+
 /**
  * Opens an SQLite file, which is made where there is none, for any number of processes at a time. What is committed is on
  * disk (WAL, synchronous FULL).
@@ -98,8 +135,8 @@ export async function openSqlite(path: string): Promise<Database> {
       }
       open.close();
     },
-    prepare(sql) {
-      const statement = open.prepare(sql);
+    prepare(text) {
+      const statement = open.prepare(text);
       type Values = Parameters<typeof statement.all>;
       return {
         // Statements that give no rows give an empty list.
@@ -115,7 +152,7 @@ export async function openSqlite(path: string): Promise<Database> {
       createAdapter: () => new SqliteAdapter(),
       createDriver: () => new ImmediateDriver(database, path),
       createIntrospector: (db) => new SqliteIntrospector(db),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
+      createQueryCompiler: () => new WithoutRowLocks(),
     },
   });
 }

@@ -1,5 +1,6 @@
 import type { NdArray } from "../data/dataset.ts";
 import type { StudyEvent, StudyState } from "../study/state.ts";
+import type { Cleaned, CleanOptions } from "./clean.ts";
 import type { KeptState } from "./tables.ts";
 
 /** What a store is doing, for whoever watches it work; a kill may fall between any two. */
@@ -104,6 +105,12 @@ export interface Store {
   events(name: string, from?: number): Promise<readonly LoggedEvent[]>;
   /** The arrays of an event by their place in it, such as `values/l2`. @throws DrmadError study-not-found, file-not-found */
   tensors(name: string, sequence: number): Promise<Readonly<Record<string, NdArray>>>;
+  /**
+   * One event with those of its arrays that are kept still: a step that lost its arrays has no `kept`, and of steps before
+   * the last one `kept.optimizer` is undefined. Undefined where the log has no such number.
+   * @throws DrmadError study-not-found, file-not-found
+   */
+  event(name: string, sequence: number): Promise<StudyEvent | undefined>;
   /** All of a study, folded. @throws DrmadError study-not-found, file-not-found */
   state(name: string): Promise<StudyState>;
   /**
@@ -131,5 +138,15 @@ export interface Store {
    * @throws DrmadError malformed-file, store-version, study-exists, invalid-argument
    */
   importStudy(bytes: Uint8Array, options?: ImportOptions): Promise<string>;
+  /** Bytes that there is room for; undefined where that cannot be asked. */
+  free(): number | undefined;
+  /**
+   * Removes the arrays of steps that studies do not keep, and files that an interruption left: never the first, the best or
+   * the last step. Safe beside processes that write.
+   * @throws DrmadError study-not-found, invalid-argument
+   */
+  clean(options?: CleanOptions): Promise<readonly Cleaned[]>;
+  /** Removes a study for good. @throws DrmadError study-not-found, study-running */
+  remove(name: string, options?: { readonly dryRun?: boolean }): Promise<Cleaned>;
   close(): Promise<void>;
 }

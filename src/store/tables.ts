@@ -58,7 +58,7 @@ export interface TensorTable {
   readonly step: number;
   /** `lasting`, or `passing`: needed until the next step is kept. */
   readonly part: "lasting" | "passing";
-  /** Relative to the folder of tensors. */
+  /** Relative to where the tensors are. */
   readonly file: string;
   /** Of the whole file. */
   readonly sha256: string;
@@ -75,9 +75,18 @@ export interface TensorTable {
   readonly thumbnail: Uint8Array | null;
 }
 
+/** Only where tensors are no files; see `tableBytes`. */
+export interface BytesTable {
+  readonly study: string;
+  readonly file: string;
+  readonly piece: number;
+  readonly bytes: Uint8Array;
+}
+
 export interface Tables {
   readonly drmad_schema: { readonly version: number };
   readonly studies: StudyTable;
   readonly events: EventTable;
   readonly tensors: TensorTable;
+  readonly tensor_bytes: BytesTable;
 }

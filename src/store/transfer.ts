@@ -1,24 +1,20 @@
+import type { Transaction } from "kysely";
 import { createHash, randomUUID } from "node:crypto";
-import { join } from "node:path";
 import type { NdArray } from "../data/dataset.ts";
 import { DrmadError } from "../errors.ts";
 import type { StudyEvent } from "../study/state.ts";
+import type { Backend } from "./backend.ts";
 import { changesBy, isPassing, ROWS, stepOf, tensorRows } from "./append.ts";
 import { decodeEvent } from "./event-codec.ts";
-import { pointOnly } from "./load.ts";
+import { decodeKept } from "./load.ts";
 import { requireName, rowOf, type StudyRow } from "./records.ts";
 import { decodeSafetensors } from "./safetensors.ts";
-import type { Database } from "./sqlite.ts";
 import type { ImportOptions } from "./store.ts";
 import { decodeStudy, encodeStudy, type PackedEvent, type PackedStudy } from "./study-file.ts";
-import type { TensorTable } from "./tables.ts";
-import { makeStudyFolder, readChecked, removeStudyFolder, sha256 } from "./tensor-files.ts";
-import { writeFileAtomic } from "./write.ts";
+import type { Tables, TensorTable } from "./tables.ts";
+import { readChecked, sha256, type TensorBytes } from "./tensor-bytes.ts";
 
-interface Place {
-  readonly db: Database;
-  readonly folder: string;
-}
+type Place = Pick<Backend, "db" | "bytes" | "bytesWithin">;
 
 /** A study that runs may drop a file of the optimiser's state between two looks. */
 const TRIES = 5;
@@ -35,7 +31,7 @@ export async function exportStudy(at: Place, row: StudyRow): Promise<Uint8Array>
   }
 }
 
-async function packed({ db, folder }: Place, id: string): Promise<PackedStudy> {
+async function packed({ db, bytes }: Place, id: string): Promise<PackedStudy> {
   const { row, events, files } = await db.transaction().execute(async (transaction) => ({
     row: await transaction.selectFrom("studies").selectAll().where("id", "=", id).executeTakeFirstOrThrow(),
     events: await transaction.selectFrom("events").selectAll().where("study", "=", id).orderBy("sequence").execute(),
@@ -49,6 +45,8 @@ async function packed({ db, folder }: Place, id: string): Promise<PackedStudy> {
       .execute(),
   }));
   const { name, state, notes, experiment, source, lease } = row;
+  const contents = new Map<string, Uint8Array>();
+  for (const file of files) contents.set(file.file, await readChecked(bytes, file));
   return {
     name,
     state: state === "running" ? "stopped" : state,
@@ -71,7 +69,7 @@ async function packed({ db, folder }: Place, id: string): Promise<PackedStudy> {
         .map((file) => ({
           file: file.file.slice(file.file.lastIndexOf("/") + 1),
           sha256: file.sha256,
-          bytes: readChecked(folder, file),
+          bytes: contents.get(file.file)!,
         })),
     })),
   };
@@ -84,7 +82,7 @@ async function packed({ db, folder }: Place, id: string): Promise<PackedStudy> {
  * @throws DrmadError malformed-file, store-version, study-exists, invalid-argument for a name that is none, write-failed
  */
 export async function importStudy(
-  { db, folder }: Place,
+  at: Place,
   bytes: Uint8Array,
   { as, file = "the file" }: ImportOptions,
 ): Promise<string> {
@@ -94,14 +92,21 @@ export async function importStudy(
   const id = randomUUID();
   const read = study.events.map((event, i) => readEvent(event, id, i, file));
   requireResumable(study, read, file);
-  await requireNew(db, name);
-  makeStudyFolder(folder, id);
-  try {
+  await requireNew(at, name);
+  const writeAll = async (to: TensorBytes): Promise<void> => {
+    await to.begin(id);
     for (const { files } of study.events)
-      for (const { file: own, bytes: contents } of files) writeFileAtomic(join(folder, id, own), contents);
-    await insert(db, { ...study, name }, id, read);
+      for (const { file: own, bytes: contents } of files) await to.write(`${id}/${own}`, contents);
+  };
+  const { bytesWithin } = at;
+  try {
+    // Files are written before anybody is kept out by a transaction.
+    if (bytesWithin === undefined) await writeAll(at.bytes);
+    await insert(at, { ...study, name }, id, read, async (transaction) => {
+      if (bytesWithin !== undefined) await writeAll(bytesWithin(transaction));
+    });
   } catch (error) {
-    removeStudyFolder(folder, id);
+    if (bytesWithin === undefined) await at.bytes.removeStudy(id);
     throw error;
   }
   return name;
@@ -135,10 +140,19 @@ function readEvent({ json, files }: PackedEvent, id: string, i: number, name: st
     }
     return tensorRows(found, { study: id, sequence: i, step: stepOf(bare), file: `${id}/${file}`, sha256: wanted });
   });
-  const event = !Object.keys(tensors).some(isPassing) ? pointOnly(json, tensors) : decodeEvent(json, tensors);
+  const event = decodeKept(json, tensors);
+  // A step has all of its arrays or, where they are not kept, none; but the optimiser's.
+  if (files.length > 0 && lacks(json, event)) decodeEvent(json, tensors);
   const problem = arraysProblem(event);
   if (problem !== undefined) throw malformed(name, `event ${i} ${problem}`);
   return { event, rows };
+}
+
+/** Whether something that the text of an event names could not be made of its arrays. */
+function lacks(json: string, event: StudyEvent): boolean {
+  const named = JSON.parse(json) as Readonly<Record<string, unknown>>;
+  const made = event as Readonly<Record<string, unknown>>;
+  return ["kept", "at", "values"].some((key) => named[key] !== undefined && made[key] === undefined);
 }
 
 const isArrays = (value: unknown, is: (array: unknown) => boolean): boolean =>
@@ -149,7 +163,8 @@ const isNdArray = (value: unknown): boolean =>
 
 /** What is wrong with the arrays of an event, undefined where nothing is. */
 function arraysProblem(event: StudyEvent): string | undefined {
-  if (event.type === "start") return isPoint(event.at?.point) ? undefined : "has no point to start from";
+  if (event.type === "start" || event.type === "fork")
+    return isPoint(event.at?.point) ? undefined : "has no point to start from";
   if (event.type === "result") return isArrays(event.values, isNdArray) ? undefined : "has no values";
   if (event.type !== "step") return undefined;
   const { kept, values } = event;
@@ -164,8 +179,9 @@ function arraysProblem(event: StudyEvent): string | undefined {
 function requireResumable({ events }: PackedStudy, read: readonly ReadEvent[], name: string): void {
   const steps = read.flatMap(({ event }, i) => (event.type === "step" ? [{ event, i }] : []));
   const [last, best] = [steps.at(-1), steps.findLast(({ event }) => event.best)];
-  if (last === undefined || best === undefined) {
-    if (events[0] !== undefined && !hasOptimizer(events[0]))
+  const begun = read.findLastIndex(({ event }) => event.type === "start" || event.type === "fork");
+  if (last === undefined || best === undefined || begun > last.i) {
+    if (events[begun] !== undefined && !hasOptimizer(events[begun]))
       throw malformed(name, "its start lacks the optimiser's state");
     return;
   }
@@ -180,7 +196,7 @@ const hasOptimizer = ({ json, files }: PackedEvent): boolean =>
   !/"optimizer":[^]*"\$(?:scalar|values|array)":"(?:kept|at)\/optimizer/.test(json) ||
   files.some(({ file }) => file.includes("-optimizer"));
 
-async function requireNew(db: Database, name: string): Promise<void> {
+async function requireNew({ db }: Place, name: string): Promise<void> {
   const found = await db.selectFrom("studies").select("id").where("name", "=", name).executeTakeFirst();
   if (found !== undefined) throw exists(name);
 }
@@ -191,7 +207,13 @@ const exists = (name: string): DrmadError =>
   });
 
 /** One transaction: the study is there with all of it, or not at all. */
-async function insert(db: Database, study: PackedStudy, id: string, read: readonly ReadEvent[]): Promise<void> {
+async function insert(
+  { db }: Place,
+  study: PackedStudy,
+  id: string,
+  read: readonly ReadEvent[],
+  alsoWrite: (transaction: Transaction<Tables>) => Promise<void>,
+): Promise<void> {
   const { name, tags, notes, experiment, source, options, error, state, lease, created, updated, events } = study;
   const hash = source === null ? null : createHash("sha256").update(source).digest("hex");
   const about = { name, tags, notes, experiment, options, ...(source === null ? {} : { source }) };
@@ -228,6 +250,7 @@ async function insert(db: Database, study: PackedStudy, id: string, read: readon
       .returning("id")
       .execute();
     if (made.length === 0) throw exists(name);
+    await alsoWrite(transaction);
     for (let at = 0; at < eventRows.length; at += ROWS)
       await transaction
         .insertInto("events")

@@ -132,6 +132,18 @@ export interface TuneResult extends StartInfo {
   readonly values: Readonly<Record<string, NdArray>>;
 }
 
+/** From which step of which study another one goes on, and what is not as it was there. */
+export interface ForkInfo {
+  readonly of: string;
+  readonly step: number;
+  /** As JSON. */
+  readonly changes: readonly { readonly what: string; readonly was: string; readonly is: string }[];
+  /** Whether the steps before it are steps of this study too: what was measured is comparable. Else it is its first. */
+  readonly goesOn: boolean;
+  /** Whether the optimiser goes on with the state that it had, or begins with none. */
+  readonly optimizerState: "kept" | "new";
+}
+
 /** Everything a study tells while it runs, in order: one start, any number of the others, one result. */
 export type TuneEvent =
   | ({ readonly type: "start" } & StartInfo)
@@ -147,4 +159,15 @@ export type TuneEvent =
   | ({ readonly type: "chosen"; readonly outerStep: number } & Chosen)
   | ({ readonly type: "fidelity" } & StepFidelity)
   | ({ readonly type: "warning" } & Warning)
+  /** Once, as a kept study begins: the room that it takes, in bytes, if all of its steps run. */
+  | {
+      readonly type: "forecast";
+      readonly keep: string;
+      readonly steps: number;
+      readonly bytesPerStep: number;
+      readonly bytes: number;
+      readonly free?: number;
+    }
+  /** Once, after the start, in a study that goes on from another. */
+  | ({ readonly type: "fork" } & ForkInfo)
   | ({ readonly type: "result" } & TuneResult);

@@ -81,10 +81,11 @@ export function outerLoop(settings: LoopSettings): Loop {
   const { optimizer, outerSteps, patience = 10, onChaos = "continue", advice } = settings;
   const positionOf = (point: Point): Position => ({ point, optimizer: optimizer.init(point) });
 
-  function ask({ start, steps, last: kept, stop }: StudyState): Asked {
+  function ask({ start, steps, last: kept, next, stop }: StudyState): Asked {
     if (stop !== undefined) return { stop };
     const step = steps.length;
     const last = step === outerSteps;
+    if (next !== undefined) return { step, at: next, last };
     if (step === 0) return { step, at: start!, last };
     if (kept?.found === undefined) return { stop: { reason: "budget" } };
     const losses = steps.map(({ valid }) => valid.loss);

@@ -20,6 +20,7 @@ import { requireFiniteLoss } from "./checked.ts";
 import { keptExamples } from "./examples.ts";
 import { fidelityPlan, isMeasured } from "./fidelity.ts";
 import { called, notFinite, requireFiniteMetrics, requireFinitePrior } from "./finite.ts";
+import { forkEvents, type Fork } from "./fork.ts";
 import { identityOf, requireSame } from "./identity.ts";
 import { gatherCurve } from "./inner.ts";
 import { leavingWarnings } from "./leaving.ts";
@@ -35,6 +36,8 @@ import { stopOf, type Stop } from "./stop.ts";
 export interface Journal {
   /** What is kept already; undefined for a study that begins. */
   readonly from?: StudyState | undefined;
+  /** What a study that begins is gone on from. */
+  readonly fork?: Fork | undefined;
   /** Once it resolves, all of the events are safe; if it fails, none of them is. */
   append(events: readonly StudyEvent[]): Promise<void>;
 }
@@ -206,7 +209,7 @@ export async function runStudy(
       try {
         // Where an interruption fell between a step and its measurement.
         const { length } = state.steps;
-        if (length > 0 && isDue(length - 1)) await measure(allAt(start, state.last!.point), length - 1);
+        if (state.last !== undefined && isDue(length - 1)) await measure(allAt(start, state.last.point), length - 1);
         for (;;) {
           const next = loop.ask(state);
           if ("stop" in next) return { ...next, pause: false };
@@ -228,14 +231,29 @@ export async function runStudy(
       }
     };
 
+    /** Told with the start, in one piece: an interruption leaves both or neither. */
+    const cautions = (): readonly StudyEvent[] => {
+      const sameTest = testRowsWarning(start);
+      const exact = asked !== false && plan === undefined;
+      const { coarse = 0 } = settings.optimizer.stages ?? {};
+      return [
+        ...(coarse >= outerSteps && coarse > 0
+          ? [`all ${outerSteps} outer steps are coarse: every number moves by itself from step ${coarse} on`]
+          : []),
+        ...(sameTest === undefined ? [] : [sameTest]),
+        ...(exact ? [`${settings.method.name} is exact: there is no fidelity to measure`] : []),
+      ].map((message) => ({ type: "warning", message }));
+    };
     if (journal !== undefined) await beginOrGoOn();
-    else await commit({ type: "start", ...info, at: loop.begin(pointOf(start)).start! });
+    else await commit({ type: "start", ...info, at: loop.begin(pointOf(start)).start! }, ...cautions());
     async function beginOrGoOn(): Promise<void> {
       const identity = identityOf(start, settings, options);
       if (state.info === undefined) {
-        const examples = keptExamples(problem);
         const at = loop.begin(pointOf(start)).start!;
-        await commit({ type: "start", ...info, identity, at, ...(examples && { examples }) });
+        const forked = journal?.fork && forkEvents(journal.fork, { info, identity, start: at }, settings.optimizer);
+        const examples = keptExamples(problem);
+        const [first, ...more] = forked ?? [{ type: "start", ...info, identity, at } as const];
+        await commit({ ...first!, ...(examples && { examples }) } as StudyEvent, ...cautions(), ...more);
         return;
       }
       requireSame(state, info, identity);
@@ -247,19 +265,6 @@ export async function runStudy(
       const message = `the study began on ${engine} and goes on with ${info.engine}: the rest may differ in the last bits`;
       await commit({ type: "warning", message });
     }
-    if (state.steps.length === 0) {
-      const { coarse = 0 } = settings.optimizer.stages ?? {};
-      if (coarse >= outerSteps && outerSteps > 0) {
-        const message = `all ${outerSteps} outer steps are coarse: every number moves by itself from step ${coarse} on`;
-        await commit({ type: "warning", message });
-      }
-      const sameTest = testRowsWarning(start);
-      if (sameTest !== undefined) await commit({ type: "warning", message: sameTest });
-      if (asked !== false && plan === undefined) {
-        const message = `${settings.method.name} is exact: there is no fidelity to measure`;
-        await commit({ type: "warning", message });
-      }
-    }
 
     let { stop, pause } = await descend();
     const { best } = state;
@@ -270,7 +275,8 @@ export async function runStudy(
       const trained = held.has("start") && held.has("best");
       if (problem.data.test !== undefined && (trained || stop.reason !== "cancelled")) {
         const tuned = allAt(start, bestPoint);
-        tested.start = await testMetrics(start, await finalsOf("start", start, 0), 0);
+        const begun = state.start === undefined ? start : allAt(start, state.start.point);
+        tested.start = await testMetrics(begun, await finalsOf("start", begun, 0), 0);
         tested.tuned = best === 0 ? tested.start : await testMetrics(tuned, await finalsOf("best", tuned, best), best);
         await warnOfUncompared();
       }

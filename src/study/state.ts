@@ -1,7 +1,7 @@
 import type { NdArray } from "../data/dataset.ts";
 import type { Point } from "../data/point.ts";
 import type { Chosen } from "../hypergradient/method.ts";
-import type { StartInfo, StepFidelity, StepRecord, TuneEvent, TuneResult, Warning } from "./events.ts";
+import type { ForkInfo, StartInfo, StepFidelity, StepRecord, TuneEvent, TuneResult, Warning } from "./events.ts";
 import type { Stop } from "./stop.ts";
 
 /** Where an outer step begins. */
@@ -21,6 +21,8 @@ export interface Kept extends Position {
 export interface Identity {
   /** A hash of the experiment's data, its traced losses and where it starts. */
   readonly fingerprint: string;
+  /** A hash of how the optimiser moves; absent where an earlier drmad began the study. */
+  readonly update?: string;
   readonly patience: number;
   readonly onChaos: "continue" | "stop";
   readonly testCurve: boolean;
@@ -45,6 +47,8 @@ export type StudyEvent =
       readonly examples?: Examples;
     } & StartInfo)
   | { readonly type: "resume"; readonly at: number; readonly engine: string }
+  /** Where the next step begins, in a study that another one was gone on from; `of` and `step` say from which and where. */
+  | ({ readonly type: "fork"; readonly at: Position } & ForkInfo)
   /** `kept` may be left out of all but the best and the last of the steps so far: nothing else depends on it. */
   | ({
       readonly type: "step";
@@ -68,6 +72,8 @@ export interface StudyState {
   readonly start?: Position;
   /** Of the last step. */
   readonly last?: Kept;
+  /** Where the next step begins, where that does not follow from the last one. */
+  readonly next?: Position;
   /** Index into `steps` of the lowest validation loss, and its point. */
   readonly best: number;
   readonly bestPoint?: Point;
@@ -105,9 +111,11 @@ export function fold(state: StudyState, event: StudyEvent): StudyState {
       const { stop: _, ...open } = state;
       return open;
     }
+    case "fork":
+      return { ...state, next: event.at };
     case "step": {
       const { type: _, best, kept, values: _values, ...record } = event;
-      const { last: __, ...rest } = state;
+      const { last: __, next: ___, ...rest } = state;
       return {
         ...rest,
         steps: [...state.steps, record],
@@ -151,6 +159,10 @@ export function told(event: StudyEvent): TuneEvent | undefined {
   if (event.type === "start") {
     const { identity: _, at: __, examples: ___, ...start } = event;
     return start;
+  }
+  if (event.type === "fork") {
+    const { at: _, ...fork } = event;
+    return fork;
   }
   if (event.type !== "step") return event;
   const { kept: _, values: __, ...step } = event;

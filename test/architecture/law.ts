@@ -64,6 +64,7 @@ export const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   "@hono/node-server": ["src/server/socket.ts"],
   kysely: ["src/store/"],
   "@photostructure/sqlite": ["src/store/sqlite.ts"],
+  pg: ["src/store/postgres.ts"],
 };
 
 /** Files whose one export is found by its place, not by its name. */

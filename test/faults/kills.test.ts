@@ -1,31 +1,30 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { substream } from "../../src/data/random.ts";
 import { encodeSafetensors } from "../../src/store/safetensors.ts";
 import { open } from "../../src/store/open.ts";
 import type { Store } from "../../src/store/store.ts";
 import { buildFirst, temporaryFolder } from "../cli/run-cli.ts";
+import { needs } from "../optional.ts";
+import { noPostgres, startPostgres, type Postgres } from "../postgres.ts";
 import { live, PHASES, type Aim, type Phase, type StudySpec } from "./study-process.ts";
 
-/** Kills in each phase; DRMAD_KILLS=200 for a long run. */
-const EACH = Math.ceil(Number(process.env["DRMAD_KILLS"] ?? 20) / PHASES.length);
+/** In all; DRMAD_KILLS=5000 for a long run. */
+const KILLS = Number(process.env["DRMAD_KILLS"] ?? (process.env["CI"] ? 200 : 20));
+const eachOf = (kills: number): number => Math.ceil(kills / PHASES.length);
+/** Studies that are killed at a time. */
+const AT_ONCE = 2;
 /** Kills of one study. */
 const MOST = 7;
 const SEED = process.env["DRMAD_KILL_SEED"] ?? "kills";
 const KINDS = ["lbfgs", "random", "staged"] as const;
+const LEAST_STUDIES = 3;
 const OUTER_STEPS = 4;
 const INNER_STEPS = 400;
 
 const folder = temporaryFolder();
-const place = `${folder}/studies.db`;
 buildFirst();
 
-let store: Store;
-beforeAll(async () => {
-  store = await open(place);
-});
-afterAll(() => store.close());
-
-const specOf = (kind: StudySpec["kind"], name: string): StudySpec => ({
+const specOf = (place: string, kind: StudySpec["kind"], name: string): StudySpec => ({
   place,
   name,
   kind,
@@ -34,7 +33,7 @@ const specOf = (kind: StudySpec["kind"], name: string): StudySpec => ({
 });
 
 /** All that a study came to, but for how long things took and how often it was resumed. */
-async function outcome(name: string): Promise<object> {
+async function outcome(store: Store, name: string): Promise<object> {
   const logged = await store.events(name);
   const lasting = logged.filter(({ event }) => event.type === "step" || event.type === "result");
   const timeless = JSON.stringify(
@@ -51,7 +50,7 @@ async function outcome(name: string): Promise<object> {
 }
 
 /** Every event that was told is in the log once, at its place, and the log has no gaps. */
-async function requireKept(name: string, told: readonly { readonly type: string }[]): Promise<void> {
+async function requireKept(store: Store, name: string, told: readonly { readonly type: string }[]): Promise<void> {
   const logged = (await store.list()).some((each) => each.name === name) ? await store.events(name) : [];
   expect(logged.map(({ sequence }) => sequence)).toEqual(logged.map((_, i) => i));
   const steps = logged.flatMap(({ event }) => (event.type === "step" ? [event.step] : []));
@@ -62,47 +61,79 @@ async function requireKept(name: string, told: readonly { readonly type: string 
   expect(new Set(wanted).size).toBe(wanted.length);
 }
 
+/** Kills studies in a store until every phase has had its share, each study to the end that it would have had. */
+async function killing(place: string, kills: number): Promise<void> {
+  const each = eachOf(kills);
+  const store = await open(place);
+  const begin = performance.now();
+  const undisturbed: Record<string, object> = {};
+  for (const kind of KINDS) {
+    expect((await live(specOf(place, kind, kind))).end).toBe("end");
+    undisturbed[kind] = await outcome(store, kind);
+  }
+  const counts: Record<string, number> = Object.fromEntries(PHASES.map((phase) => [phase, 0]));
+  const lacking = (): Phase[] => PHASES.filter((phase) => counts[phase]! < each);
+  let [lives, studies] = [0, 0];
+
+  async function killOne(n: number): Promise<void> {
+    const draw = substream(SEED, `study ${n}`);
+    const below = (limit: number): number => Math.floor(limit * draw());
+    const kind = KINDS[n % KINDS.length]!;
+    const spec = specOf(place, kind, `${kind} ${n}`);
+    const told: { readonly type: string }[] = [];
+    for (let [ended, killed] = [false, 0]; !ended;) {
+      // Every kind has its share of the kills.
+      const phases = killed < MOST ? lacking() : [];
+      const phase = phases[below(phases.length)];
+      // A commit is announced three times and takes some milliseconds; a recovery likewise.
+      const brief = phase === "commit" || phase === "recovery";
+      const aim: Aim | undefined = phase && {
+        phase,
+        nth: 1 + below(brief ? 3 : 4) + (phase === "commit" ? 3 * below(2) : 0),
+        milliseconds: brief ? 3 * draw() : 20 * draw(),
+      };
+      const life = await live(spec, aim);
+      lives++;
+      told.push(...life.told);
+      await requireKept(store, spec.name, told);
+      if (life.killed && life.end in counts) counts[life.end]!++;
+      killed += Number(life.killed);
+      ended = !life.killed;
+      expect(lives).toBeLessThan(40 * each);
+    }
+    expect(await outcome(store, spec.name)).toEqual(undisturbed[kind]);
+    expect((await store.get(spec.name)).state).toBe("done");
+  }
+
+  const worker = async (): Promise<void> => {
+    while (lacking().length > 0 || studies < LEAST_STUDIES) await killOne(studies++);
+  };
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  } finally {
+    await store.close();
+  }
+  const seconds = Math.round((performance.now() - begin) / 1000);
+  const how = `${lives} lives of ${studies} studies, ${seconds} s, seed ${JSON.stringify(SEED)}`;
+  console.log(`kills by phase: ${JSON.stringify(counts)}, in ${how}`);
+}
+
+const limit = (kills: number): number => 60_000 + kills * 15_000;
+
 test(
-  `${EACH * PHASES.length} kills: nothing that was told is lost, and every study ends as if undisturbed`,
-  async () => {
-    const undisturbed: Record<string, object> = {};
-    for (const kind of KINDS) {
-      expect((await live(specOf(kind, kind))).end).toBe("end");
-      undisturbed[kind] = await outcome(kind);
-    }
-    const draw = substream(SEED, "kills");
-    const below = (n: number): number => Math.floor(n * draw());
-    const counts: Record<string, number> = Object.fromEntries(PHASES.map((phase) => [phase, 0]));
-    const lacking = (): Phase[] => PHASES.filter((phase) => counts[phase]! < EACH);
-    let lives = 0;
-    for (let n = 0; lacking().length > 0 || n < KINDS.length; n++) {
-      const kind = KINDS[n % KINDS.length]!;
-      const spec = specOf(kind, `${kind} ${n}`);
-      const told: { readonly type: string }[] = [];
-      for (let [ended, killed] = [false, 0]; !ended;) {
-        // Every kind has its share of the kills.
-        const phases = killed < MOST ? lacking() : [];
-        const phase = phases[below(phases.length)];
-        // A commit is announced three times and takes some milliseconds; a recovery likewise.
-        const brief = phase === "commit" || phase === "recovery";
-        const aim: Aim | undefined = phase && {
-          phase,
-          nth: 1 + below(brief ? 3 : 4) + (phase === "commit" ? 3 * below(2) : 0),
-          milliseconds: brief ? 3 * draw() : 20 * draw(),
-        };
-        const life = await live(spec, aim);
-        lives++;
-        told.push(...life.told);
-        await requireKept(spec.name, told);
-        if (life.killed && life.end in counts) counts[life.end]!++;
-        killed += Number(life.killed);
-        ended = !life.killed;
-        expect(lives).toBeLessThan(40 * EACH);
-      }
-      expect(await outcome(spec.name)).toEqual(undisturbed[kind]);
-      expect((await store.get(spec.name)).state).toBe("done");
-    }
-    console.log(`kills by phase: ${JSON.stringify(counts)}, in ${lives} lives, seed ${JSON.stringify(SEED)}`);
-  },
-  60_000 + EACH * 60_000,
+  `${KILLS} kills: nothing that was told is lost, and every study ends as if undisturbed`,
+  () => killing(`${folder}/studies.db`, KILLS),
+  limit(KILLS),
 );
+
+describe("in PostgreSQL", () => {
+  needs(noPostgres);
+  let server: Postgres | undefined;
+  beforeAll(async () => {
+    if (noPostgres() === undefined) server = await startPostgres();
+  });
+  afterAll(() => server?.stop());
+  // The code is the same but for the queries' way.
+  const kills = Math.ceil(KILLS / 10);
+  test(`the same after ${kills} kills`, () => killing(server!.database("killed"), kills), limit(kills));
+});

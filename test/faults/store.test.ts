@@ -1,16 +1,13 @@
-import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"; // prettier-ignore
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { claimStudy } from "../../src/store/claim.ts";
 import { open } from "../../src/store/open.ts";
-import { openSqlite } from "../../src/store/sqlite.ts";
+import { sqliteBackend } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { StudyEvent } from "../../src/study/state.ts";
-import { buildFirst } from "../cli/run-cli.ts";
 import { failure } from "../oracle/measure.ts";
 
 /** Which call of the disk fails from now on, counted from 1. */
@@ -192,9 +189,10 @@ describe("a full disk", () => {
 
   test("for the database itself: the commit fails whole, and succeeds once there is room", async () => {
     await keep(1);
-    const db = await openSqlite(place);
+    const backend = await sqliteBackend(place);
+    const { db } = backend;
     const { id } = await db.selectFrom("studies").select("id").executeTakeFirstOrThrow();
-    const at = { db, folder: `${place}.tensors`, place, staleMs: 1e9, onActivity: () => undefined };
+    const at = { ...backend, staleMs: 1e9, onActivity: () => undefined };
     const claim = await claimStudy(at, id);
     const { page_count: pages } = (await sql<{ page_count: number }>`pragma page_count`.execute(db)).rows[0]!;
     await sql`pragma max_page_count = ${sql.lit(pages)}`.execute(db);
@@ -208,50 +206,5 @@ describe("a full disk", () => {
     await claim.release("stopped");
     await db.destroy();
     expect(await stepsIn()).toBe(2);
-  });
-});
-
-describe("several processes with one store", () => {
-  buildFirst();
-  const WRITER = fileURLToPath(new URL("writer.mjs", import.meta.url));
-  const run = (name: string, steps: number): Promise<string> =>
-    new Promise((resolve) => {
-      const child = spawn(process.execPath, [WRITER, place, name, String(steps)]);
-      let output = "";
-      for (const stream of [child.stdout, child.stderr])
-        stream.on("data", (piece: Buffer) => (output += piece.toString()));
-      child.on("close", (code) => resolve(`${output}${code}`));
-    });
-
-  test("two that write and one that reads: none is ever told that it is locked", async () => {
-    const steps = 60;
-    const writers = { over: false };
-    const writing = Promise.all([run("a", steps), run("b", steps)]).finally(() => (writers.over = true));
-    let reads = 0;
-    await withStore(async (store) => {
-      while (!writers.over) {
-        for (const { name } of await store.list()) {
-          const events = await store.events(name);
-          expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, i) => i));
-          reads++;
-        }
-        await new Promise((resolve) => setTimeout(resolve, 2));
-      }
-      expect(await writing).toEqual(["0", "0"]);
-      for (const name of ["a", "b"]) expect((await store.state(name)).steps).toHaveLength(steps);
-    });
-    expect(reads).toBeGreaterThan(20);
-  });
-
-  test("of four that want one study, one gets it", async () => {
-    await withStore((store) => store.create({ name: "one", experiment: "e" }));
-    const ends = await Promise.all(Array.from({ length: 4 }, () => run("one", 5)));
-    expect(ends.filter((end) => end === "0").length).toBeGreaterThanOrEqual(1);
-    for (const end of ends) expect(end).toMatch(/^(0|study-running\n3)$/);
-    await withStore(async (store) => {
-      const steps = (await store.events("one")).flatMap(({ event }) => (event.type === "step" ? [event.step] : []));
-      expect(steps).toEqual(steps.map((_, i) => i));
-      expect(steps.length % 5).toBe(0);
-    });
   });
 });

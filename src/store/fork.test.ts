@@ -1,0 +1,173 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { failure, formula } from "../../test/oracle/measure.ts";
+import { momentum } from "../dynamics/momentum.ts";
+import * as methods from "../hypergradient/methods.ts";
+import * as nn from "../nn/nn.ts";
+import * as outer from "../outer/outer.ts";
+import type { Experiment } from "../problem/experiment.ts";
+import { hyper } from "../problem/hyper.ts";
+import { defineExperiment } from "../study/define.ts";
+import type { TuneResult } from "../study/events.ts";
+import { tune as plainTune } from "../study/tune.ts";
+import * as ops from "../tensor/ops.ts";
+import { open } from "./open.ts";
+import { fork, resume, tune } from "./persist.ts";
+import type { Store } from "./store.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "drmad-fork-"));
+let store: Store;
+const split = (seed: number) => ({
+  x: { data: formula(seed, 24), shape: [12, 2] },
+  y: { data: Int32Array.from({ length: 12 }, (_, i) => (i * i + seed) % 2), shape: [12] },
+});
+const experimentOf = (hidden: number): Experiment =>
+  defineExperiment({
+    name: "forked",
+    data: { train: split(1), valid: split(2), test: split(3) },
+    params: nn.mlp([2, hidden, 2]),
+    hyper: { l2: hyper.perInput(0.01, { transform: "log" }) },
+    train: {
+      loss: (w, h, { x, y }) => ops.add(ops.crossEntropy(nn.forward(w, x), y), nn.l2(w, h.l2)),
+      dynamics: momentum({ rate: 0.3, decay: 0.5 }),
+      steps: 20,
+      batch: 5,
+    },
+    valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
+  });
+const experiment = experimentOf(3);
+const RUN = { engine: "native", precision: "float64", worker: false, trustEngine: true } as const;
+const OPTIONS = { ...RUN, method: methods.reverse(), optimizer: outer.adam({ rate: 0.1 }), outerSteps: 3 } as const;
+const CODE = { method: OPTIONS.method, optimizer: OPTIONS.optimizer, worker: false };
+
+/** A result but for how long things took, and the inner curves that only kept studies have. */
+const timeless = (result: TuneResult): unknown =>
+  JSON.parse(
+    JSON.stringify({ ...result, values: Object.entries(result.values).map(([k, { data }]) => [k, [...data]]) }, (key, value: unknown) => (key === "seconds" ? 0 : key === "inner" ? undefined : value)), // prettier-ignore
+  );
+const forkOf = async (name: string) => (await store.events(name)).find(({ event }) => event.type === "fork")?.event;
+
+beforeAll(async () => {
+  store = await open(join(folder, "studies.db"));
+  await tune(experiment, { ...OPTIONS, store, name: "first" });
+});
+afterAll(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+describe("a fork", () => {
+  test("with more outer steps ends as a study that was begun with them, and leaves the first alone", async () => {
+    const before = await store.events("first");
+    const longer = await fork(experiment, { ...CODE, store, of: "first", name: "longer", outerSteps: 6 });
+    expect(timeless(longer)).toEqual(timeless(await plainTune(experiment, { ...OPTIONS, outerSteps: 6 })));
+    expect(await store.events("first")).toEqual(before);
+    expect(await forkOf("longer")).toMatchObject({
+      of: "first",
+      step: 3,
+      goesOn: true,
+      optimizerState: "kept",
+      changes: [{ what: "outerSteps", was: "3", is: "6" }],
+    });
+    expect((await store.get("longer")).startLoss).toBe((await store.get("first")).startLoss);
+  });
+
+  test("of a fork, and one that is interrupted before its first step, end so too", async () => {
+    const plain = timeless(await plainTune(experiment, { ...OPTIONS, outerSteps: 5 }));
+    await fork(experiment, { ...CODE, store, of: "first", name: "four", outerSteps: 4 });
+    const abort = new AbortController();
+    const stopped = fork(experiment, {
+      ...CODE,
+      store,
+      of: "four",
+      name: "five",
+      outerSteps: 5,
+      signal: abort.signal,
+      onEvent: (event) => event.type === "fork" && abort.abort(),
+    });
+    expect((await stopped).stop).toBe("cancelled");
+    expect((await store.get("five")).steps).toBe(4);
+    expect(timeless(await resume(experiment, { ...CODE, store, name: "five" }))).toEqual(plain);
+  });
+
+  test("that was killed before it had begun begins as a fork", async () => {
+    const { options } = await store.get("longer");
+    await store.create({ name: "late", experiment: "e", options });
+    const late = await resume(experiment, { ...CODE, store, name: "late" });
+    expect(timeless(late)).toEqual(timeless(await plainTune(experiment, { ...OPTIONS, outerSteps: 6 })));
+    expect(await forkOf("late")).toMatchObject({ of: "first", step: 3 });
+  });
+
+  test("from an earlier step, with another optimizer and method, has the steps before it", async () => {
+    const name = "other way";
+    const optimizer = outer.sign({ rate: 0.2 });
+    const method = methods.truncated({ steps: 5 });
+    const found = await fork(experiment, { ...CODE, store, of: "first", name, at: 1, optimizer, method });
+    const first = (await store.state("first")).steps;
+    expect(found.steps).toHaveLength(4);
+    expect(found.steps[0]).toEqual(first[0]);
+    expect(found.steps[1]!.valid).toEqual(first[1]!.valid);
+    expect(found.steps[1]!.gradientNorm).not.toEqual(first[1]!.gradientNorm);
+    expect(found.steps[2]!.valid).not.toEqual(first[2]!.valid);
+    const event = await forkOf(name);
+    expect(event).toMatchObject({ step: 1, goesOn: true, optimizerState: "new" });
+    const changed = event?.type === "fork" ? event.changes.map(({ what }) => what) : [];
+    expect(changed).toEqual(["method", "optimizer", "update"]);
+  });
+
+  test("with another rate keeps the optimiser's state", async () => {
+    const optimizer = outer.adam({ rate: 0.01 });
+    await fork(experiment, { ...CODE, store, of: "first", name: "slower", outerSteps: 4, optimizer });
+    expect(await forkOf("slower")).toMatchObject({ optimizerState: "kept" });
+  });
+
+  test.each([
+    ["training steps", { innerSteps: 30 }, "innerSteps"],
+    ["a seed", { seed: 7 }, "seed"],
+  ] as const)("with other %s begins at the values of the step", async (what, options, changed) => {
+    const name = `other ${what}`;
+    const result = await fork(experiment, { ...CODE, ...options, store, of: "first", name, outerSteps: 1 });
+    expect(result.steps).toHaveLength(2);
+    expect(await forkOf(name)).toMatchObject({ step: 3, goesOn: false });
+    const event = await forkOf(name);
+    expect(event?.type === "fork" && event.changes.map((each) => each.what)).toContain(changed);
+    const [fresh, old] = await Promise.all([store.events(name), store.events("first")]);
+    const at = (events: typeof old, step: number) =>
+      events.find((each) => each.event.type === "step" && each.event.step === step)!.sequence;
+    const values = await store.tensors("first", at(old, 3));
+    expect((await store.tensors(name, at(fresh, 0)))["values/l2.0.w"]).toEqual(values["values/l2.0.w"]);
+    // Its start, for the test rows too, is where it began.
+    expect(result.test).toBeDefined();
+    expect((await resume(experiment, { ...CODE, ...options, store, name })).test).toEqual(result.test);
+  });
+
+  test.each([
+    ["a step that there is not", { at: 9 }, "invalid-argument", "has no step 9"],
+    ["nothing left to do", {}, "invalid-argument", "nothing is left to do"],
+    ["a study that there is not", { of: "none" }, "study-not-found", "none"],
+    ["a name that is taken", { name: "longer", outerSteps: 9 }, "study-exists", "longer"],
+  ] as const)("of %s is refused", async (_, more, code, text) => {
+    const options = { ...CODE, store, of: "first", name: "refused", ...more };
+    await expect(fork(experiment, options)).rejects.toMatchObject(failure(code, text));
+  });
+
+  test("with other hyperparameters is refused", async () => {
+    const wider = experimentOf(4);
+    await expect(fork(wider, { ...CODE, store, of: "first", name: "wider", outerSteps: 5 })).rejects.toMatchObject(
+      failure("study-changed", "hyperparameters"),
+    );
+  });
+});
+
+test("an optimiser of the same name that moves otherwise is told apart when a study goes on", async () => {
+  const name = "same name";
+  const abort = new AbortController();
+  const onEvent = (event: { readonly type: string }): void => void (event.type === "step" && abort.abort());
+  await tune(experiment, { ...OPTIONS, store, name, signal: abort.signal, onEvent });
+  const optimizer = outer.adam({ rate: 0.1, first: 0.5 });
+  await expect(resume(experiment, { ...CODE, optimizer, store, name })).rejects.toMatchObject(
+    failure("study-changed", "moves otherwise"),
+  );
+});

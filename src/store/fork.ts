@@ -1,0 +1,54 @@
+import { DrmadError } from "../errors.ts";
+import type { StudyEvent } from "../study/state.ts";
+import type { Fork } from "../study/fork.ts";
+import type { Store } from "./store.ts";
+
+/** Which step of which study a new one goes on from; kept with it until it has begun. */
+export interface ForkOf {
+  readonly of: string;
+  readonly step: number;
+}
+
+const refused = (what: string, hint: string): DrmadError => new DrmadError("invalid-argument", what, { hint });
+
+/** What of a study's log belongs to its steps. */
+const LASTING: readonly StudyEvent["type"][] = ["step", "chosen", "fidelity", "warning"];
+
+/** The step that is meant where none is named: the last. */
+export async function lastStep(store: Store, of: string): Promise<number> {
+  const { steps } = await store.get(of);
+  if (steps > 0) return steps - 1;
+  throw refused(`the study ${JSON.stringify(of)} has no step yet`, "Go on with it first: drmad resume NAME.");
+}
+
+/**
+ * Reads what a fork begins with.
+ * @throws DrmadError study-not-found; invalid-argument for a step that there is not, or whose values are not kept any more
+ */
+export async function readFork(store: Store, { of, step }: ForkOf): Promise<Fork> {
+  const logged = await store.events(of);
+  const start = logged.find(({ event }) => event.type === "start")?.event;
+  const place = logged.findIndex(({ event }) => event.type === "step" && event.step === step);
+  const name = JSON.stringify(of);
+  if (start?.type !== "start" || start.identity === undefined || place < 0) {
+    const steps = logged.filter(({ event }) => event.type === "step").length;
+    const hint = steps === 0 ? "It has none yet." : `Its steps are 0 to ${steps - 1}.`;
+    throw refused(`the study ${name} has no step ${step}`, hint);
+  }
+  const { type: _, identity, at: __, ...info } = start;
+  const taken = await store.event(of, logged[place]!.sequence);
+  if (taken?.type !== "step" || taken.kept === undefined) {
+    throw refused(
+      `the values of step ${step} of the study ${name} are not kept any more`,
+      "Go on from a step that drmad show lists as kept: the first, the best and the last are.",
+    );
+  }
+  // Those of its own choice and warnings come with it, when it is evaluated again.
+  const end = logged.findLastIndex(({ event }, i) => i < place && event.type === "step") + 1;
+  const before: StudyEvent[] = [];
+  for (const { sequence, event } of logged.slice(0, Math.max(end, 0))) {
+    if (!LASTING.includes(event.type)) continue;
+    before.push(event.type === "step" ? ((await store.event(of, sequence)) ?? event) : event);
+  }
+  return { of, step, info, identity, at: taken.kept, before };
+}
