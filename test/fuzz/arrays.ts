@@ -6,7 +6,7 @@ import { crc32, encodeZip } from "../../src/data/zip.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/store/safetensors.ts";
 import { bitsOf } from "../any-array.ts";
 import { type ZipFile, zipOf } from "../zip-of.ts";
-import { type Format, given, same, text } from "./format.ts";
+import { type Format, given, hopeless, same, text } from "./format.ts";
 import { npyReference, plain, safetensorsReference } from "./references.ts";
 
 const arrays: readonly NdArray[] = [
@@ -59,19 +59,19 @@ export function npy(): Format {
   return {
     samples: npySamples,
     given: [
-      given("an object array with a pickle", npyOf(npyHeader("'|O'", "(1,)"), text("cos\nsystem\n(S'true'\ntR."))),
-      given("fields", npyOf(npyHeader("[('a', '<f4'), ('__proto__', '|O')]", "(1,)"), [0, 0, 0, 0])),
-      given("code", npyOf("__import__('os').system('true')", [])),
-      given("a header of 4 GiB", npyOf("{}", [], 2).fill(255, 8, 12)),
-      given("a deep shape", npyOf(npyHeader("'|u1'", "(".repeat(50_000)), [], 2)),
-      given("many sizes", npyOf(npyHeader("'|u1'", `(${"1,".repeat(100_000)})`), [1], 2)),
-      given("many keys", npyOf(`{${"'descr':'<f4',".repeat(10_000)}}`, [1], 2)),
-      given("a long key", npyOf(`{'${"a".repeat(1_000_000)}': 1}`, [], 2)),
-      given("a shape that is not a number", npyOf(npyHeader("'|u1'", "(NaN,)"), [1])),
-      given("a negative size", npyOf(npyHeader("'|u1'", "(-1, -1)"), [1])),
-      given("2^62 elements", npyOf(npyHeader("'|u1'", "(2147483648, 2147483648)"), [1])),
+      hopeless("an object array with a pickle", npyOf(npyHeader("'|O'", "(1,)"), text("cos\nsystem\n(S'true'\ntR."))),
+      hopeless("fields", npyOf(npyHeader("[('a', '<f4'), ('__proto__', '|O')]", "(1,)"), [0, 0, 0, 0])),
+      hopeless("code", npyOf("__import__('os').system('true')", [])),
+      hopeless("a header of 4 GiB", npyOf("{}", [], 2).fill(255, 8, 12)),
+      hopeless("a deep shape", npyOf(npyHeader("'|u1'", "(".repeat(50_000)), [], 2)),
+      hopeless("many sizes", npyOf(npyHeader("'|u1'", `(${"1,".repeat(100_000)})`), [1], 2)),
+      hopeless("many keys", npyOf(`{${"'descr':'<f4',".repeat(10_000)}}`, [1], 2)),
+      hopeless("a long key", npyOf(`{'${"a".repeat(1_000_000)}': 1}`, [], 2)),
+      hopeless("a shape that is not a number", npyOf(npyHeader("'|u1'", "(NaN,)"), [1])),
+      hopeless("a negative size", npyOf(npyHeader("'|u1'", "(-1, -1)"), [1])),
+      hopeless("2^62 elements", npyOf(npyHeader("'|u1'", "(2147483648, 2147483648)"), [1])),
       given("none, times 2^40", npyOf(npyHeader("'|u1'", "(0, 1099511627776)"), [])),
-      given("a dictionary's prototype", npyOf("{'__proto__': {'polluted': True}}", [])),
+      hopeless("a dictionary's prototype", npyOf("{'__proto__': {'polluted': True}}", [])),
     ],
     read: (bytes) => same("the array", plain(parseNpy(bytes, { name: "some-file" })), npyReference(bytes)),
     offsets: true,
@@ -92,26 +92,26 @@ export function npz(): Format {
   return {
     samples,
     given: [
-      given("a bomb that says what it is", zipOf([deflated(bomb)])),
-      given("a bomb that says it is small", zipOf([deflated(bomb, { size: 1000 })])),
-      given("a bomb that says nothing", zipOf([deflated(bomb, { size: 0 })])),
-      given(
+      hopeless("a bomb that says what it is", zipOf([deflated(bomb)])),
+      hopeless("a bomb that says it is small", zipOf([deflated(bomb, { size: 1000 })])),
+      hopeless("a bomb that says nothing", zipOf([deflated(bomb, { size: 0 })])),
+      hopeless(
         "a bomb whose size just passes",
         zipOf([deflated(bomb, { size: 200 * deflateRawSync(bomb, { level: 9 }).length })]),
       ),
-      given("a zip in a zip", encodeZip([["a.npy", samples[0]!]])),
-      given("one entry a thousand times", zipOf(Array.from({ length: 1000 }, (_, i) => deflated(npys[0]!, { name: `${i}.npy`, local: 0 })))), // prettier-ignore
-      given("the same name twice", zipOf([deflated(npys[0]!), deflated(npys[1]!)])),
-      given("no end of the data", zipOf([deflated(npys[0]!, { data: deflateRawSync(npys[0]!).subarray(0, 40) })])),
-      given(
+      hopeless("a zip in a zip", encodeZip([["a.npy", samples[0]!]])),
+      hopeless("one entry a thousand times", zipOf(Array.from({ length: 1000 }, (_, i) => deflated(npys[0]!, { name: `${i}.npy`, local: 0 })))), // prettier-ignore
+      hopeless("the same name twice", zipOf([deflated(npys[0]!), deflated(npys[1]!)])),
+      hopeless("no end of the data", zipOf([deflated(npys[0]!, { data: deflateRawSync(npys[0]!).subarray(0, 40) })])),
+      hopeless(
         "a block that says it never ends",
         zipOf([deflated(npys[0]!, { data: new Uint8Array(4000), size: 100_000 })]),
       ),
       given("__proto__", encodeZip([["__proto__.npy", npys[0]!]])),
-      ...names.map((name) => given(`the name ${JSON.stringify(name)}`, zipOf([deflated(npys[0]!, { name })]))),
+      ...names.map((name) => hopeless(`the name ${JSON.stringify(name)}`, zipOf([deflated(npys[0]!, { name })]))),
       ...npySamples.flatMap(
         (sample, i) =>
-        [0, 7, 20, sample.length - 1].map((end) => given(`npy ${i} cut to ${end}`, encodeZip([["a.npy", sample.subarray(0, end)]]))), // prettier-ignore
+        [0, 7, 20, sample.length - 1].map((end) => hopeless(`npy ${i} cut to ${end}`, encodeZip([["a.npy", sample.subarray(0, end)]]))), // prettier-ignore
       ),
     ],
     // Every entry has a checksum: what comes out can only be whole arrays of the samples.
@@ -128,21 +128,24 @@ export function safetensors(): Format {
   return {
     samples: [encodeSafetensors(named, { by: "drmad" }), encodeSafetensors({ a: arrays[0]! }), file(`{${entry("a")}}`)],
     given: [
-      given("a key twice", file(`{${entry("a")},${entry("a")}}`)),
-      given("a field twice", file(`{${entry("a", ',"dtype":"F32"')}}`)),
+      hopeless("a key twice", file(`{${entry("a")},${entry("a")}}`)),
+      hopeless("a field twice", file(`{${entry("a", ',"dtype":"F32"')}}`)),
       given("__proto__", file(`{${entry("__proto__")}}`)),
       given("metadata of __proto__", file(`{"__metadata__":{"__proto__":"x"},${entry("a")}}`)),
-      given("an object as __proto__", file('{"__proto__":{"polluted":true}}', [])),
-      given("deep arrays", file(`{"a":${"[".repeat(500_000)}`, [])),
-      given("deep objects", file('{"a":'.repeat(100_000), [])),
-      given("deep metadata", file(`{"__metadata__":${'{"a":'.repeat(100_000)}`, [])),
-      given("a long key", file(`{"${"a".repeat(1_000_000)}":{}}`, [])),
-      given("a long dtype", file(`{"a":{"dtype":"${"F".repeat(1_000_000)}","shape":[1],"data_offsets":[0,1]}}`)),
-      given("a long field", file(`{"a":{"${"f".repeat(1_000_000)}":1}}`)),
-      given("many sizes", file(`{"a":{"dtype":"U8","shape":[${"1,".repeat(400_000)}1],"data_offsets":[0,1]}}`)),
-      given("many tensors in one place", file(`{${Array.from({ length: 10_000 }, (_, i) => entry(`a${i}`)).join()}}`)),
+      hopeless("an object as __proto__", file('{"__proto__":{"polluted":true}}', [])),
+      hopeless("deep arrays", file(`{"a":${"[".repeat(500_000)}`, [])),
+      hopeless("deep objects", file('{"a":'.repeat(100_000), [])),
+      hopeless("deep metadata", file(`{"__metadata__":${'{"a":'.repeat(100_000)}`, [])),
+      hopeless("a long key", file(`{"${"a".repeat(1_000_000)}":{}}`, [])),
+      hopeless("a long dtype", file(`{"a":{"dtype":"${"F".repeat(1_000_000)}","shape":[1],"data_offsets":[0,1]}}`)),
+      hopeless("a long field", file(`{"a":{"${"f".repeat(1_000_000)}":1}}`)),
+      hopeless("many sizes", file(`{"a":{"dtype":"U8","shape":[${"1,".repeat(400_000)}1],"data_offsets":[0,1]}}`)),
+      hopeless(
+        "many tensors in one place",
+        file(`{${Array.from({ length: 10_000 }, (_, i) => entry(`a${i}`)).join()}}`),
+      ),
       ...["-1", "NaN", "1e3", "1.0", "null", "4294967296", "9007199254740993", '"1"', "[1]", "01"].map((size) =>
-        given(`the size ${size}`, file(`{"a":{"dtype":"U8","shape":[${size}],"data_offsets":[0,1]}}`)),
+        hopeless(`the size ${size}`, file(`{"a":{"dtype":"U8","shape":[${size}],"data_offsets":[0,1]}}`)),
       ),
     ],
     read: (bytes) => {

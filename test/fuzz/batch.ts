@@ -57,6 +57,7 @@ function run(name: string, count: number): Report {
     try {
       format.read(input.bytes);
       tally.taken++;
+      if (input.refuse === true) problem = "was taken";
     } catch (error) {
       tally.refused++;
       problem = problemOf(error, input, format);

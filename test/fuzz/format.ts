@@ -16,3 +16,4 @@ export const same = (what: string, found: unknown, wanted: unknown): void => {
 };
 export const given = (what: string, bytes: Uint8Array): Input => ({ what, bytes });
 export const text = (content: string): Uint8Array => new TextEncoder().encode(content);
+export const hopeless = (what: string, bytes: Uint8Array): Input => ({ what, bytes, refuse: true });

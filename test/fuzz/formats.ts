@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import { parseCifar, parseCsv, parseIdx } from "../../src/data/files.ts";
 import { readBytes } from "../../src/data/open.ts";
 import { npy, npz, safetensors } from "./arrays.ts";
-import { type Format, given, same, text } from "./format.ts";
+import { type Format, given, hopeless, same, text } from "./format.ts";
 import { cifarReference, type CsvCase, csvReference, idxReference, plain } from "./references.ts";
 
 function idxOf(type: number, sizes: readonly number[], elements: readonly number[]): Uint8Array {
@@ -27,10 +27,10 @@ function idx(): Format {
   return {
     samples: idxSamples,
     given: [
-      given("2^31 elements in no bytes", idxOf(8, [2 ** 31], [])),
-      given("sizes whose product is 2^32", idxOf(8, [65536, 65536], [])),
-      given("sizes whose product is 2^64", idxOf(8, [2 ** 31, 2 ** 31, 4], [])),
-      given("255 dimensions", idxOf(0, Array<number>(255).fill(1), [1]).fill(8, 2, 3)),
+      hopeless("2^31 elements in no bytes", idxOf(8, [2 ** 31], [])),
+      hopeless("sizes whose product is 2^32", idxOf(8, [65536, 65536], [])),
+      hopeless("sizes whose product is 2^64", idxOf(8, [2 ** 31, 2 ** 31, 4], [])),
+      hopeless("255 dimensions", idxOf(0, Array<number>(255).fill(1), [1]).fill(8, 2, 3)),
     ],
     read: (bytes) => same("the array", plain(parseIdx(bytes, "some-file")), idxReference(bytes)),
     offsets: true,
@@ -45,9 +45,9 @@ function idxGz(): Format {
   return {
     samples: idxSamples.map((bytes) => new Uint8Array(gzipSync(bytes))),
     given: [
-      given("a bomb of 40 MB", gzipSync(new Uint8Array(40_000_000), { level: 9 })),
-      given("two members", Buffer.concat([gzipSync(idxSamples[0]!), gzipSync(idxSamples[1]!)])),
-      given("gzip in gzip", gzipSync(gzipSync(idxSamples[0]!))),
+      hopeless("a bomb of 40 MB", gzipSync(new Uint8Array(40_000_000), { level: 9 })),
+      hopeless("two members", Buffer.concat([gzipSync(idxSamples[0]!), gzipSync(idxSamples[1]!)])),
+      hopeless("gzip in gzip", gzipSync(gzipSync(idxSamples[0]!))),
     ],
     read: (bytes) => {
       writeFileSync(path, bytes);
@@ -81,17 +81,17 @@ function csv(): Format {
       text("a\tb\n1\t2\n"),
     ],
     given: [
-      given("UTF-16", Uint8Array.of(0xff, 0xfe, 0x31, 0, 0x0a, 0)),
-      given("UTF-16 of the other order", Uint8Array.of(0xfe, 0xff, 0, 0x31, 0, 0x0a)),
-      given("one quotation mark before 2 MB", text(`1,2\n"${"1,2\n".repeat(500_000)}`)),
+      hopeless("UTF-16", Uint8Array.of(0xff, 0xfe, 0x31, 0, 0x0a, 0)),
+      hopeless("UTF-16 of the other order", Uint8Array.of(0xfe, 0xff, 0, 0x31, 0, 0x0a)),
+      hopeless("one quotation mark before 2 MB", text(`1,2\n"${"1,2\n".repeat(500_000)}`)),
       given("a quarter of a million columns", text(`${"1,".repeat(250_000)}1\n`)),
-      given("more columns than are taken", text(`${"1,".repeat(300_000)}1\n`)),
-      given("many columns, many rows", text(`${"1,".repeat(100_000)}1\n${"1\n".repeat(100_000)}`)),
+      hopeless("more columns than are taken", text(`${"1,".repeat(300_000)}1\n`)),
+      hopeless("many columns, many rows", text(`${"1,".repeat(100_000)}1\n${"1\n".repeat(100_000)}`)),
       given("as many labels as rows", text(`a,kind\n${Array.from({ length: 70_000 }, (_, i) => `1,${i}`).join("\n")}`)),
       given("a number of a million digits", text(`1,2\n3,${"9".repeat(1_000_000)}\n`)),
       given("nearly a number", text(`a,b\n3,${"1".repeat(60_000)}e\n`)),
-      given("empty rows", text("\n".repeat(1_000_000))),
-      given("rows of nothing", text("1,2\n,\n")),
+      hopeless("empty rows", text("\n".repeat(1_000_000))),
+      hopeless("rows of nothing", text("1,2\n,\n")),
       ...[
         "NaN",
         "nan",
@@ -119,6 +119,7 @@ function csv(): Format {
           const { x, y, classes } = parseCsv(bytes, { name: "some-file", ...options });
           taken++;
           const rows = csvReference(bytes, options);
+          if (![...x.data, ...(y?.data ?? [])].every(Number.isFinite)) throw new Error("a number is not finite");
           same("x", plain(x), {
             shape: [rows.length, rows[0]![0].length],
             values: rows.flatMap(([numbers]) => numbers),
@@ -145,9 +146,9 @@ function cifar(): Format {
   return {
     samples: [records([[3], [9]]), records([[19, 99], [0, 0], [4, 7]])], // prettier-ignore
     given: [
-      given("nothing", new Uint8Array(0)),
+      hopeless("nothing", new Uint8Array(0)),
       given("as long as records of both kinds", new Uint8Array(3073 * 3074)),
-      given("labels of 255", new Uint8Array(3073 * 4).fill(255)),
+      hopeless("labels of 255", new Uint8Array(3073 * 4).fill(255)),
     ],
     read: (bytes) => {
       let refused: unknown;
@@ -162,6 +163,8 @@ function cifar(): Format {
           const found = parseCifar(bytes, { name: "some-file", labels });
           taken++;
           const rows = found.labels.data.length;
+          const most = { label: 10, coarse: 20, fine: 100 }[labels];
+          if (found.labels.data.some((label) => label >= most)) throw new Error("a label of no class was taken");
           same("the shapes", [found.labels.shape, found.images.shape], [[rows], [rows, 3, 32, 32]]); // prettier-ignore
           const read = Buffer.concat([found.labels.data, found.images.data] as Uint8Array[]);
           if (read.compare(cifarReference(bytes, heads, which)) !== 0) throw new Error(`${labels} is not what the bytes say`);

@@ -4,6 +4,8 @@ export interface Input {
   /** How it came about, for the report of a failure. */
   readonly what: string;
   readonly bytes: Uint8Array;
+  /** Whether it must be refused: nothing sound can be in it. */
+  readonly refuse?: boolean;
 }
 
 /** What files claim to be, none of which is another. */
