@@ -11,7 +11,7 @@ export type { Tensor } from "./tensor/tensor.ts";
 // Data.
 export { digits } from "./data/digits.ts";
 export { mnist } from "./data/open.ts";
-export { parseIdx } from "./data/idx.ts";
+export * as files from "./data/files.ts";
 export type { Dataset, NdArray, Split } from "./data/dataset.ts";
 
 // How training moves: the usual ways by name, all of them under `dynamics`.

@@ -3,6 +3,7 @@ import { builtIns } from "../experiments/index.ts";
 import { addCheck } from "./check.ts";
 import { addCompare } from "./compare.ts";
 import { addCompletion } from "./completion.ts";
+import { addData } from "./data.ts";
 import { addDoctor } from "./doctor.ts";
 import { addExport } from "./export.ts";
 import { addImport } from "./import.ts";
@@ -23,6 +24,7 @@ Examples:
   drmad tune digits-l2 --study first-try, then drmad resume first-try after whatever ended it
   drmad check digits-l2 --inner-steps 50
   drmad compare digits-l2
+  drmad export first-try --format html
   drmad doctor
 `;
 
@@ -34,14 +36,19 @@ export function createProgram(finish: (exit: number) => void): Command {
     .exitOverride()
     .configureOutput({ outputError: () => undefined })
     .addHelpText("after", about);
+  program.commandsGroup("Tuning:");
   addTune(program, finish);
   addResume(program, finish);
   addStudies(program, finish);
+  program.commandsGroup("Elsewhere:");
   addExport(program, finish);
   addImport(program, finish);
+  program.commandsGroup("Whether a hypergradient is right, and which method to take:");
   addCheck(program, finish);
   addCompare(program, finish);
   addReproduce(program, finish);
+  program.commandsGroup("This machine:");
+  addData(program, finish);
   addDoctor(program, finish);
   addCompletion(program);
   return program;

@@ -10,8 +10,10 @@ export type Split = { readonly [name: string]: NdArray };
 /** What a type must be to be a split; as a bound it takes interfaces too, which have no index signature. */
 export type SplitOf<S> = { readonly [K in keyof S]: NdArray };
 
-/** How a row of `x` folds back into a picture. */
+/** How a row of `x` folds back into a picture: planes of `height` rows of `width` pixels, one after the other. */
 export interface ImageShape {
+  /** Planes, such as red, green and blue; 1 unless told. */
+  readonly channels?: number;
   readonly height: number;
   readonly width: number;
 }

@@ -1,5 +1,6 @@
 import { DrmadError } from "../errors.ts";
-import type { Dataset, NdArray } from "./dataset.ts";
+import type { Dataset, ImageShape, NdArray } from "./dataset.ts";
+import { type LabelledImages, meanImage, takeImages } from "./images.ts";
 import { substream } from "./random.ts";
 import { drawRows, type LabelledSplit } from "./split.ts";
 
@@ -41,22 +42,14 @@ export function mnistDataset(source: string, files: MnistFiles, sizes: MnistSize
   const testRows = drawRows(`${source} t10k`, testing.rows, { test }, substream(seed, "mnist", "test"));
   const mean = meanImage(fitting);
   return {
-    train: takeRows(fitting, fitRows.train, mean),
-    valid: takeRows(fitting, fitRows.valid, mean),
-    test: takeRows(testing, testRows.test, mean),
+    train: takeImages(fitting, fitRows.train, mean),
+    valid: takeImages(fitting, fitRows.valid, mean),
+    test: takeImages(testing, testRows.test, mean),
     image: { height, width },
   };
 }
 
-interface LabelledImages {
-  readonly rows: number;
-  readonly height: number;
-  readonly width: number;
-  readonly images: Uint8Array;
-  readonly labels: Uint8Array;
-}
-
-function pair(source: string, part: string, images: NdArray, labels: NdArray): LabelledImages {
+function pair(source: string, part: string, images: NdArray, labels: NdArray): LabelledImages & ImageShape {
   const [rows, height, width] = images.shape;
   if (images.shape.length !== 3 || !(images.data instanceof Uint8Array)) {
     throw mismatch(
@@ -77,26 +70,4 @@ function mismatch(source: string, found: string): DrmadError {
   return new DrmadError("malformed-file", `${source}: ${found}.`, {
     hint: "Keep the four files of one data set in a folder, under the names that they came with.",
   });
-}
-
-/** Mean of every pixel over all images, in [0, 1]. */
-function meanImage({ rows, images }: LabelledImages): Float64Array {
-  const pixels = images.length / rows;
-  const sum = new Float64Array(pixels);
-  for (let row = 0, at = 0; row < rows; row++) {
-    for (let pixel = 0; pixel < pixels; pixel++, at++) sum[pixel]! += images[at]!;
-  }
-  return sum.map((total) => total / (255 * rows));
-}
-
-function takeRows({ images, labels }: LabelledImages, rows: Int32Array, mean: Float64Array): LabelledSplit {
-  const pixels = mean.length;
-  const x = new Float32Array(rows.length * pixels);
-  rows.forEach((row, i) => {
-    for (let pixel = 0; pixel < pixels; pixel++) {
-      x[i * pixels + pixel] = images[row * pixels + pixel]! / 255 - mean[pixel]!;
-    }
-  });
-  const y = Int32Array.from(rows, (row) => labels[row]!);
-  return { x: { data: x, shape: [rows.length, pixels] }, y: { data: y, shape: [rows.length] } };
 }

@@ -1,4 +1,4 @@
-import { DrmadError } from "../errors.ts";
+import { DrmadError, requireOptions } from "../errors.ts";
 import type { NdArray } from "./dataset.ts";
 import { elementsOf, type FailAt, failsAt, MAX_BYTES, type ParseOptions, quoted, shapeProblem } from "./limits.ts";
 import { parseNpyHeader } from "./npy-header.ts";
@@ -101,6 +101,7 @@ export function encodeNpy({ data, shape }: NdArray): Uint8Array {
  * integer that 32 bits do not hold.
  */
 export function parseNpy(bytes: Uint8Array, options: ParseOptions = {}): NdArray {
+  requireOptions("parseNpy", options, { name: "optional", maxBytes: "optional" });
   const { name = "npy", maxBytes = MAX_BYTES } = options;
   const fail = failsAt(name, HINT);
   const wrong = MAGIC.findIndex((byte, i) => bytes[i] !== byte);

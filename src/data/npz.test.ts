@@ -32,6 +32,16 @@ const names = fc
 const seven = encodeNpy({ data: Int32Array.of(7), shape: [1] });
 const zeros = (count: number): Uint8Array => encodeNpy({ data: new Uint8Array(count), shape: [count] });
 
+const deflated = (bytes: Uint8Array, more: Partial<ZipFile> = {}): ZipFile => ({
+  name: "a.npy",
+  data: deflateRawSync(bytes),
+  method: 8,
+  crc: crc32(bytes),
+  size: bytes.length,
+  ...more,
+});
+const stored = (name: string, more: Partial<ZipFile> = {}): ZipFile => ({ name, data: seven, method: 0, crc: crc32(seven), size: seven.length, ...more }); // prettier-ignore
+
 describe("encodeNpz and parseNpz", () => {
   test("give back every bit of any arrays under any names, in order", () => {
     fc.assert(
@@ -72,16 +82,6 @@ describe("crc32", () => {
 });
 
 describe("parseNpz", () => {
-  const deflated = (bytes: Uint8Array, more: Partial<ZipFile> = {}): ZipFile => ({
-    name: "a.npy",
-    data: deflateRawSync(bytes),
-    method: 8,
-    crc: crc32(bytes),
-    size: bytes.length,
-    ...more,
-  });
-  const stored = (name: string, more: Partial<ZipFile> = {}): ZipFile => ({ name, data: seven, method: 0, crc: crc32(seven), size: seven.length, ...more }); // prettier-ignore
-
   test("reads stored and deflated entries", () => {
     const read = parseNpz(zipOf([deflated(seven), stored("b.npy")]));
     expect(Object.keys(read)).toEqual(["a", "b"]);

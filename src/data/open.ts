@@ -121,14 +121,23 @@ export function mnist(options: MnistOptions): Dataset<LabelledSplit> {
   return mnistDataset(folder, files, sizes);
 }
 
-function readIdx(folder: string, name: string): NdArray {
-  const path = [name, `${name}.gz`].map((file) => join(folder, file)).find(exists);
-  if (path === undefined) {
-    throw new DrmadError("file-not-found", `${JSON.stringify(folder)} holds neither ${name} nor ${name}.gz.`, {
-      hint: "Put the four files of MNIST (train-… and t10k-…, images-idx3-ubyte and labels-idx1-ubyte) into that folder.",
-    });
-  }
+const readIdx = (folder: string, name: string): NdArray => {
+  const hint =
+    "Put the four files of MNIST (train-… and t10k-…, images-idx3-ubyte and labels-idx1-ubyte) into that folder.";
+  const path = findFile(folder, name, hint);
   return parseIdx(readBytes(path), path);
+};
+
+/**
+ * The path of a file in a folder, as it is or with `.gz`.
+ *
+ * Errors: `file-not-found`, with the hint, when there is neither.
+ */
+export function findFile(folder: string, name: string, hint: string): string {
+  const path = [name, `${name}.gz`].map((file) => join(folder, file)).find(exists);
+  if (path !== undefined) return path;
+  const problem = `${JSON.stringify(folder)} holds neither ${name} nor ${name}.gz.`;
+  throw new DrmadError("file-not-found", problem, { hint });
 }
 
 function exists(path: string): boolean {

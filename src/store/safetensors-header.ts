@@ -1,3 +1,5 @@
+import { quoted } from "../data/limits.ts";
+
 /** One tensor as the header describes it; nothing but the types is checked yet. */
 export interface TensorEntry {
   /** Offset of its description in the header. */
@@ -53,7 +55,7 @@ function readEntry(cursor: Cursor): TensorEntry {
     if (key === "dtype") dtype = readString(cursor);
     else if (key === "shape") shape = readIntegers(cursor);
     else if (key === "data_offsets") offsets = readIntegers(cursor);
-    else fail(keyAt, `${JSON.stringify(key)} does not belong to a tensor`);
+    else fail(keyAt, `${quoted(key)} does not belong to a tensor`);
   });
   if (dtype === undefined || shape === undefined || offsets === undefined) {
     return fail(at, "a tensor lacks its dtype, shape or data_offsets");
@@ -73,7 +75,7 @@ function eachMember(cursor: Cursor, read: (key: string, at: number) => void): vo
     skipSpace(cursor);
     const { at } = cursor;
     const key = readString(cursor);
-    if (keys.has(key)) cursor.fail(at, `${JSON.stringify(key)} stands twice in one object`);
+    if (keys.has(key)) cursor.fail(at, `${quoted(key)} stands twice in one object`);
     keys.add(key);
     expectByte(cursor, ":");
     read(key, at);

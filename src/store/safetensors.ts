@@ -1,4 +1,5 @@
 import type { NdArray } from "../data/dataset.ts";
+import { quoted } from "../data/limits.ts";
 import { DrmadError } from "../errors.ts";
 import { parseHeader, type TensorEntry } from "./safetensors-header.ts";
 
@@ -66,7 +67,7 @@ export function encodeSafetensors(
 
 function checkedDtype(name: string, { data, shape }: NdArray): Dtype {
   const fail = (problem: string): never => {
-    throw new DrmadError("invalid-argument", `The tensor ${json(name)} ${problem}.`, {
+    throw new DrmadError("invalid-argument", `The tensor ${quoted(name)} ${problem}.`, {
       hint: "Give a row-major array with the sizes of its axes.",
     });
   };
@@ -115,7 +116,7 @@ export function decodeSafetensors(bytes: Uint8Array, name = "safetensors"): Safe
   let end = 0;
   for (const [key, entry] of entries) {
     const problem = entryProblem(entry, end, bytes.length - start);
-    if (problem !== undefined) return fail(8 + entry.at, `the tensor ${json(key)} has ${problem}`);
+    if (problem !== undefined) return fail(8 + entry.at, `the tensor ${quoted(key)} has ${problem}`);
     end = entry.end;
     // A copy, made by `set` because the `slice` of a Node Buffer would share its bytes; its own buffer also aligns it.
     const copy = new Uint8Array(entry.end - entry.begin);
@@ -134,7 +135,7 @@ export function decodeSafetensors(bytes: Uint8Array, name = "safetensors"): Safe
  */
 function entryProblem(entry: TensorEntry, expected: number, available: number): string | undefined {
   const { dtype, shape, begin, end } = entry;
-  if (!Object.hasOwn(ELEMENTS, dtype)) return `the dtype ${json(dtype)}, none of ${Object.keys(ELEMENTS).join(", ")}`;
+  if (!Object.hasOwn(ELEMENTS, dtype)) return `the dtype ${quoted(dtype)}, none of ${Object.keys(ELEMENTS).join(", ")}`;
   if (shape.length > MAX_DIMENSIONS) return `${shape.length} dimensions, more than ${MAX_DIMENSIONS}`;
   let elements = 1;
   for (const size of shape) {

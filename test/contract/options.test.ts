@@ -5,7 +5,7 @@ import { failure } from "../oracle/measure.ts";
 
 // Plain JavaScript and misspelt names: what the type checker would have said, every public function has to say by itself.
 
-const { dynamics, hyper, methods, nn, ops, outer, study } = drmad;
+const { dynamics, files, hyper, methods, nn, ops, outer, study } = drmad;
 type Options = never;
 
 const given = { data: Float64Array.of(1, 2), shape: [2] };
@@ -77,6 +77,14 @@ const TAKERS: Readonly<Record<string, Taker>> = {
   "ops.sum": { call: (o) => ops.sum(x, o) },
   digits: { call: drmad.digits },
   mnist: { call: drmad.mnist, complete: { folder: "/nowhere", train: 1, valid: 1, test: 1 } },
+  "files.cifar10": { call: files.cifar10, complete: { folder: "/nowhere", train: 1, valid: 1, test: 1 } },
+  "files.cifar100": { call: files.cifar100, complete: { folder: "/nowhere", train: 1, valid: 1, test: 1 } },
+  "files.csv": { call: files.csv, complete: { file: "/nowhere", train: 1, valid: 1 } },
+  "files.npz": { call: files.npz, complete: { file: "/nowhere", train: 1, valid: 1 } },
+  "files.parseCifar": { call: (o) => files.parseCifar(new Uint8Array(0), o) },
+  "files.parseCsv": { call: (o) => files.parseCsv(new Uint8Array(0), o) },
+  "files.parseNpy": { call: (o) => files.parseNpy(new Uint8Array(0), o) },
+  "files.parseNpz": { call: (o) => files.parseNpz(new Uint8Array(0), o) },
   defineExperiment: { call: drmad.defineExperiment, complete: { ...layers, train, valid } },
   checkExperiment: { call: (o) => drmad.checkExperiment(experiment, o) },
   fidelity: { call: (o) => drmad.fidelity(experiment, drmad.reverse(), o) },
@@ -91,7 +99,7 @@ const TAKERS: Readonly<Record<string, Taker>> = {
 /** Public functions whose arguments are all of them values: no record of options could be misspelt. */
 // prettier-ignore
 const POSITIONAL: readonly string[] = [
-  "DrmadError", "decodeSafetensors", "encodeSafetensors", "parseIdx", "outer.shared", "study.fold", "study.upgrade",
+  "DrmadError", "decodeSafetensors", "encodeSafetensors", "files.encodeNpy", "files.encodeNpz", "files.parseIdx", "outer.shared", "study.fold", "study.upgrade",
   "nn.constant", "nn.errorRate", "nn.forward", "nn.given", "nn.l2", "nn.normal", "nn.uniform",
   ..."abs add and broadcastTo cast clip constant cos div equal exp greater greaterEqual less lessEqual log maximum minimum mul".split(" ").map((name) => `ops.${name}`),
   ..."neg not or pow relu sigmoid sign sin softplus sqrt square sub tanh where concat detach gather literal pad reshape slice stack".split(" ").map((name) => `ops.${name}`),

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import { defineExperiment, hyper, momentum, nn, ops, outer, parseIdx, type Dataset, type NdArray } from "drmad";
+import { defineExperiment, files, hyper, momentum, nn, ops, outer, type Dataset, type NdArray } from "drmad";
 import { shuffled, uniform } from "../../random.ts";
 
 export interface Size {
@@ -28,7 +28,8 @@ const DEVIATION = Math.exp(-1.5);
 /** Images of side 14, from 0 to 1, by alphabet, character and image. */
 type Glyphs = readonly (readonly (readonly Float32Array[])[])[];
 
-const read = (folder: string, name: string): NdArray => parseIdx(gunzipSync(readFileSync(`${folder}/${name}`)), name);
+const read = (folder: string, name: string): NdArray =>
+  files.parseIdx(gunzipSync(readFileSync(`${folder}/${name}`)), name);
 
 /** Means of squares of four pixels. */
 function halved(x: ArrayLike<number>, at: number): Float32Array {
