@@ -47,7 +47,7 @@ export function createProgram(finish: (exit: number) => void): Command {
   addCheck(program, finish);
   addCompare(program, finish);
   addReproduce(program, finish);
-  program.commandsGroup("This machine:");
+  program.commandsGroup("Data, machine and shell:");
   addData(program, finish);
   addDoctor(program, finish);
   addCompletion(program);
