@@ -4,8 +4,8 @@ import { addCheck } from "./check.ts";
 import { addClean } from "./clean.ts";
 import { addCompare } from "./compare.ts";
 import { addDashboard } from "./dashboard.ts";
-import { addData } from "./data.ts";
 import { addCompletion } from "./completion.ts";
+import { addData } from "./data.ts";
 import { addDoctor } from "./doctor.ts";
 import { addExport } from "./export.ts";
 import { addImport } from "./import.ts";
@@ -28,6 +28,7 @@ Examples:
   drmad dashboard
   drmad check digits-l2 --inner-steps 50
   drmad compare digits-l2
+  drmad export first-try --format html
   drmad doctor
 `;
 
@@ -39,17 +40,21 @@ export function createProgram(finish: (exit: number) => void): Command {
     .exitOverride()
     .configureOutput({ outputError: () => undefined })
     .addHelpText("after", about);
+  program.commandsGroup("Tuning:");
   addTune(program, finish);
   addResume(program, finish);
   addFork(program, finish);
   addStudies(program, finish);
   addDashboard(program, finish);
+  addClean(program, finish);
+  program.commandsGroup("Elsewhere:");
   addExport(program, finish);
   addImport(program, finish);
-  addClean(program, finish);
+  program.commandsGroup("Whether a hypergradient is right, and which method to take:");
   addCheck(program, finish);
   addCompare(program, finish);
   addReproduce(program, finish);
+  program.commandsGroup("Data, machine and shell:");
   addData(program, finish);
   addDoctor(program, finish);
   addCompletion(program);

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { grad } from "../../src/autodiff/transform.ts";
+import { dense, grad } from "../../src/autodiff/transform.ts";
 import type { NdArray } from "../../src/data/dataset.ts";
 import { encodeNpz, parseNpz } from "../../src/data/npz.ts";
 import { readBytes } from "../../src/data/open.ts";
@@ -59,12 +59,12 @@ describe("PyTorch", () => {
       x: { data: Float64Array.from(x.data.subarray(0, 64 * ROWS)), shape: [ROWS, 64] },
       y: { data: Float64Array.from(y.data.subarray(0, ROWS)), shape: [ROWS] },
     };
-    const tree = problem.weightTree((path) => input(path, problem.weights.find((leaf) => leaf.path === path)!.shape));
-    const natural = problem.hypers.arrange((name) => input(`value/${name}`, values[name]!.shape));
     const weights = problem.weights.map(({ path, shape }) => input(path, shape));
+    const tree = problem.weightTree((path) => weights[problem.weights.findIndex((leaf) => leaf.path === path)]!);
+    const natural = problem.hypers.arrange((name) => input(`value/${name}`, values[name]!.shape));
     const symbols = { x: input("x", [ROWS, 64]), y: input("y", [ROWS], "int") };
     const loss = problem.spec.train.loss(tree, natural, symbols);
-    const gradients = grad(loss, weights);
+    const gradients = grad(loss, weights).map((g, i) => dense(g, weights[i]!));
     const graph = toGraph({ loss, ...Object.fromEntries(problem.weights.map(({ path }, i) => [path, gradients[i]!])) });
 
     const at: Record<string, Reals> = Object.fromEntries(
