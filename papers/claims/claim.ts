@@ -1,7 +1,7 @@
 import type { Recorded, Row, Table } from "../../src/cli/reproduction.ts";
 import { mean, paired, plusMinus, show } from "../statistics.ts";
 
-export type Verdict = "holds" | "holds partly" | "does not hold";
+export type Verdict = "holds" | "holds partly" | "does not hold" | "not decided";
 
 export interface Judgement {
   readonly verdict: Verdict;

@@ -36,6 +36,22 @@ function angle(recorded: Recorded): Judgement {
 
 const CLEANING = { table: ERROR, way: "learned weights, exact", start: "wrong labels, no weights" } as const;
 
+/** What was chosen with these seeds' test errors in sight says nothing on them. */
+const CHOSEN_ON: readonly number[] = [0, 1, 2, 3, 4];
+const FRESH = "It is not decided by a run with seeds on which the optimiser of the weights and its rate were chosen.";
+
+const onFreshSeeds =
+  (judge: (recorded: Recorded) => Judgement) =>
+  (recorded: Recorded): Judgement => {
+    const { verdict, figures } = judge(recorded);
+    const { seeds } = recorded.config as { readonly seeds: readonly number[] };
+    const seen = seeds.some((seed) => CHOSEN_ON.includes(seed));
+    return {
+      verdict: seen ? "not decided" : verdict,
+      figures: `${figures} The optimiser of the weights and its rate were chosen on seeds 0 to 4, whose test errors had been seen; these figures are of ${seen ? "those seeds, and stand until others have been run" : `seeds ${seeds.join(", ")}`}.`,
+    };
+  };
+
 export const OTHERS: readonly Paper[] = [
   {
     title: "Luketina, Berglund, Greff, Raiko 2016: T1–T2",
@@ -74,8 +90,8 @@ export const OTHERS: readonly Paper[] = [
         evidence: {
           kind: "run",
           id: "2017-franceschi/hyper-cleaning",
-          rule: IMPROVES,
-          judge: improves({ ...CLEANING, oracles: ["true labels"] }),
+          rule: `${IMPROVES} ${FRESH}`,
+          judge: onFreshSeeds(improves({ ...CLEANING, oracles: ["true labels"] })),
           tables: [ERROR],
           picture: "weights",
         },
@@ -86,8 +102,8 @@ export const OTHERS: readonly Paper[] = [
         evidence: {
           kind: "run",
           id: "2017-franceschi/hyper-cleaning",
-          rule: keepsRule("training on the right labels"),
-          judge: keeps({ ...CLEANING, best: "true labels" }),
+          rule: `${keepsRule("training on the right labels")} ${FRESH}`,
+          judge: onFreshSeeds(keeps({ ...CLEANING, best: "true labels" })),
           tables: [],
         },
       },

@@ -124,6 +124,16 @@ describe("rules", () => {
     const rule = keeps({ table: "Loss", way: "ours", start: "start", best: "exact" });
     expect(rule(recorded(rows)).verdict).toBe("does not hold");
   });
+  test("what was chosen on the seeds of a run is not decided by it", () => {
+    const values = (name: string, mean: number, control?: true) => row(name, [mean, mean + 1, mean + 2.1], control);
+    const rows = [values("learned weights, exact", 1), values("wrong labels, no weights", 5, true), values("true labels", 1, true), values("signs", 4, true)]; // prettier-ignore
+    const tables = [{ title: "Test error at the outer step", unit: "%", rows }];
+    const claim = claims.find(({ says }) => says.startsWith("A weight for each training example"))!;
+    const withSeeds = (seeds: readonly number[]) =>
+      judged(claim, () => ({ ...recorded([]), tables, config: { seeds } }));
+    expect(withSeeds([100, 101, 102]).state).toBe("holds");
+    expect(withSeeds([4, 101, 102]).state).toBe("not decided");
+  });
   test("a row or table that is not there is an error, not a verdict", () => {
     expect(() => improves({ table: "Loss", way: "ours", start: "start" })(recorded([START]))).toThrow(/0 rows/);
     expect(() => improves({ table: "Error", way: "ours", start: "start" })(recorded([START]))).toThrow(/0 tables/);
