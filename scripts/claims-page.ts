@@ -121,6 +121,9 @@ stands below each, and none is written by hand.
   difference is clear from two paired standard errors on.
 - Controls, in brackets in the tables, need no gradient through training, or hardly any. A claim that something helps is
   judged against them as well as against the untuned start, which is stricter than the papers are.
+- What is not clear is _not decided_: there two standard errors to either side of the figure reach across the bound of the
+  rule. _Does not hold_ is said only where they lie beyond it. Figures without a spread (counts, a single seed, medians of
+  processes) are judged as they are, and their entries say what they are.
 - A verdict is of the runs here, with their sizes and seeds, and of nothing more general. Sizes are the papers' own where
   that was feasible; each entry says what differs.
 - _Not run_ means that no full run has been recorded, _not measured_ that there is nothing to run. Figures of the DrMAD

@@ -1,17 +1,7 @@
 import type { Recorded } from "../../src/cli/reproduction.ts";
 import { mean, plusMinus, show } from "../statistics.ts";
-import {
-  compared,
-  improves,
-  IMPROVES,
-  type Judgement,
-  onPage,
-  type Paper,
-  rowOf,
-  tableOf,
-  told,
-  valuesOf,
-} from "./claim.ts";
+import { type Judgement, onPage, type Paper, rowOf, tableOf, valuesOf } from "./claim.ts";
+import { compared, every, improves, IMPROVES, isAbove, isBelow, some, told, verdictOf } from "./rules.ts";
 
 const LOSS = "Training loss at the last step";
 
@@ -22,9 +12,9 @@ function schedules(recorded: Recorded): Judgement {
   const rival = constants.reduce((a, b) => (mean(a.values) <= mean(b.values) ? a : b));
   const learned = rows.filter(({ name }) => name.startsWith("schedules"));
   const each = learned.map(({ name, values }) => ({ name, values, against: compared(values, rival.values) }));
-  const lower = each.filter(({ against }) => against.order === "lower");
+  const lower = each.map(({ against }) => isBelow(against));
   return {
-    verdict: lower.length === each.length ? "holds" : lower.length > 0 ? "holds partly" : "does not hold",
+    verdict: verdictOf({ whole: every(lower), part: some(lower) }),
     figures: `${each.map(({ name, values, against }) => `${name}: ${plusMinus(values, 3)}, minus ${rival.name} (${plusMinus(rival.values, 3)}) ${told(against, 3)}`).join("; ")}.`,
   };
 }
@@ -57,11 +47,12 @@ function initialScales(recorded: Recorded): Judgement {
       distances,
       distances.map(() => away(START, inputs)),
     );
-    return { inputs, scales, nearer: nearer.order === "lower" };
+    return { inputs, scales, nearer: isBelow(nearer) };
   });
-  const count = each.filter(({ nearer }) => nearer).length;
+  const nearer = each.map((layer) => layer.nearer);
+  const count = nearer.filter((is) => is === "yes").length;
   return {
-    verdict: count === each.length ? "holds" : count > 0 ? "holds partly" : "does not hold",
+    verdict: verdictOf({ whole: every(nearer), part: some(nearer) }),
     figures: `${count} of ${each.length} layers come nearer, from ${show(START, 3)}: ${each.map(({ inputs, scales }, i) => `layer ${i + 1} ends at ${plusMinus(scales, 3)}, and 1/√${inputs} is ${show(1 / Math.sqrt(inputs), 3)}`).join("; ")}.`,
   };
 }
@@ -92,9 +83,8 @@ function granularity(recorded: Recorded): Judgement {
   const steps = stages.slice(1).map((values, i) => compared(values, stages[i]!));
   const equal = compared(stages.at(-1)!, valuesOf(recorded, TEST_LOSS, "one for the network, all steps long"));
   const all = [...steps, equal];
-  const lower = all.filter(({ order }) => order === "lower").length;
   return {
-    verdict: lower === all.length ? "holds" : steps[0]!.order === "lower" ? "holds partly" : "does not hold",
+    verdict: verdictOf({ whole: every(all.map((each) => isBelow(each))), part: isBelow(steps[0]!) }),
     figures: `${STAGES.map((name, i) => `${name} ${plusMinus(stages[i]!, 3)}`).join(", ")}. Stage minus stage before: ${steps.map((step) => told(step, 3)).join(", ")}; inputs minus one value for as many steps: ${told(equal, 3)}.`,
   };
 }
@@ -107,9 +97,9 @@ function sharing(recorded: Recorded): Judgement {
   const [twins, others] = ["an alphabet and its turned twin", "all other pairs"] as const;
   const top = compared(of("top", twins), of("top", others));
   const bottom = compared(of("bottom", others), of("top", others));
-  const higher = [top, bottom].filter(({ order }) => order === "higher").length;
+  const higher = [top, bottom].map((each) => isAbove(each));
   return {
-    verdict: higher === 2 ? "holds" : higher === 1 ? "holds partly" : "does not hold",
+    verdict: verdictOf({ whole: every(higher), part: some(higher) }),
     figures: `In the top layer twins minus other pairs: ${told(top, 3)}; other pairs in the bottom layer minus the same in the top: ${told(bottom, 3)}.`,
   };
 }

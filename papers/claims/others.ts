@@ -1,17 +1,7 @@
 import type { Recorded } from "../../src/cli/reproduction.ts";
 import { plusMinus } from "../statistics.ts";
-import {
-  compared,
-  improves,
-  IMPROVES,
-  type Judgement,
-  keeps,
-  KEEPS,
-  keepsRule,
-  type Paper,
-  told,
-  valuesOf,
-} from "./claim.ts";
+import { type Judgement, type Paper, valuesOf } from "./claim.ts";
+import { compared, improves, IMPROVES, keeps, KEEPS, keepsRule, told } from "./rules.ts";
 
 const T1_T2 = "noise and penalties of each layer, T1–T2";
 const EXACT = "noise and penalties of each layer, exact";

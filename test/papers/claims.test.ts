@@ -1,8 +1,19 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { fileURLToPath } from "node:url";
-import { compared, improves, keeps, valuesOf, type Claim } from "../../papers/claims/claim.ts";
+import { valuesOf, type Claim } from "../../papers/claims/claim.ts";
 import { PAPERS } from "../../papers/claims/index.ts";
+import {
+  compared,
+  every,
+  improves,
+  isAbove,
+  isBelow,
+  keeps,
+  lesser,
+  some,
+  verdictOf,
+} from "../../papers/claims/rules.ts";
 import { plusMinus } from "../../papers/statistics.ts";
 import { claimsPage, judged, PAGE } from "../../scripts/claims-page.ts";
 import { catalogue, recordedAt } from "../../src/cli/papers.ts";
@@ -82,19 +93,41 @@ const verdict = (control: Row, ours: readonly number[]) =>
   improves({ table: "Loss", way: "ours", start: "start" })(recorded([START, row("ours", ours), control])).verdict;
 describe("rules", () => {
   test("a difference is clear from two paired standard errors on, and never from one seed", () => {
-    expect(compared([1, 2, 3], [2, 3.1, 3.9]).order).toBe("lower");
-    expect(compared([2, 3.1, 3.9], [1, 2, 3]).order).toBe("higher");
-    expect(compared([1, 2, 3], [0, 2.5, 4]).order).toBe("no clear difference");
+    const decided = (a: readonly number[], b: readonly number[]) => [isBelow(compared(a, b)), isAbove(compared(a, b))];
+    expect(decided([1, 2, 3], [2, 3.1, 3.9])).toEqual(["yes", "no"]);
+    expect(decided([2, 3.1, 3.9], [1, 2, 3])).toEqual(["no", "yes"]);
+    expect(decided([1, 2, 3], [0, 2.5, 4])).toEqual(["open", "open"]);
     // 1.4 of them.
-    expect(compared([1, 1, 2.3], [2, 3, 2]).order).toBe("no clear difference");
-    expect(compared([1], [2]).order).toBe("no clear difference");
+    expect(decided([1, 1, 2.3], [2, 3, 2])).toEqual(["open", "open"]);
+    expect(decided([1], [2])).toEqual(["open", "open"]);
+    // The same figures are not lower, and that is clear.
+    expect(decided([1, 2], [1, 2])).toEqual(["no", "no"]);
+    expect(isBelow({ difference: 3, error: 1 }, 6)).toBe("yes");
+    expect(isAbove({ difference: 3, error: 1 }, 2)).toBe("open");
+  });
+  test("a verdict is the best that is clear", () => {
+    expect(verdictOf({ whole: "yes", part: "yes" })).toBe("holds");
+    expect(verdictOf({ whole: "open", part: "yes" })).toBe("holds partly");
+    expect(verdictOf({ whole: "no", part: "open" })).toBe("not decided");
+    expect(verdictOf({ whole: "no", part: "no" })).toBe("does not hold");
+    const [none, part] = (["does not hold", "holds partly"] as const).map((one) => () => ({
+      verdict: one,
+      figures: one,
+    }));
+    expect(lesser(part!, none!)(recorded([]))).toEqual({
+      verdict: "does not hold",
+      figures: "holds partly does not hold",
+    });
+    expect([every(["yes", "open"]), every(["open", "no"]), every([])]).toEqual(["open", "no", "yes"]);
+    expect([some(["no", "open"]), some(["open", "yes"]), some(["no"])]).toEqual(["open", "yes", "no"]);
   });
 
   test.each([
     ["holds", [1, 2, 3], [3, 4, 5.1]],
     ["holds partly", [1, 2, 3], [1, 2, 3.1]],
     ["holds partly", [1, 2, 3], [0, 1, 2.1]],
-    ["does not hold", [5, 6, 7.1], [8, 9, 10]],
+    ["not decided", [4, 6, 7.1], [8, 9, 10]],
+    ["does not hold", [5, 6, 7], [8, 9, 10]],
     ["does not hold", [6, 7, 8.1], [8, 9, 10]],
   ] as const)("improves: %s for %j beside a control of %j", (expected, ours, control) => {
     expect(verdict(row("control", control, true), ours)).toBe(expected);
@@ -112,6 +145,7 @@ describe("rules", () => {
     ["holds partly", [1.8, 2.9, 3.8]],
     // As good in the mean as what holds, and too scattered to say so.
     ["holds partly", [0.1, 2, 3.9]],
+    ["not decided", [1, 5.1, 3]],
     ["does not hold", [4, 5.1, 6]],
     ["does not hold", [6, 7.1, 8]],
   ] as const)("keeps: %s for %j of a gain from 5 to 1, 6 to 2 and 7 to 3", (expected, ours) => {
