@@ -87,7 +87,7 @@ export const FU: Paper = {
         id: "2016-fu/mnist-penalties",
         rule: KEEPS,
         judge: keeps({ ...penalties, best: "exact" }),
-        tables: [],
+        tables: [ERROR],
       },
     },
     {
@@ -103,7 +103,7 @@ export const FU: Paper = {
           start: "separate networks",
           best: "learned sharing (300), exact",
         }),
-        tables: [],
+        tables: ["Test loss at the outer step"],
       },
     },
     {

@@ -66,16 +66,29 @@ export interface Improvement {
 export const IMPROVES =
   "It holds where the figure is lower than that of the start and of every control by more than two paired standard errors, and partly where it is lower than that of the start by so much. It does not hold where it is clear that it is not lower than that of the start.";
 
+const lowest = (rows: readonly Values[]): Values => rows.reduce((a, b) => (mean(a.values) <= mean(b.values) ? a : b));
+
+interface Values {
+  readonly name: string;
+  readonly values: readonly number[];
+}
+
+/** Controls of a table, without those named. */
+function controlsOf(recorded: Recorded, title: string, without: readonly string[]): readonly Values[] {
+  const left = new Set(without.map((name) => rowOf(recorded, title, name).name));
+  return tableOf(recorded, title)
+    .rows.filter(({ name, control }) => control === true && !left.has(name))
+    .map(({ name, values }) => ({ name, values: values.map(Number) }));
+}
+
 export function improves({ table: title, way, start, oracles = [] }: Improvement) {
   return (recorded: Recorded): Judgement => {
     const table = tableOf(recorded, title);
     const digits = digitsOf(table);
     const ours = valuesOf(recorded, title, way);
     const fromStart = compared(ours, valuesOf(recorded, title, start));
-    const controls = table.rows
-      .filter(({ name, control }) => control === true && name !== start && !oracles.includes(name))
-      .map(({ name, values }) => ({ name, values: values.map(Number) }));
-    const best = controls.reduce((a, b) => (mean(a.values) <= mean(b.values) ? a : b));
+    const controls = controlsOf(recorded, title, [start, ...oracles]);
+    const best = lowest(controls);
     const lower = controls.map(({ values }) => isBelow(compared(ours, values)));
     const part = isBelow(fromStart);
     return {
@@ -89,31 +102,42 @@ export function improves({ table: title, way, start, oracles = [] }: Improvement
 
 /** @param what the best that there is to gain, as a clause */
 export const keepsRule = (what: string): string =>
-  `It holds where, with two standard errors to spare, nine tenths of what ${what} gains are kept, and partly where half of it is. It does not hold where less than half is kept, with as much to spare, or nothing is gained.`;
+  `It holds where nine tenths of what ${what} gains are kept, and partly where half of it is, but neither where a control keeps as much: all with two standard errors to spare, seed by seed. It does not hold where, with as much to spare, less than half is kept, a control keeps more, or nothing is gained.`;
 export const KEEPS = keepsRule("the exact hypergradient");
 
-/** Whether a way keeps what another, the exact hypergradient mostly, gains; lower figures are better. */
-export function keeps({ table: title, way, start, best }: Omit<Improvement, "oracles"> & { readonly best: string }) {
+/** Whether a way keeps what another, the exact hypergradient mostly, gains, and controls do not; lower figures are better. */
+export function keeps({
+  table: title,
+  way,
+  start,
+  best,
+  oracles = [],
+}: Improvement & {
+  readonly best: string;
+}) {
   return (recorded: Recorded): Judgement => {
-    const digits = digitsOf(tableOf(recorded, title));
-    const [ours, from, to] = [way, start, best].map((name) => valuesOf(recorded, title, name)) as [
-      readonly number[],
-      readonly number[],
-      readonly number[],
-    ];
+    const table = tableOf(recorded, title);
+    const digits = digitsOf(table);
+    const row = (name: string): readonly number[] => valuesOf(recorded, title, name);
+    const [ours, from, to] = [row(way), row(start), row(best)];
     const gain = mean(from) - mean(to);
-    const gained = isBelow(compared(to, from));
+    const share = (values: readonly number[]): string => signed((100 * (mean(from) - mean(values))) / gain, 0);
     // What is lost beyond the allowed share of the exact gain, seed by seed.
-    const kept = (share: number): Decision =>
-      isBelow(compared(ours.map((value, i) => value - to[i]!), from.map((value, i) => (1 - share) * (value - to[i]!)))); // prettier-ignore
-    const lost = compared(ours, to);
+    const kept = (least: number): Decision =>
+      isBelow(compared(ours.map((value, i) => value - to[i]!), from.map((value, i) => (1 - least) * (value - to[i]!)))); // prettier-ignore
+    const controls = controlsOf(recorded, title, [start, best, ...oracles]);
+    const alone = controls.map(({ values }) => isBelow(compared(ours, values)));
+    const needed = [isBelow(compared(to, from)), ...alone];
+    const lost = `${way}: ${plusMinus(ours, digits)}; ${best}: ${plusMinus(to, digits)}, from ${plusMinus(from, digits)}. Difference ${told(compared(ours, to), digits)}`;
+    if (gain <= 0) return { verdict: verdictOf({ whole: every(needed), part: every(needed) }), figures: `${lost}: ${best} gains nothing that could be kept.` }; // prettier-ignore
+    const rival = controls.length === 0 ? undefined : lowest(controls);
     return {
-      verdict: verdictOf({ whole: every([gained, kept(0.9)]), part: every([gained, kept(0.5)]) }),
+      verdict: verdictOf({ whole: every([...needed, kept(0.9)]), part: every([...needed, kept(0.5)]) }),
       figures:
-        `${way}: ${plusMinus(ours, digits)}; ${best}: ${plusMinus(to, digits)}, from ${plusMinus(from, digits)}. Difference ${told(lost, digits)}` +
-        (gain > 0
-          ? `: ${show((100 * (gain - lost.difference)) / gain, 0)} % of the gain.`.replace("-", "−")
-          : `: ${best} gains nothing that could be kept.`),
+        `${lost}: ${share(ours)} % of the gain.` +
+        (rival === undefined
+          ? ""
+          : ` Of the controls, ${rival.name} keeps most, ${share(rival.values)} %; ${way} minus that: ${told(compared(ours, rival.values), digits)}; it keeps more than ${alone.filter((each) => each === "yes").length} of ${controls.length} controls.`),
     };
   };
 }

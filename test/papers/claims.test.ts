@@ -87,6 +87,7 @@ const row = (name: string, values: readonly number[], control?: true): Row => ({
   values,
   ...(control === undefined ? {} : { control }),
 });
+const from = (name: string, first: number, control?: true): Row => row(name, [first, first + 1, first + 2.1], control);
 const START = row("start", [5, 6, 7], true);
 
 const verdict = (control: Row, ours: readonly number[]) =>
@@ -153,14 +154,26 @@ describe("rules", () => {
     const rule = keeps({ table: "Loss", way: "ours", start: "start", best: "exact" });
     expect(rule(recorded(rows)).verdict).toBe(expected);
   });
+  test.each([
+    ["holds", [2, 3.1, 4]],
+    // All of the gain is kept, and so it is by these controls: clearly, or for all that is clear.
+    ["does not hold", [1, 2, 3]],
+    ["does not hold", [1.1, 1.9, 2.9]],
+    ["not decided", [1.9, 1.1, 3.3]],
+  ] as const)("keeps: %s beside a control of %j that keeps as much, or less", (expected, control) => {
+    const ours = row("ours", [1.2, 2.1, 3.2]);
+    const rows = [START, row("exact", [1, 2, 3]), ours, row("control", control, true), row("other", [4, 5, 6.1], true)];
+    const { verdict, figures } = keeps({ table: "Loss", way: "ours", start: "start", best: "exact" })(recorded(rows));
+    expect(verdict).toBe(expected);
+    expect(figures).toContain("Of the controls, control keeps most");
+  });
   test("keeps: nothing is kept of no gain", () => {
     const rows = [START, row("exact", [6, 7, 8]), row("ours", [6, 7, 8])];
     const rule = keeps({ table: "Loss", way: "ours", start: "start", best: "exact" });
     expect(rule(recorded(rows)).verdict).toBe("does not hold");
   });
   test("what was chosen on the seeds of a run is not decided by it", () => {
-    const values = (name: string, mean: number, control?: true) => row(name, [mean, mean + 1, mean + 2.1], control);
-    const rows = [values("learned weights, exact", 1), values("wrong labels, no weights", 5, true), values("true labels", 1, true), values("signs", 4, true)]; // prettier-ignore
+    const rows = [from("learned weights, exact", 1), from("wrong labels, no weights", 5, true), from("true labels", 1, true), from("signs", 4, true)]; // prettier-ignore
     const tables = [{ title: "Test error at the outer step", unit: "%", rows }];
     const claim = claims.find(({ says }) => says.startsWith("A weight for each training example"))!;
     const withSeeds = (seeds: readonly number[]) =>
