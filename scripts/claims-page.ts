@@ -113,9 +113,9 @@ const anchor = (heading: string): string =>
 
 const INTRODUCTION = `# Claims
 
-What the papers behind drmad claim, and what came out when it was done again. This page is made of the recorded runs
-(\`papers/*/*/results.json\`) by \`npm run claims\`, and a test holds it to them: verdicts follow from figures by the rule that
-stands below each, and none is written by hand.
+What the papers behind drmad claim, and drmad itself at the end, and what came out when it was done again. This page is made
+of the recorded runs (\`papers/*/*/results.json\`) by \`npm run claims\`, and a test holds it to them: verdicts follow from
+figures by the rule that stands below each, and none is written by hand.
 
 - Figures are means ± standard errors over seeds, with the range in brackets. Two ways are compared seed by seed; a
   difference is clear from two paired standard errors on.

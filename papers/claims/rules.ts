@@ -61,10 +61,14 @@ export interface Improvement {
   readonly start: string;
   /** Controls that know what the others have to find. */
   readonly oracles?: readonly string[];
+  /** What has to be beaten: controls unless told, or every other row. */
+  readonly rivals?: "all";
 }
 
-export const IMPROVES =
-  "It holds where the figure is lower than that of the start and of every control by more than two paired standard errors, and partly where it is lower than that of the start by so much. It does not hold where it is clear that it is not lower than that of the start.";
+const improvesRule = (rivals: string): string =>
+  `It holds where the figure is lower than that of the start and of every ${rivals} by more than two paired standard errors, and partly where it is lower than that of the start by so much. It does not hold where it is clear that it is not lower than that of the start.`;
+export const IMPROVES = improvesRule("control");
+export const IMPROVES_ON_ALL = improvesRule("other row of the table");
 
 const lowest = (rows: readonly Values[]): Values => rows.reduce((a, b) => (mean(a.values) <= mean(b.values) ? a : b));
 
@@ -73,29 +77,34 @@ interface Values {
   readonly values: readonly number[];
 }
 
-/** Controls of a table, without those named. */
-function controlsOf(recorded: Recorded, title: string, without: readonly string[]): readonly Values[] {
+/** Controls of a table, or all rows, without those named. */
+function rivalsOf(
+  recorded: Recorded,
+  title: string,
+  without: readonly string[],
+  kind: "controls" | "all" = "controls",
+): readonly Values[] {
   const left = new Set(without.map((name) => rowOf(recorded, title, name).name));
   return tableOf(recorded, title)
-    .rows.filter(({ name, control }) => control === true && !left.has(name))
+    .rows.filter(({ name, control }) => (kind === "all" || control === true) && !left.has(name))
     .map(({ name, values }) => ({ name, values: values.map(Number) }));
 }
 
-export function improves({ table: title, way, start, oracles = [] }: Improvement) {
+export function improves({ table: title, way, start, oracles = [], rivals: kind }: Improvement) {
   return (recorded: Recorded): Judgement => {
     const table = tableOf(recorded, title);
     const digits = digitsOf(table);
     const ours = valuesOf(recorded, title, way);
     const fromStart = compared(ours, valuesOf(recorded, title, start));
-    const controls = controlsOf(recorded, title, [start, ...oracles]);
-    const best = lowest(controls);
-    const lower = controls.map(({ values }) => isBelow(compared(ours, values)));
+    const rivals = rivalsOf(recorded, title, [way, start, ...oracles], kind);
+    const best = lowest(rivals);
+    const lower = rivals.map(({ values }) => isBelow(compared(ours, values)));
     const part = isBelow(fromStart);
     return {
       verdict: verdictOf({ whole: every([part, ...lower]), part }),
       figures:
-        `${rowOf(recorded, title, way).name}: ${plusMinus(ours, digits)}. Minus ${start}: ${told(fromStart, digits)}. ` +
-        `Minus the best control, ${best.name}: ${told(compared(ours, best.values), digits)}; it is lower than ${lower.filter((each) => each === "yes").length} of ${controls.length} controls.`,
+        `${rowOf(recorded, title, way).name}: ${plusMinus(ours, digits)} ${table.unit}. Minus ${start}: ${told(fromStart, digits)}. ` +
+        `Minus the best ${kind === "all" ? "of the others" : "control"}, ${best.name}: ${told(compared(ours, best.values), digits)}; it is lower than ${lower.filter((each) => each === "yes").length} of ${rivals.length} ${kind === "all" ? "others" : "controls"}.`,
     };
   };
 }
@@ -112,9 +121,7 @@ export function keeps({
   start,
   best,
   oracles = [],
-}: Improvement & {
-  readonly best: string;
-}) {
+}: Omit<Improvement, "rivals"> & { readonly best: string }) {
   return (recorded: Recorded): Judgement => {
     const table = tableOf(recorded, title);
     const digits = digitsOf(table);
@@ -125,10 +132,10 @@ export function keeps({
     // What is lost beyond the allowed share of the exact gain, seed by seed.
     const kept = (least: number): Decision =>
       isBelow(compared(ours.map((value, i) => value - to[i]!), from.map((value, i) => (1 - least) * (value - to[i]!)))); // prettier-ignore
-    const controls = controlsOf(recorded, title, [start, best, ...oracles]);
+    const controls = rivalsOf(recorded, title, [way, start, best, ...oracles]);
     const alone = controls.map(({ values }) => isBelow(compared(ours, values)));
     const needed = [isBelow(compared(to, from)), ...alone];
-    const lost = `${way}: ${plusMinus(ours, digits)}; ${best}: ${plusMinus(to, digits)}, from ${plusMinus(from, digits)}. Difference ${told(compared(ours, to), digits)}`;
+    const lost = `${way}: ${plusMinus(ours, digits)}; ${best}: ${plusMinus(to, digits)}, from ${plusMinus(from, digits)} ${table.unit}. Difference ${told(compared(ours, to), digits)}`;
     if (gain <= 0) return { verdict: verdictOf({ whole: every(needed), part: every(needed) }), figures: `${lost}: ${best} gains nothing that could be kept.` }; // prettier-ignore
     const rival = controls.length === 0 ? undefined : lowest(controls);
     return {

@@ -88,13 +88,13 @@ const row = (name: string, values: readonly number[], control?: true): Row => ({
   ...(control === undefined ? {} : { control }),
 });
 const from = (name: string, first: number, control?: true): Row => row(name, [first, first + 1, first + 2.1], control);
+const decided = (a: readonly number[], b: readonly number[]) => [isBelow(compared(a, b)), isAbove(compared(a, b))];
 const START = row("start", [5, 6, 7], true);
 
 const verdict = (control: Row, ours: readonly number[]) =>
   improves({ table: "Loss", way: "ours", start: "start" })(recorded([START, row("ours", ours), control])).verdict;
 describe("rules", () => {
   test("a difference is clear from two paired standard errors on, and never from one seed", () => {
-    const decided = (a: readonly number[], b: readonly number[]) => [isBelow(compared(a, b)), isAbove(compared(a, b))];
     expect(decided([1, 2, 3], [2, 3.1, 3.9])).toEqual(["yes", "no"]);
     expect(decided([2, 3.1, 3.9], [1, 2, 3])).toEqual(["no", "yes"]);
     expect(decided([1, 2, 3], [0, 2.5, 4])).toEqual(["open", "open"]);
@@ -132,6 +132,14 @@ describe("rules", () => {
     ["does not hold", [6, 7, 8.1], [8, 9, 10]],
   ] as const)("improves: %s for %j beside a control of %j", (expected, ours, control) => {
     expect(verdict(row("control", control, true), ours)).toBe(expected);
+  });
+  test("improves: other ways to tune are rivals where the rule says so", () => {
+    const rows = [START, row("ours", [1, 2, 3]), row("control", [3, 4, 5.1], true), row("one for all", [1, 2, 2.9])];
+    const rule = { table: "Loss", way: "ours", start: "start" };
+    expect(improves(rule)(recorded(rows)).verdict).toBe("holds");
+    const { verdict, figures } = improves({ ...rule, rivals: "all" })(recorded(rows));
+    expect(verdict).toBe("holds partly");
+    expect(figures).toContain("best of the others, one for all");
   });
   test("improves: what knows the answer is no control", () => {
     const rows = [START, row("ours", [1, 2, 3]), row("control", [3, 4, 5.1], true), row("truth", [0, 0, 0], true)];
