@@ -119,8 +119,9 @@ figures by the rule that stands below each, and none is written by hand.
 
 - Figures are means ± standard errors over seeds, with the range in brackets. Two ways are compared seed by seed; a
   difference is clear from two paired standard errors on.
-- Controls, in brackets in the tables, need no gradient through training, or hardly any. A claim that something helps is
-  judged against them as well as against the untuned start, which is stricter than the papers are.
+- Controls, in brackets in the tables, need no gradient through training, or tune one or a few numbers by the same gradient.
+  A claim that something helps is judged against them as well as against the untuned start, which is stricter than the
+  papers are.
 - What is not clear is _not decided_: there two standard errors to either side of the figure reach across the bound of the
   rule. _Does not hold_ is said only where they lie beyond it. Figures without a spread (counts, a single seed, medians of
   processes) are judged as they are, and their entries say what they are.

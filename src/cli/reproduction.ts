@@ -39,7 +39,7 @@ export interface Row {
   readonly values: readonly number[];
   /** What the paper gives, as it gives it. */
   readonly paper?: string;
-  /** Something to compare with that needs no gradient through training, or hardly any. */
+  /** Something to compare with that needs no gradient through training, or tunes one or a few numbers by the same gradient. */
   readonly control?: true;
 }
 
