@@ -11,12 +11,23 @@ export interface Judgement {
 /** A page with figures of a benchmark, beside the page of claims. */
 export type Page = "methods.md" | "performance.md";
 
+function cellOf(page: string, row: string, cell: number): string {
+  const line = page.split("\n").find((each) => each.startsWith("|") && each.includes(row));
+  return line?.split("|")[cell + 1]?.replaceAll("−", "-") ?? "";
+}
+
 /** The first number in a cell of a page's table, in the row that has this in it. */
 export function onPage(page: string, row: string, cell = 1): number {
-  const line = page.split("\n").find((each) => each.startsWith("|") && each.includes(row));
-  const found = /-?\d+(\.\d+)?(e[+-]\d+)?/.exec(line?.split("|")[cell + 1]?.replaceAll("−", "-") ?? "");
+  const found = /-?\d+(\.\d+)?(e[+-]\d+)?/.exec(cellOf(page, row, cell));
   if (found === null) throw new Error(`no number in cell ${cell} of a row of the page with ${JSON.stringify(row)}`);
   return Number(found[0]);
+}
+
+/** Least and most, in the brackets behind that number. */
+export function rangeOnPage(page: string, row: string, cell = 1): readonly [least: number, most: number] {
+  const found = /\((-?[\d.]+)–(-?[\d.]+)\)/.exec(cellOf(page, row, cell));
+  if (found === null) throw new Error(`no range in cell ${cell} of a row of the page with ${JSON.stringify(row)}`);
+  return [Number(found[1]), Number(found[2])];
 }
 
 /** Something that a paper says, and how figures decide whether it is so. */

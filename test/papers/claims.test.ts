@@ -67,6 +67,20 @@ describe("docs/claims.md", () => {
   });
 });
 
+describe("memory that does not grow with the steps", () => {
+  const claim = claims.find(({ says }) => says.startsWith("Nothing of the trajectory"))!.evidence;
+  const page = (short: string, long: string): string =>
+    `| \`drmad:T/10\`, T = 2,000 | ${short} | |\n| \`drmad:T/10\`, T = 20,000 | ${long} | |\n| \`reverse\` (423 MB of it kept) | 400 (390–410) | |`;
+  test.each([
+    ["holds", "5 (−1.5–12)", "9 (3–20)"],
+    ["not decided", "5 (−1.5–12)", "30 (20–50)"],
+    ["does not hold", "5 (−1.5–12)", "90 (60–120)"],
+  ])("%s from %s to %s MB, where the states would take 3,600", (expected, short, long) => {
+    if (claim.kind !== "page") throw new Error("not of a page");
+    expect(claim.judge(page(short, long)).verdict).toBe(expected);
+  });
+});
+
 /** A run with one table. */
 const recorded = (rows: readonly Row[]): Recorded => ({
   schema: 1,
