@@ -68,6 +68,10 @@ function schedules(recorded: Recorded): Judgement {
   };
 }
 
+const SHARING = {
+  tables: ["Test loss at the outer step", "Test error at that step"],
+  keeps: { way: "learned sharing (300), DrMAD", start: "separate networks", best: "learned sharing (300), exact" },
+} as const;
 const penalties = { table: ERROR, way: DRMAD, start: "untuned" } as const;
 
 export const FU: Paper = {
@@ -104,14 +108,9 @@ export const FU: Paper = {
       evidence: {
         kind: "run",
         id: "2015-maclaurin/omniglot-sharing",
-        rule: KEEPS,
-        judge: keeps({
-          table: "Test loss at the outer step",
-          way: "learned sharing (300), DrMAD",
-          start: "separate networks",
-          best: "learned sharing (300), exact",
-        }),
-        tables: ["Test loss at the outer step"],
+        rule: `Of the test loss and of the test error; the lesser verdict stands. ${KEEPS}`,
+        judge: lesser(...SHARING.tables.map((table) => keeps({ ...SHARING.keeps, table }))),
+        tables: SHARING.tables,
       },
     },
     {
