@@ -127,10 +127,11 @@ function lostBits(recorded: Recorded): Judgement {
   };
 }
 
+const asClaimed = (times: number): Decision => (times - 1 >= 1.5 && times - 1 <= 2.5 ? "yes" : "no");
+
 /** Times of a hypergradient have the training before it in them. */
 function wayBack(page: string): Judgement {
   const [reversible, stored] = ["`reversible`", "`reverse`, every state stored"].map((row) => onPage(page, row)) as [number, number]; // prettier-ignore
-  const asClaimed = (times: number): Decision => (times - 1 >= 1.5 && times - 1 <= 2.5 ? "yes" : "no");
   return {
     verdict: verdictOf({ whole: asClaimed(reversible), part: some([reversible, stored].map(asClaimed)) }),
     figures: `${show(reversible - 1)} times the time of training where training is taken back in integers, as in the paper (${show(reversible)} with the training itself), and ${show(stored - 1)} times along stored states (${show(stored)}): on the published problem of DrMAD with 2,000 steps, one thread, medians of processes.`,
@@ -224,7 +225,7 @@ export const MACLAURIN: Paper = {
         judge: lesser(...SHARING_TABLES.map((table) => improves({ ...sharesOf, table }))),
         tables: SHARING_TABLES,
         unlike:
-          "All layers tied do no better than chance for a plain reason: they share the top layer too, and the same label means another character in each alphabet.",
+          "All layers tied come to about chance, and have to: they share the top layer too, and the same label means another character in each alphabet.",
       },
     },
     {

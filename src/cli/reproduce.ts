@@ -75,7 +75,7 @@ async function reproduce(id: string, flags: ReproduceFlags): Promise<number> {
   const stop = interrupt(() => say("stopping; finished parts are kept (Ctrl-C again quits at once)"));
   const parts = partsIn(
     flags.out ?? `runs/${id}${small ? "-small" : ""}`,
-    { id, small, drmad: VERSION, files: fingerprint(id), data },
+    { id, small, drmad: VERSION, files: fingerprint(), data },
     stop.signal,
     say,
   );
