@@ -73,9 +73,8 @@ function ofRun(
   const besides = evidence.besides === undefined ? [] : [fromPage(evidence.besides.page, evidence.besides.tell)];
   if (recorded === undefined) return [figures, evidence.rule, ...besides, `${run}.`];
   const failed = recorded.expectations.filter(({ holds }) => !holds);
-  const unlike = [...recorded.conclusions.filter((line) => line.startsWith("Unlike")), evidence.unlike ?? ""].filter(
-    (line) => line !== "",
-  );
+  const more = typeof evidence.unlike === "function" ? evidence.unlike(recorded) : (evidence.unlike ?? "");
+  const unlike = [...recorded.conclusions.filter((line) => line.startsWith("Unlike")), more].filter((line) => line !== ""); // prettier-ignore
   return [
     escaped(figures),
     evidence.rule,

@@ -48,8 +48,8 @@ export interface Claim {
         readonly tables: readonly string[];
         /** Shown; the others are linked. */
         readonly picture?: string;
-        /** How the paper did otherwise, where the reproduction's own conclusions do not say. */
-        readonly unlike?: string;
+        /** How the paper did otherwise, or the recorded run, where the reproduction's own conclusions do not say. */
+        readonly unlike?: string | ((recorded: Recorded) => string);
         /** What a page has to say besides, whether it was run or not. */
         readonly besides?: { readonly page: Page; readonly tell: (page: string) => string };
       }

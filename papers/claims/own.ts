@@ -1,6 +1,7 @@
 import type { Recorded } from "../../src/cli/reproduction.ts";
 import { plusMinus } from "../statistics.ts";
 import { type Judgement, type Paper, tableOf, valuesOf } from "./claim.ts";
+import { stops } from "./fu.ts";
 import { compared, improves, IMPROVES_ON_ALL, isBelow, told } from "./rules.ts";
 
 const RECIPE = {
@@ -35,6 +36,7 @@ export const OWN: Paper = {
         rule: `${IMPROVES_ON_ALL} All rows have as many outer steps at most, each one training; so the recipe with one t for all is a control here.`,
         judge: recipe,
         tables: [RECIPE.table],
+        unlike: stops,
       },
     },
   ],
