@@ -124,6 +124,7 @@ figures by the rule that stands below each, and none is written by hand.
 - What is not clear is _not decided_: there two standard errors to either side of the figure reach across the bound of the
   rule. _Does not hold_ is said only where they lie beyond it. Figures without a spread (counts, a single seed, medians of
   processes) are judged as they are, and their entries say what they are.
+- How long a run took is told of a machine that others used as well, at times heavily: one of your own may be much faster.
 - A verdict is of the runs here, with their sizes and seeds, and of nothing more general. Sizes are the papers' own where
   that was feasible; each entry says what differs.
 - _Not run_ means that no full run has been recorded, _not measured_ that there is nothing to run. Figures of the DrMAD

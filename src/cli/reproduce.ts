@@ -80,7 +80,10 @@ async function reproduce(id: string, flags: ReproduceFlags): Promise<number> {
     say,
   );
   say(`${reproduction.title}. ${reproduction.source}.`);
-  if (!small) say(`A full run takes about ${reproduction.minutes} minutes on two cores; --small is shorter.`);
+  if (!small)
+    say(
+      `A full run took about ${reproduction.minutes} minutes on two cores that others used as well; --small is shorter.`,
+    );
   try {
     const findings = await reproduction.run({
       small,

@@ -12,7 +12,7 @@ export interface Reproduction {
   /** What the paper says, in a sentence. */
   readonly claim: string;
   readonly data: readonly ReproductionData[];
-  /** How long a full run took on two cores. */
+  /** How long the recorded full run took, on two cores that others used as well; a guess until there is one. */
   readonly minutes: number;
   /** What is run in full, and what a small run leaves out: sizes, steps, seeds. */
   readonly config: { readonly full: object; readonly small: object };

@@ -62,6 +62,12 @@ describe("docs/claims.md", () => {
     expect(stateOf("Schedules learned by hypergradients")).toBe("holds partly");
     expect(stateOf("It serves for learning rates")).toBe("does not hold");
   });
+  test("and reproductions tell the same times", async () => {
+    for (const [id, { load }] of Object.entries(await catalogue())) {
+      const found = recordedAt(id);
+      if (found !== undefined) expect((await load()).minutes, id).toBe(Math.round(found.seconds / 60));
+    }
+  });
   test("never takes a small run for a full one", () => {
     for (const { id } of runs) expect(recordedAt(id)?.small ?? false).toBe(false);
   });
