@@ -5,7 +5,7 @@ import { format, resolveConfig } from "prettier";
 import type { Claim, Page, Paper, Verdict } from "../papers/claims/claim.ts";
 import { tablesOf } from "../papers/claims/claim.ts";
 import { PAPERS } from "../papers/claims/index.ts";
-import { cells } from "../src/cli/reproduce-report.ts";
+import { cells, seedCells } from "../src/cli/reproduce-report.ts";
 import type { Recorded, Table } from "../src/cli/reproduction.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -38,9 +38,13 @@ const escaped = (text: string): string => text.replaceAll("|", "\\|").replaceAll
 
 const line = (row: readonly string[]): string => `| ${row.map(escaped).join(" | ")} |`;
 
-function markdown(table: Table): string {
-  const [heading, ...body] = cells(table) as [readonly string[], ...(readonly string[])[]];
-  return [`_${escaped(table.title)}_`, "", line(heading), "| --- | --- | --- |", ...body.map(line)].join("\n");
+const grid = ([heading, ...body]: readonly (readonly string[])[]): string =>
+  [line(heading!), line(heading!.map(() => "---")), ...body.map(line)].join("\n");
+
+function markdown(table: Table, recorded: Recorded): string {
+  const bySeed = seedCells(table, recorded);
+  const folded = bySeed.length === 0 ? [] : ["<details>", "<summary>By seed</summary>", grid(bySeed), "</details>"];
+  return [`_${escaped(table.title)}_`, grid(cells(table)), ...folded].join("\n\n");
 }
 
 const textOf = (page: Page): string => readFileSync(join(ROOT, "docs", page), "utf8");
@@ -78,7 +82,7 @@ function ofRun(
   return [
     escaped(figures),
     evidence.rule,
-    ...evidence.tables.flatMap((title) => tablesOf(recorded, title).map(markdown)),
+    ...evidence.tables.flatMap((title) => tablesOf(recorded, title).map((table) => markdown(table, recorded))),
     ...failed.map(({ what, found }) => `**Not as expected:** ${escaped(`${what} (${found})`)}.`),
     ...besides,
     // Told once, beside the tables.

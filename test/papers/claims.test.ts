@@ -17,6 +17,7 @@ import {
 import { plusMinus } from "../../papers/statistics.ts";
 import { claimsPage, judged, PAGE } from "../../scripts/claims-page.ts";
 import { catalogue, recordedAt } from "../../src/cli/papers.ts";
+import { seedCells } from "../../src/cli/reproduce-report.ts";
 import type { Recorded, Row } from "../../src/cli/reproduction.ts";
 
 const README = fileURLToPath(new URL("../../README.md", import.meta.url));
@@ -73,17 +74,17 @@ describe("docs/claims.md", () => {
   });
 });
 
+const memoryPage = (short: string, long: string): string =>
+  `| \`drmad:T/10\`, T = 2,000 | ${short} | |\n| \`drmad:T/10\`, T = 20,000 | ${long} | |\n| \`reverse\` (423 MB of it kept) | 400 (390–410) | |`;
 describe("memory that does not grow with the steps", () => {
   const claim = claims.find(({ says }) => says.startsWith("Nothing of the trajectory"))!.evidence;
-  const page = (short: string, long: string): string =>
-    `| \`drmad:T/10\`, T = 2,000 | ${short} | |\n| \`drmad:T/10\`, T = 20,000 | ${long} | |\n| \`reverse\` (423 MB of it kept) | 400 (390–410) | |`;
   test.each([
     ["holds", "5 (−1.5–12)", "9 (3–20)"],
     ["not decided", "5 (−1.5–12)", "30 (20–50)"],
     ["does not hold", "5 (−1.5–12)", "90 (60–120)"],
   ])("%s from %s to %s MB, where the states would take 3,600", (expected, short, long) => {
     if (claim.kind !== "page") throw new Error("not of a page");
-    expect(claim.judge(page(short, long)).verdict).toBe(expected);
+    expect(claim.judge(memoryPage(short, long)).verdict).toBe(expected);
   });
 });
 
@@ -113,6 +114,30 @@ const START = row("start", [5, 6, 7], true);
 
 const verdict = (control: Row, ours: readonly number[]) =>
   improves({ table: "Loss", way: "ours", start: "start" })(recorded([START, row("ours", ours), control])).verdict;
+const ofLength = (length: number, repeats: string): number => {
+  const values = Array.from({ length }, () => 1);
+  return seedCells({ title: "", unit: "", repeats, rows: [row("ours", values)] }, recorded([])).length;
+};
+describe("values of every seed", () => {
+  const rows = [row("ours", [1, 2.34567, 3]), row("other", [4, 5], true)];
+  const { tables, ...rest } = recorded(rows);
+  test("stand under the numbers of the seeds", () => {
+    expect(seedCells(tables[0]!, { ...rest, tables, config: { seeds: [7, 8, 9] } })).toEqual([
+      ["by seed", "7", "8", "9"],
+      ["ours", "1", "2.346", "3"],
+      ["(other)", "4", "5", ""],
+    ]);
+    expect(seedCells(tables[0]!, recorded(rows))[0]).toEqual(["by seed", "1.", "2.", "3."]);
+  });
+  test("are left out for one seed, for more than ten, and for what is no seed", () => {
+    expect([ofLength(1, "seeds"), ofLength(11, "seeds"), ofLength(7, "rounds")]).toEqual([0, 0, 0]);
+    expect(ofLength(10, "seeds")).toBe(2);
+  });
+  test("are on the page", () => {
+    expect(readFileSync(PAGE, "utf8")).toMatch(/\| DrMAD as published +\| 7\.98 +\| 7\.84 /);
+  });
+});
+
 describe("rules", () => {
   test("a difference is clear from two paired standard errors on, and never from one seed", () => {
     expect(decided([1, 2, 3], [2, 3.1, 3.9])).toEqual(["yes", "no"]);
