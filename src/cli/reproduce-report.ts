@@ -38,8 +38,13 @@ export function ours({ values }: Row): string {
 export function cells({ unit, repeats = "seeds", rows }: Table): readonly (readonly string[])[] {
   const most = Math.max(...rows.map(({ values }) => values.length));
   const heading = most > 1 ? `ours, ${unit}: mean ± s.e. of ${most} ${repeats} (range)` : `ours, ${unit}`;
-  const body = rows.map((row) => [row.control === true ? `(${row.name})` : row.name, ours(row), row.paper ?? "–"]);
-  return [["", heading, "paper"], ...body];
+  const compare = rows.some(({ paper }) => paper !== undefined);
+  const body = rows.map((row) => [
+    row.control === true ? `(${row.name})` : row.name,
+    ours(row),
+    compare ? (row.paper ?? "–") : "",
+  ]);
+  return [["", heading, compare ? "paper" : "paper: no comparable figure"], ...body];
 }
 
 /** More of them than that are told by their mean and range only. */
