@@ -7,7 +7,7 @@ export interface Way<S> {
   readonly control?: true;
   readonly paper?: string;
   readonly experiment: (folder: string, size: S) => DefinedExperiment;
-  /** None where nothing is tuned: trained once, as stated. */
+  /** None where nothing is tuned: one outer step is made, of which the start is taken; the training after it is not used. */
   readonly method?: (seed: number) => Method;
   /** The experiment's own unless told. */
   readonly optimizer?: (size: S) => OuterOptimizer;

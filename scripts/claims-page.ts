@@ -5,7 +5,7 @@ import { format, resolveConfig } from "prettier";
 import type { Claim, Page, Paper, Verdict } from "../papers/claims/claim.ts";
 import { tablesOf } from "../papers/claims/claim.ts";
 import { PAPERS } from "../papers/claims/index.ts";
-import { cells } from "../src/cli/reproduce-report.ts";
+import { cells, seedCells } from "../src/cli/reproduce-report.ts";
 import type { Recorded, Table } from "../src/cli/reproduction.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -38,9 +38,13 @@ const escaped = (text: string): string => text.replaceAll("|", "\\|").replaceAll
 
 const line = (row: readonly string[]): string => `| ${row.map(escaped).join(" | ")} |`;
 
-function markdown(table: Table): string {
-  const [heading, ...body] = cells(table) as [readonly string[], ...(readonly string[])[]];
-  return [`_${escaped(table.title)}_`, "", line(heading), "| --- | --- | --- |", ...body.map(line)].join("\n");
+const grid = ([heading, ...body]: readonly (readonly string[])[]): string =>
+  [line(heading!), line(heading!.map(() => "---")), ...body.map(line)].join("\n");
+
+function markdown(table: Table, recorded: Recorded): string {
+  const bySeed = seedCells(table, recorded);
+  const folded = bySeed.length === 0 ? [] : ["<details>", "<summary>By seed</summary>", grid(bySeed), "</details>"];
+  return [`_${escaped(table.title)}_`, grid(cells(table)), ...folded].join("\n\n");
 }
 
 const textOf = (page: Page): string => readFileSync(join(ROOT, "docs", page), "utf8");
@@ -73,13 +77,12 @@ function ofRun(
   const besides = evidence.besides === undefined ? [] : [fromPage(evidence.besides.page, evidence.besides.tell)];
   if (recorded === undefined) return [figures, evidence.rule, ...besides, `${run}.`];
   const failed = recorded.expectations.filter(({ holds }) => !holds);
-  const unlike = [...recorded.conclusions.filter((line) => line.startsWith("Unlike")), evidence.unlike ?? ""].filter(
-    (line) => line !== "",
-  );
+  const more = typeof evidence.unlike === "function" ? evidence.unlike(recorded) : (evidence.unlike ?? "");
+  const unlike = [...recorded.conclusions.filter((line) => line.startsWith("Unlike")), more].filter((line) => line !== ""); // prettier-ignore
   return [
     escaped(figures),
     evidence.rule,
-    ...evidence.tables.flatMap((title) => tablesOf(recorded, title).map(markdown)),
+    ...evidence.tables.flatMap((title) => tablesOf(recorded, title).map((table) => markdown(table, recorded))),
     ...failed.map(({ what, found }) => `**Not as expected:** ${escaped(`${what} (${found})`)}.`),
     ...besides,
     // Told once, beside the tables.
@@ -113,14 +116,19 @@ const anchor = (heading: string): string =>
 
 const INTRODUCTION = `# Claims
 
-What the papers behind drmad claim, and what came out when it was done again. This page is made of the recorded runs
-(\`papers/*/*/results.json\`) by \`npm run claims\`, and a test holds it to them: verdicts follow from figures by the rule that
-stands below each, and none is written by hand.
+What the papers behind drmad claim, and drmad itself at the end, and what came out when it was done again. This page is made
+of the recorded runs (\`papers/*/*/results.json\`) by \`npm run claims\`, and a test holds it to them: verdicts follow from
+figures by the rule that stands below each, and none is written by hand.
 
 - Figures are means ± standard errors over seeds, with the range in brackets. Two ways are compared seed by seed; a
   difference is clear from two paired standard errors on.
-- Controls, in brackets in the tables, need no gradient through training, or hardly any. A claim that something helps is
-  judged against them as well as against the untuned start, which is stricter than the papers are.
+- Controls, in brackets in the tables, need no gradient through training, or tune one or a few numbers by the same gradient.
+  A claim that something helps is judged against them as well as against the untuned start, which is stricter than the
+  papers are.
+- What is not clear is _not decided_: there two standard errors to either side of the figure reach across the bound of the
+  rule. _Does not hold_ is said only where they lie beyond it. Figures without a spread (counts, a single seed, medians of
+  processes) are judged as they are, and their entries say what they are.
+- How long a run took is told of a machine that others used as well, at times heavily: one of your own may be much faster.
 - A verdict is of the runs here, with their sizes and seeds, and of nothing more general. Sizes are the papers' own where
   that was feasible; each entry says what differs.
 - _Not run_ means that no full run has been recorded, _not measured_ that there is nothing to run. Figures of the DrMAD

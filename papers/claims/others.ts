@@ -1,17 +1,7 @@
 import type { Recorded } from "../../src/cli/reproduction.ts";
 import { plusMinus } from "../statistics.ts";
-import {
-  compared,
-  improves,
-  IMPROVES,
-  type Judgement,
-  keeps,
-  KEEPS,
-  keepsRule,
-  type Paper,
-  told,
-  valuesOf,
-} from "./claim.ts";
+import { type Judgement, type Paper, valuesOf } from "./claim.ts";
+import { improves, IMPROVES, keeps, KEEPS, keepsRule } from "./rules.ts";
 
 const T1_T2 = "noise and penalties of each layer, T1–T2";
 const EXACT = "noise and penalties of each layer, exact";
@@ -27,14 +17,29 @@ function angle(recorded: Recorded): Judgement {
     recorded,
   );
   const angles = [EVOGRAD, "exact", "scan from"].map((name) => plusMinus(valuesOf(recorded, ANGLE, name), 1));
-  const errors = (name: string): readonly number[] => valuesOf(recorded, TURNED, name);
   return {
     ...judgement,
-    figures: `${judgement.figures} Minus random signs: ${told(compared(errors(EVOGRAD), errors("random signs")), 2)}; minus a scan of as many trainings, without gradients: ${told(compared(errors(EVOGRAD), errors("scan from")), 2)}. Angles found, of 30°: ${angles[0]}° by EvoGrad, ${angles[1]}° by the exact hypergradient, ${angles[2]}° by the scan.`,
+    figures: `${judgement.figures} Angles found, of 30°: ${angles[0]}° by EvoGrad, ${angles[1]}° by the exact hypergradient, ${angles[2]}° by the scan.`,
   };
 }
 
 const CLEANING = { table: ERROR, way: "learned weights, exact", start: "wrong labels, no weights" } as const;
+
+/** What was chosen with these seeds' test errors in sight says nothing on them. */
+const CHOSEN_ON: readonly number[] = [0, 1, 2, 3, 4];
+const FRESH = "It is not decided by a run with seeds on which the optimiser of the weights and its rate were chosen.";
+
+const onFreshSeeds =
+  (judge: (recorded: Recorded) => Judgement) =>
+  (recorded: Recorded): Judgement => {
+    const { verdict, figures } = judge(recorded);
+    const { seeds } = recorded.config as { readonly seeds: readonly number[] };
+    const seen = seeds.some((seed) => CHOSEN_ON.includes(seed));
+    return {
+      verdict: seen ? "not decided" : verdict,
+      figures: `${figures} The optimiser of the weights and its rate were chosen on seeds 0 to 4, whose test errors had been seen; these figures are of ${seen ? "those seeds, and stand until others have been run" : `seeds ${seeds.join(", ")}`}.`,
+    };
+  };
 
 export const OTHERS: readonly Paper[] = [
   {
@@ -49,6 +54,8 @@ export const OTHERS: readonly Paper[] = [
           rule: IMPROVES,
           judge: improves({ table: ERROR, way: T1_T2, start: UNTUNED }),
           tables: [ERROR],
+          unlike:
+            "The paper's figures are no measure for these: they are of networks of up to 4,000, 2,000, 1,000, 500 and 250 units on 55,000 training images.",
           picture: "curves",
         },
       },
@@ -74,10 +81,12 @@ export const OTHERS: readonly Paper[] = [
         evidence: {
           kind: "run",
           id: "2017-franceschi/hyper-cleaning",
-          rule: IMPROVES,
-          judge: improves({ ...CLEANING, oracles: ["true labels"] }),
+          rule: `${IMPROVES} ${FRESH}`,
+          judge: onFreshSeeds(improves({ ...CLEANING, oracles: ["true labels"] })),
           tables: [ERROR],
           picture: "weights",
+          unlike:
+            "The paper's figures are no measure for these: its authors' code has 1,400 training images, a third of their labels wrong, and 140 clean images.",
         },
       },
       {
@@ -86,9 +95,9 @@ export const OTHERS: readonly Paper[] = [
         evidence: {
           kind: "run",
           id: "2017-franceschi/hyper-cleaning",
-          rule: keepsRule("training on the right labels"),
-          judge: keeps({ ...CLEANING, best: "true labels" }),
-          tables: [],
+          rule: `${keepsRule("training on the right labels")} ${FRESH}`,
+          judge: onFreshSeeds(keeps({ ...CLEANING, best: "true labels" })),
+          tables: [ERROR],
         },
       },
     ],

@@ -1,7 +1,7 @@
 import { createJiti } from "jiti";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DrmadError } from "../errors.ts";
 import * as drmad from "../index.ts";
@@ -18,12 +18,24 @@ export async function catalogue(): Promise<Catalogue> {
   return ((await jiti.import(INDEX)) as { readonly default: Catalogue }).default;
 }
 
-/** Of the files that a reproduction is written in, shared ones included: parts of an interrupted run are good for these only. */
-export function fingerprint(id: string): string {
+/** This library's own files: src in a clone, dist in the package. */
+const LIBRARY = fileURLToPath(new URL("..", import.meta.url));
+
+const isCode = (path: string): boolean => /\.(ts|js)$/.test(path) && !/\.(test|d)\.ts$/.test(path);
+
+/**
+ * Of all code that a reproduction may run: parts of an interrupted run are good for this code only. Reproductions import each
+ * other's files, so it is every one's; the claims are made of finished runs.
+ */
+export function fingerprint(papers: string = FOLDER, library: string = LIBRARY): string {
   const hash = createHash("sha256");
-  for (const folder of [FOLDER, join(FOLDER, dirname(id)), join(FOLDER, id)]) {
-    const names = readdirSync(folder).filter((file) => file.endsWith(".ts") && join(folder, file) !== INDEX);
-    for (const name of names.sort()) hash.update(name).update(readFileSync(join(folder, name)));
+  for (const folder of [papers, library]) {
+    const paths = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(isCode).sort();
+    for (const path of paths.filter((one) => folder === library || !one.startsWith(`claims${sep}`))) {
+      const bytes = readFileSync(join(folder, path));
+      // Lengths, so that nothing can move from one file into the next unseen.
+      hash.update(`${path}\n${bytes.length}\n`).update(bytes);
+    }
   }
   return hash.digest("hex");
 }

@@ -38,19 +38,45 @@ export function ours({ values }: Row): string {
 export function cells({ unit, repeats = "seeds", rows }: Table): readonly (readonly string[])[] {
   const most = Math.max(...rows.map(({ values }) => values.length));
   const heading = most > 1 ? `ours, ${unit}: mean ± s.e. of ${most} ${repeats} (range)` : `ours, ${unit}`;
-  const body = rows.map((row) => [row.control === true ? `(${row.name})` : row.name, ours(row), row.paper ?? "–"]);
-  return [["", heading, "paper"], ...body];
+  const compare = rows.some(({ paper }) => paper !== undefined);
+  const body = rows.map((row) => [
+    row.control === true ? `(${row.name})` : row.name,
+    ours(row),
+    compare ? (row.paper ?? "–") : "",
+  ]);
+  return [["", heading, compare ? "paper" : "paper: no comparable figure"], ...body];
 }
 
-function tableLines(table: Table): readonly string[] {
-  const all = cells(table);
-  const widths = [0, 1, 2].map((i) => Math.max(...all.map((row) => [...row[i]!].length)));
+/** More of them than that are told by their mean and range only. */
+const MOST_SEEDS = 10;
+
+/** Cells with the value of every seed, the heading first; none where there is one seed, or more than ten. */
+export function seedCells({ repeats = "seeds", rows }: Table, { config }: Recorded): readonly (readonly string[])[] {
+  const most = Math.max(...rows.map(({ values }) => values.length));
+  if (repeats !== "seeds" || most < 2 || most > MOST_SEEDS) return [];
+  const seeds =
+    "seeds" in config && Array.isArray(config.seeds) && config.seeds.length === most ? config.seeds : undefined;
+  const heading = Array.from({ length: most }, (_, i) => (seeds === undefined ? `${i + 1}.` : `${seeds[i]}`));
+  const body = rows.map(({ name, control, values }) => [
+    control === true ? `(${name})` : name,
+    ...heading.map((_, i) => (i < values.length ? digits(Number(values[i])) : "")),
+  ]);
+  return [["by seed", ...heading], ...body];
+}
+
+function columnsOf(all: readonly (readonly string[])[]): readonly string[] {
+  const widths = all[0]?.map((_, i) => Math.max(...all.map((row) => [...row[i]!].length))) ?? [];
   const line = (row: readonly string[]): string =>
     row
       .map((cell, i) => cell.padEnd(widths[i]!))
       .join("  ")
       .trimEnd();
-  return [table.title, ...all.map(line)];
+  return all.map(line);
+}
+
+function tableLines(table: Table, recorded: Recorded): readonly string[] {
+  const bySeed = columnsOf(seedCells(table, recorded));
+  return [table.title, ...columnsOf(cells(table)), ...(bySeed.length === 0 ? [] : ["", ...bySeed])];
 }
 
 /** What was found, for a terminal. Controls stand in brackets. */
@@ -60,7 +86,7 @@ export function report(reproduction: Reproduction, recorded: Recorded, columns: 
   return [
     ...wrapped(`The paper: ${reproduction.claim}`),
     ...(recorded.small ? wrapped("A small run: its figures are not to be compared with the paper's.") : []),
-    ...recorded.tables.flatMap((table) => ["", ...tableLines(table)]),
+    ...recorded.tables.flatMap((table) => ["", ...tableLines(table, recorded)]),
     "",
     ...recorded.conclusions.flatMap(wrapped),
     ...(failed.length === 0

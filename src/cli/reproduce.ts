@@ -75,12 +75,15 @@ async function reproduce(id: string, flags: ReproduceFlags): Promise<number> {
   const stop = interrupt(() => say("stopping; finished parts are kept (Ctrl-C again quits at once)"));
   const parts = partsIn(
     flags.out ?? `runs/${id}${small ? "-small" : ""}`,
-    { id, small, drmad: VERSION, files: fingerprint(id), data },
+    { id, small, drmad: VERSION, files: fingerprint(), data },
     stop.signal,
     say,
   );
   say(`${reproduction.title}. ${reproduction.source}.`);
-  if (!small) say(`A full run takes about ${reproduction.minutes} minutes on two cores; --small is shorter.`);
+  if (!small)
+    say(
+      `A full run took about ${reproduction.minutes} minutes on two cores that others used as well; --small is shorter.`,
+    );
   try {
     const findings = await reproduction.run({
       small,

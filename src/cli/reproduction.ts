@@ -12,7 +12,7 @@ export interface Reproduction {
   /** What the paper says, in a sentence. */
   readonly claim: string;
   readonly data: readonly ReproductionData[];
-  /** How long a full run took on two cores. */
+  /** How long the recorded full run took, on two cores that others used as well; a guess until there is one. */
   readonly minutes: number;
   /** What is run in full, and what a small run leaves out: sizes, steps, seeds. */
   readonly config: { readonly full: object; readonly small: object };
@@ -39,7 +39,7 @@ export interface Row {
   readonly values: readonly number[];
   /** What the paper gives, as it gives it. */
   readonly paper?: string;
-  /** Something to compare with that needs no gradient through training, or hardly any. */
+  /** Something to compare with that needs no gradient through training, or tunes one or a few numbers by the same gradient. */
   readonly control?: true;
 }
 

@@ -32,7 +32,7 @@ const reproduction: Reproduction = {
   claim:
     "The learned initial scale of each layer comes near the heuristic of one over the root of its inputs, above all the first layer's.",
   data: ["mnist"],
-  minutes: 10,
+  minutes: 7,
   config: { full: FULL, small: SMALL },
 
   async run({ small, folder, part, signal }) {

@@ -106,7 +106,7 @@ const reproduction: Reproduction = {
   claim:
     "Learned sharing between networks for alphabets and the same alphabets turned by 90° beats separate and tied networks in test loss; the bottom layer is shared by all, the top by an alphabet and its turned twin.",
   data: ["omniglot"],
-  minutes: 15,
+  minutes: 7,
   config: { full: FULL, small: SMALL },
 
   async run(context) {

@@ -145,7 +145,7 @@ export async function learn(folder: string, size: Size, start: Plain, options: L
   return { point: plain(points[best] ?? point), best, curve, growth };
 }
 
-/** A training of each point on one seed: final training loss, and share of test images that are wrong; NaN where it diverged. */
+/** A training of each point on one seed: final training loss, and share of test images that are wrong; Infinity where it diverged. */
 export async function judged(
   folder: string,
   size: Size,

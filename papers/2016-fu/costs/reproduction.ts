@@ -57,7 +57,7 @@ const reproduction: Reproduction = {
   claim:
     "DrMAD is at least 45 times faster than exact reversible learning (RMAD), and needs about a hundredth of its memory.",
   data: ["mnist"],
-  minutes: 4,
+  minutes: 3,
   config: { full: FULL, small: SMALL },
 
   async run({ small, folder, part, signal }) {

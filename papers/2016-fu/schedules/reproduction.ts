@@ -158,7 +158,7 @@ const reproduction: Reproduction = {
   claim:
     "DrMAD can tune learning rates of every part of a network at every step (so the authors' pages; the paper gives no figures of it).",
   data: ["mnist"],
-  minutes: 10,
+  minutes: 9,
   config: { full: FULL, small: SMALL },
 
   async run(context) {

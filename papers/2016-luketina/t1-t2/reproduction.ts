@@ -45,7 +45,7 @@ const reproduction: Reproduction = {
   claim:
     "Gradients through a single training step tune the noise and the penalties of each layer well: networks trained with the values found have lower test errors than untuned ones.",
   data: ["mnist"],
-  minutes: 10,
+  minutes: 13,
   config: { full: FULL, small: SMALL },
 
   async run(context) {

@@ -8,7 +8,8 @@ const FULL: Size = {
   rows: { train: 5000, valid: 1000, test: 10_000 },
   steps: 300,
   outerSteps: 12,
-  seeds: [0, 1, 2, 3, 4],
+  // The optimiser of the learned weights and its rate were chosen on seeds 0 to 4, after runs to the end: their test sets were seen.
+  seeds: [100, 101, 102, 103, 104],
 };
 const SMALL: Size = { rows: { train: 400, valid: 200, test: 400 }, steps: 60, outerSteps: 3, seeds: [0] };
 
@@ -116,14 +117,14 @@ const reproduction: Reproduction = {
   claim:
     "With a weight for every training example, tuned on a few clean validation examples, training on many wrong labels comes near to training on the right ones.",
   data: ["mnist"],
-  minutes: 10,
+  minutes: 50,
   config: { full: { ...FULL, wrong: WRONG }, small: { ...SMALL, wrong: WRONG } },
 
   async run(context) {
     const size = context.small ? SMALL : FULL;
     const of = await allOutcomes(WAYS, size, context.folder("mnist"), context, ["weights"]);
     const errors = (name: string): number[] => of(name).map(({ tuned }) => 100 * tuned["error"]!);
-    const weights = (seed: number): readonly number[] => of(LEARNED)[seed]!.values["weights"]!;
+    const weights = (i: number): readonly number[] => of(LEARNED)[i]!.values["weights"]!;
     const found = size.seeds.map((seed, i) => separation(weights(i), labels(context, size, seed).isWrong));
     const gaps = errors(NOISY).map((error, i) => error - errors(TRUE)[i]!);
     const closed = (name: string): number[] => errors(name).map((error, i) => (100 * (errors(NOISY)[i]! - error)) / gaps[i]!); // prettier-ignore
@@ -169,6 +170,7 @@ const reproduction: Reproduction = {
           1,
         )} % of the right ones.`,
         `Unlike the paper: ${100 * WRONG} % of the labels are wrong, among all nine other digits; a network with 100 hidden units, minibatches and a fixed rate. ` +
+          "The optimiser of the learned weights and its rate were chosen on seeds 0 to 4, whose test errors had been seen with Adam; a full run has other seeds. " +
           "The validation loss does not read the weights, so there is no direct part to compare with.",
       ],
       expectations: [
