@@ -17,7 +17,10 @@ import type { StartInfo, StepFidelity, StepRecord, TuneResult, Warning } from ".
  *     POST /api/stop    { study }                               → 204; needs the token
  *     POST /api/notes   { study, notes, tags }                  → 204; needs the token
  *
- * Faults answer 400, 403, 404, 405, 409, 413 or 503 with a Fault.
+ * Faults answer 400, 403, 404, 405, 409, 413, 414, 415 or 503 with a Fault.
+ *
+ * The token travels in the header `x-drmad-token`, and to the page in the fragment of its address, `/#token=TOKEN`. Where the
+ * server is bound beyond this machine, it is needed for every route, the stream too: send it wherever it is known.
  */
 export interface Fault {
   readonly code: string;
@@ -53,7 +56,7 @@ export interface TensorInfo {
   /** With a leading axis of steps where `perStep`. */
   readonly shape: readonly number[];
   readonly perStep: boolean;
-  /** `identity`, `log`, `logit`, `softplus` or `bounds`. */
+  /** `identity`, `log`, `logit`, `softplus` or `bounds(low, high)`; `unknown` for studies of older drmads. */
   readonly transform: string;
   /** The shape of one image, where a row (or, for `whole`, the tensor) has a value for each pixel of the inputs. */
   readonly image?: { readonly height: number; readonly width: number; readonly whole: boolean };
@@ -68,7 +71,8 @@ export interface StudyView {
   /** Null before the study has begun. */
   readonly start: Json<StartInfo> | null;
   readonly tensors: readonly TensorInfo[];
-  readonly steps: readonly Json<StepRecord>[];
+  /** Without their inner curves, which have a route of their own. */
+  readonly steps: readonly Json<Omit<StepRecord, "inner">>[];
   /** Steps whose tensors are kept, in order. */
   readonly kept: readonly number[];
   readonly fidelity: readonly Json<StepFidelity>[];
@@ -85,13 +89,16 @@ export interface StudyView {
 
 /**
  * The body is the header's length (uint32, little-endian), the header as JSON, then `rows × columns` float32, little-endian
- * and row by row. A tensor that is too large comes as the mean of blocks; `blocks` says how large they are.
+ * and row by row. The first axis is the rows, all others together the columns; a vector is one row, unless it has a value for
+ * each step, and a tensor that is a `whole` image has the image's height and width. A tensor that is too large (above 1024
+ * either way) comes as the means of blocks; `blocks` says how large they are. A cell without finite values is NaN.
  */
 export interface TensorMapHeader {
   readonly step: number;
   readonly tensor: string;
   readonly of: "value" | "hypergradient";
   readonly shape: readonly number[];
+  /** Cells. */
   readonly rows: number;
   readonly columns: number;
   /** Values in a cell down and across: [1, 1] where nothing was left out. */

@@ -75,7 +75,7 @@ function missing(what: string): never {
 }
 
 /** Records that are only there together with the tensors. */
-const NUMBERS = ["kept", "values", "at"];
+const NUMBERS = ["kept", "values", "at", "examples"];
 const holdsArrays = (key: string, of: unknown): boolean => NUMBERS.includes(key) && typeof of === "object";
 
 /**

@@ -7,7 +7,7 @@ import { decodeEvent } from "./event-codec.ts";
 import { loadState, tensorsOf } from "./load.ts";
 import { isStale, requireName, rowOf, summaryOfRow, type StudyRow } from "./records.ts";
 import { requireSchema, upgradeSchema } from "./schema.ts";
-import { openSqlite, type Database } from "./sqlite.ts";
+import { openSqlite, revisionOf, type Database } from "./sqlite.ts";
 import type { Activity, NewStudy, Store } from "./store.ts";
 import { tensorFolder } from "./tensor-files.ts";
 import { requireWhole } from "./whole.ts";
@@ -94,7 +94,14 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
         .where("sequence", ">=", from)
         .orderBy("sequence")
         .execute();
-      return rows.map(({ sequence, at, json }) => ({ sequence, at: new Date(Number(at)), event: decodeEvent(json) }));
+      const found = await db.selectFrom("tensors").select("sequence").distinct().where("study", "=", id).execute();
+      const withArrays = new Set(found.map(({ sequence }) => sequence));
+      return rows.map(({ sequence, at, json }) => ({
+        sequence,
+        at: new Date(Number(at)),
+        event: decodeEvent(json),
+        arrays: withArrays.has(sequence),
+      }));
     },
     tensors: async (name, sequence) => tensorsOf(db, folder, (await rowBy(name)).id, sequence),
     state: async (name) => loadState(db, folder, (await rowBy(name)).id),
@@ -115,6 +122,18 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
         await transaction.updateTable("studies").set(change).where("id", "=", id).execute();
       });
     },
+    async annotate(name, annotation) {
+      requireOptions("annotate", annotation, { notes: "optional", tags: "optional" });
+      const { id } = await rowBy(name);
+      const { notes, tags } = annotation;
+      const change = {
+        ...(notes !== undefined && { notes }),
+        ...(tags !== undefined && { tags: JSON.stringify(tags) }),
+        updated: Date.now(),
+      };
+      await db.updateTable("studies").set(change).where("id", "=", id).execute();
+    },
+    revision: () => revisionOf(db),
     close: () => db.destroy(),
   };
 }

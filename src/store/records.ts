@@ -59,19 +59,35 @@ export function summaryOfRow(row: StudyRow, now: number, staleMs: number): Study
   return {
     name,
     state,
-    tags: JSON.parse(row.tags) as string[],
+    tags: parsed(row.tags, name) as string[],
     notes,
     experiment,
     source,
     hash,
-    options: JSON.parse(row.options) as Record<string, unknown>,
+    options: parsed(row.options, name) as Record<string, unknown>,
     steps,
+    events: row.events,
     outerSteps: row.outer_steps,
     best: row.best_step === null ? null : { step: row.best_step, loss: row.best_loss! },
     startLoss: row.start_loss,
-    error: row.error === null ? null : (JSON.parse(row.error) as { code: string; message: string }),
+    error: row.error === null ? null : (parsed(row.error, name) as { code: string; message: string }),
     stopping: row.state === "running" && row.stop_requested === 1,
     created: new Date(Number(row.created)),
     updated: new Date(Number(row.updated)),
   };
+}
+
+function parsed(json: string, study: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw new DrmadError(
+      "malformed-file",
+      `what is kept of the study ${JSON.stringify(study)} is damaged: ${String(cause)}`,
+      {
+        hint: "Bring the store back from a copy.",
+        cause,
+      },
+    );
+  }
 }

@@ -8,6 +8,7 @@ import {
   SqliteQueryCompiler,
   type DatabaseConnection,
   type SqliteDatabase,
+  sql,
 } from "kysely";
 import { isBusy, storeError } from "./store-error.ts";
 import type { Tables } from "./tables.ts";
@@ -117,4 +118,11 @@ export async function openSqlite(path: string): Promise<Database> {
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
   });
+}
+
+/** What others commit changes the one (sqlite.org/pragma.html#pragma_data_version), rows that this connection writes the other. */
+export async function revisionOf(db: Database): Promise<string> {
+  const { rows } = await sql<{ others: number; own: number }>`
+    select data_version as others, total_changes() as own from pragma_data_version`.execute(db);
+  return `${rows[0]!.others} ${rows[0]!.own}`;
 }

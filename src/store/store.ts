@@ -37,6 +37,8 @@ export interface StudySummary {
   /** Updates that it is to make; null before it has begun. */
   readonly outerSteps: number | null;
   readonly best: { readonly step: number; readonly loss: number } | null;
+  /** In its log so far. */
+  readonly events: number;
   /** Validation loss of the untuned start. */
   readonly startLoss: number | null;
   readonly error: { readonly code: string; readonly message: string } | null;
@@ -52,6 +54,14 @@ export interface LoggedEvent {
   readonly sequence: number;
   readonly at: Date;
   readonly event: StudyEvent;
+  /** Whether it has arrays. */
+  readonly arrays: boolean;
+}
+
+/** What may be said of a study at any time, by anybody. */
+export interface Annotation {
+  readonly notes?: string;
+  readonly tags?: readonly string[];
 }
 
 /** The right to write a study: one process has it at a time. */
@@ -99,5 +109,12 @@ export interface Store {
    * @throws DrmadError study-not-found, study-not-running
    */
   requestStop(name: string): Promise<void>;
+  /** Other notes or tags than it has. @throws DrmadError study-not-found */
+  annotate(name: string, annotation: Annotation): Promise<void>;
+  /**
+   * Another text whenever anything was committed since, by this process or another one; costs microseconds. Studies whose
+   * processes are gone become stale without one.
+   */
+  revision(): Promise<string>;
   close(): Promise<void>;
 }

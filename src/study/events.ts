@@ -1,4 +1,4 @@
-import type { NdArray } from "../data/dataset.ts";
+import type { ImageShape, NdArray } from "../data/dataset.ts";
 import type { FidelityReport } from "../hypergradient/fidelity.ts";
 import type { Chosen } from "../hypergradient/method.ts";
 import type { Phase } from "../rollout/rollout.ts";
@@ -34,6 +34,8 @@ export interface StepRecord {
   readonly chaotic?: boolean;
   /** Whether the optimiser clipped the hypergradient; absent where it never does, and at the last step. */
   readonly clipped?: boolean;
+  /** The training loss on the minibatches while the inner training ran, in means over windows of steps that end at `at`. */
+  readonly inner?: { readonly at: readonly number[]; readonly loss: readonly number[] };
   readonly seconds: number;
 }
 
@@ -74,6 +76,15 @@ export type StopReason =
   | "chaotic"
   | "cancelled";
 
+/** A tensor of hyperparameters; its transform by name, such as `log` or `bounds(0, 1)`. */
+export interface TunedTensor {
+  readonly name: string;
+  /** With a leading axis of steps where `perStep`. */
+  readonly shape: readonly number[];
+  readonly perStep: boolean;
+  readonly transform: string;
+}
+
 export interface StartInfo {
   readonly experiment: string;
   /** The first, where there are several. */
@@ -93,6 +104,10 @@ export interface StartInfo {
   readonly outerSteps: number;
   /** Rows of each split. */
   readonly rows: Readonly<Record<string, number>>;
+  /** The tuned tensors. Studies that were kept by a drmad without it have none, as they have no `image`. */
+  readonly tensors?: readonly TunedTensor[];
+  /** How a row of the inputs folds back into a picture, where the data says so. */
+  readonly image?: ImageShape;
   /** Present where fidelity is measured. */
   readonly fidelityPlan?: FidelityPlan;
   /** Present where a kept study goes on: the outer step that it goes on with. */

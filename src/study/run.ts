@@ -16,6 +16,7 @@ import {
 } from "./average.ts";
 import { chaosAdvice } from "./chaos.ts";
 import type { Metrics, StartInfo, TuneResult } from "./events.ts";
+import { keptExamples } from "./examples.ts";
 import { fidelityPlan, isMeasured } from "./fidelity.ts";
 import { called, notFinite, requireFiniteMetrics, requireFinitePrior } from "./finite.ts";
 import { identityOf, requireSame } from "./identity.ts";
@@ -220,7 +221,9 @@ export async function runStudy(
     async function beginOrGoOn(): Promise<void> {
       const identity = identityOf(start, settings, options);
       if (state.info === undefined) {
-        await commit({ type: "start", ...info, identity, at: loop.begin(pointOf(start)).start! });
+        const examples = keptExamples(problem);
+        const at = loop.begin(pointOf(start)).start!;
+        await commit({ type: "start", ...info, identity, at, ...(examples && { examples }) });
         return;
       }
       requireSame(state, info, identity);

@@ -27,6 +27,13 @@ export function startInfo(runs: readonly SeedRun[], { method, optimizer, outerSt
     rows: Object.fromEntries(
       Object.entries(problem.data).flatMap(([name, split]) => (isSplit(name) ? [[name, rowsOf(split)]] : [])),
     ),
+    tensors: problem.hypers.tensors.map(({ name, shape, perStep, transform }) => ({
+      name,
+      shape,
+      perStep,
+      transform: transform.name,
+    })),
+    ...(problem.data.image && { image: { height: problem.data.image.height, width: problem.data.image.width } }),
   };
 }
 

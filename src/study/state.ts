@@ -26,12 +26,24 @@ export interface Identity {
   readonly testCurve: boolean;
 }
 
+/** Training rows as pictures, for whoever looks at hyperparameters that have a value for each of them. */
+export interface Examples {
+  /** From 0, the least value of all rows, to 255: [rows, height · width]. */
+  readonly pixels: NdArray;
+  readonly labels?: NdArray;
+}
+
 /**
  * What is kept of a study, in order: all that `tune` tells but progress, with the numbers that the next step depends on. A
  * result is there once the study has ended; a stop that pauses leaves it open.
  */
 export type StudyEvent =
-  | ({ readonly type: "start"; readonly identity?: Identity; readonly at: Position } & StartInfo)
+  | ({
+      readonly type: "start";
+      readonly identity?: Identity;
+      readonly at: Position;
+      readonly examples?: Examples;
+    } & StartInfo)
   | { readonly type: "resume"; readonly at: number; readonly engine: string }
   /** `kept` may be left out of all but the best and the last of the steps so far: nothing else depends on it. */
   | ({
@@ -86,7 +98,7 @@ export const nothingYet: StudyState = {
 export function fold(state: StudyState, event: StudyEvent): StudyState {
   switch (event.type) {
     case "start": {
-      const { type: _, identity, at, ...info } = event;
+      const { type: _, identity, at, examples: __, ...info } = event;
       return { ...state, info, start: at, ...(identity && { identity }) };
     }
     case "resume": {
@@ -137,7 +149,7 @@ export function fold(state: StudyState, event: StudyEvent): StudyState {
 export function told(event: StudyEvent): TuneEvent | undefined {
   if (event.type === "resume" || event.type === "stop") return undefined;
   if (event.type === "start") {
-    const { identity: _, at: __, ...start } = event;
+    const { identity: _, at: __, examples: ___, ...start } = event;
     return start;
   }
   if (event.type !== "step") return event;
