@@ -29,7 +29,8 @@ export function App(): JSX.Element {
   }, [where]);
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
-      const writing = event.target instanceof Element && event.target.closest("input:not([type=range]), textarea, select") !== null;
+      const writing =
+        event.target instanceof Element && event.target.closest("input:not([type=range]), textarea, select") !== null;
       if (writing || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === "?") setKeys((open) => !open);
       if (event.key === "r" && "page" in route.get()) location.hash = "#/";

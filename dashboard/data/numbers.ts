@@ -1,7 +1,8 @@
 import type { Num } from "../../src/server/api.ts";
 
 /** The number itself; NaN where there is none. */
-export const num = (value: Num | null | undefined): number => (value === null || value === undefined ? NaN : Number(value));
+export const num = (value: Num | null | undefined): number =>
+  value === null || value === undefined ? NaN : Number(value);
 
 /** What a chart can draw: null leaves a gap. */
 export const drawable = (value: Num | null | undefined): number | null => {
@@ -20,7 +21,12 @@ export function short(value: Num | null | undefined): string {
   if (!Number.isFinite(found)) return found > 0 ? "∞" : `${MINUS}∞`;
   if (found === 0) return "0";
   const size = Math.abs(found);
-  const text = size < 1e-3 || size >= 1e6 ? found.toExponential(2) : size >= 1000 ? count(Math.round(found)) : found.toPrecision(4);
+  const text =
+    size < 1e-3 || size >= 1e6
+      ? found.toExponential(2)
+      : size >= 1000
+        ? count(Math.round(found))
+        : found.toPrecision(4);
   return signed(text.replace(/(\.\d*?)0+(?=e|$)/, "$1").replace(/\.(?=e|$)/, ""));
 }
 
@@ -28,7 +34,8 @@ export function short(value: Num | null | undefined): string {
 export function tick(value: number, distance: number): string {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e5 || size < 1e-3) return signed(value.toExponential(value === 10 ** Math.round(Math.log10(size)) ? 0 : 1)).replace("e+", "e");
+  if (size >= 1e5 || size < 1e-3)
+    return signed(value.toExponential(value === 10 ** Math.round(Math.log10(size)) ? 0 : 1)).replace("e+", "e");
   return signed(value.toFixed(Math.max(0, Math.min(6, -Math.floor(Math.log10(distance) + 1e-9)))));
 }
 
@@ -77,7 +84,9 @@ export function ago(when: string, now: number): string {
 
 export const moment = (when: string): string => {
   const date = new Date(when);
-  return Number.isNaN(date.getTime()) ? when : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  return Number.isNaN(date.getTime())
+    ? when
+    : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 };
 
 /**

@@ -22,10 +22,16 @@ export const at = (route: string, parameters: Readonly<Record<string, string | n
   return query.size === 0 ? `/api/${route}` : `/api/${route}?${query}`;
 };
 
-async function ask(url: string, init: RequestInit): Promise<Response> {
+/** @throws Refusal; what `fetch` throws where the signal ended it */
+export async function ask(url: string, init: RequestInit): Promise<Response> {
+  const known = token();
+  const headers = {
+    ...(init.headers as Record<string, string>),
+    ...(known === null ? {} : { "x-drmad-token": known }),
+  };
   let response: Response;
   try {
-    response = await fetch(url, { ...init, credentials: "same-origin", cache: "no-store" });
+    response = await fetch(url, { ...init, headers, credentials: "same-origin", cache: "no-store" });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Refusal(AWAY);
@@ -76,6 +82,6 @@ const broken = (why: string): Fault => ({
 });
 
 export async function post(route: string, body: object): Promise<void> {
-  const headers = { "content-type": "application/json", authorization: `Bearer ${token() ?? ""}` };
+  const headers = { "content-type": "application/json" };
   await ask(at(route), { method: "POST", headers, body: JSON.stringify(body) });
 }

@@ -9,6 +9,8 @@ export interface Cells {
   readonly index: (row: number, column: number) => number;
   /** Whether cells are pixels of images, which are square. */
   readonly images: boolean;
+  /** Whether cells lie as the values do, one after the other. */
+  readonly direct: boolean;
   /** What a place is called: `row 3, column 12`. */
   readonly name: (row: number, column: number) => string;
 }
@@ -18,6 +20,7 @@ export const matrix = (rows: number, columns: number, name: Cells["name"]): Cell
   columns,
   index: (row, column) => row * columns + column,
   images: false,
+  direct: true,
   name,
 });
 
@@ -41,6 +44,7 @@ export function mosaic(
     rows,
     columns,
     images: true,
+    direct: false,
     index(row, column) {
       const found = place(row, column);
       return found === undefined ? -1 : at(found[0], found[1] * width + found[2]);
@@ -58,7 +62,12 @@ export function mosaic(
 export const DRAWING = "drmad-map";
 
 /** Draws the cells, one pixel of the canvas each: the browser makes them larger or smaller. */
-export function drawCells(canvas: HTMLCanvasElement, values: ArrayLike<number>, cells: Cells, scale: ColourScale): void {
+export function drawCells(
+  canvas: HTMLCanvasElement,
+  values: ArrayLike<number>,
+  cells: Cells,
+  scale: ColourScale,
+): void {
   const begin = performance.now();
   const { rows, columns } = cells;
   canvas.width = columns;
@@ -67,7 +76,7 @@ export function drawCells(canvas: HTMLCanvasElement, values: ArrayLike<number>, 
   const image = context.createImageData(columns, rows);
   const pixels = new Uint32Array(image.data.buffer);
   const { shades } = scale;
-  if (!cells.images) for (let i = 0; i < pixels.length; i++) pixels[i] = shades[shade(scale, values[i]!)]!;
+  if (cells.direct) for (let i = 0; i < pixels.length; i++) pixels[i] = shades[shade(scale, values[i]!)]!;
   else
     for (let row = 0, i = 0; row < rows; row++)
       for (let column = 0; column < columns; column++, i++) {
@@ -79,7 +88,11 @@ export function drawCells(canvas: HTMLCanvasElement, values: ArrayLike<number>, 
 }
 
 /** Sides of a cell on the screen, in whole pixels where there is one for each. */
-export function cellSize({ rows, columns, images }: Cells, width: number, height: number): readonly [w: number, h: number] {
+export function cellSize(
+  { rows, columns, images }: Cells,
+  width: number,
+  height: number,
+): readonly [w: number, h: number] {
   const whole = (size: number): number => (size >= 1 ? Math.floor(size) : size);
   const across = width / columns;
   const down = height / rows;

@@ -127,16 +127,14 @@ export function chartOptions(
     ],
     series: [
       {},
-      ...first.lines.map(
-        (line): uPlot.Series => ({
-          label: line.name,
-          stroke: faded(line.colour, line.opacity ?? 1),
-          width: line.width ?? 1.6,
-          ...(line.dash === undefined ? {} : { dash: [...line.dash] }),
-          spanGaps: false,
-          points: { show: line.dots === true || first.x.length === 1, size: 5, fill: line.colour },
-        }),
-      ),
+      ...first.lines.map((line): uPlot.Series => ({
+        label: line.name,
+        stroke: faded(line.colour, line.opacity ?? 1),
+        width: line.width ?? 1.6,
+        ...(line.dash === undefined ? {} : { dash: [...line.dash] }),
+        spanGaps: false,
+        points: { show: line.dots === true || first.x.length === 1, size: 5, fill: line.colour },
+      })),
     ],
     bands: first.lines.flatMap((line, i) =>
       line.bandTo === undefined
@@ -152,7 +150,9 @@ export function chartOptions(
 
 /** #rrggbb with an opacity. */
 const faded = (colour: string, opacity: number): string =>
-  `${colour}${Math.round(255 * opacity).toString(16).padStart(2, "0")}`;
+  `${colour}${Math.round(255 * opacity)
+    .toString(16)
+    .padStart(2, "0")}`;
 
 function drawExtras(u: uPlot, { levels, marks, at }: Drawing, theme: Theme): void {
   const { ctx } = u;
@@ -202,7 +202,14 @@ function drawExtras(u: uPlot, { levels, marks, at }: Drawing, theme: Theme): voi
 }
 
 /** Text with a rim of paper, so that lines behind it do not disturb. */
-function write(ctx: CanvasRenderingContext2D, text: string, x: number, y: number, align: CanvasTextAlign, { ink, panel }: Theme): void {
+function write(
+  ctx: CanvasRenderingContext2D,
+  text: string,
+  x: number,
+  y: number,
+  align: CanvasTextAlign,
+  { ink, panel }: Theme,
+): void {
   ctx.textAlign = align;
   ctx.textBaseline = "alphabetic";
   ctx.lineJoin = "round";

@@ -55,11 +55,19 @@ const field = (text: string): string => `"${(/^[=+\-@\t\r]/.test(text) ? `'${tex
 function save(title: string, { x, lines, xLabel }: Drawing): void {
   const rows = [
     [xLabel, ...lines.map(({ name }) => name)].map(field),
-    ...x.map((at, i) => [String(at), ...lines.map(({ y }) => (y[i] === null || y[i] === undefined ? "" : String(y[i])))]),
+    ...x.map((at, i) => [
+      String(at),
+      ...lines.map(({ y }) => (y[i] === null || y[i] === undefined ? "" : String(y[i]))),
+    ]),
   ];
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([`${rows.map((row) => row.join(",")).join("\n")}\n`], { type: "text/csv" }));
-  link.download = `${title.replaceAll(/[^\p{L}\p{N}]+/gu, "-").replaceAll(/^-|-$/g, "").slice(0, 80) || "numbers"}.csv`;
+  link.download = `${
+    title
+      .replaceAll(/[^\p{L}\p{N}]+/gu, "-")
+      .replaceAll(/^-|-$/g, "")
+      .slice(0, 80) || "numbers"
+  }.csv`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -48,7 +48,13 @@ export function ColourBar({ values, scale, label, value }: ColourBarProps): JSX.
     <div class="colour-bar">
       <canvas ref={bars} width={WIDTH} height={HEIGHT} aria-hidden="true" class="colour-bars" />
       <div class="colour-ramp">
-        <canvas ref={ramp} width={SHADES} height={1} role="img" aria-label={`Colours from ${short(scale.least)} to ${short(scale.most)}`} />
+        <canvas
+          ref={ramp}
+          width={SHADES}
+          height={1}
+          role="img"
+          aria-label={`Colours from ${short(scale.least)} to ${short(scale.most)}`}
+        />
         {place >= 0 && place <= 1 && <span class="colour-needle" style={{ left: `${100 * place}%` }} />}
       </div>
       <div class="colour-ticks" aria-hidden="true">

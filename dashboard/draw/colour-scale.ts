@@ -34,13 +34,22 @@ export function colourScale(least: number, most: number, kind: ScaleKind, signed
             (p: number) => Math.sign(p) * bend * Math.expm1(Math.abs(p) * Math.log1p(1000)),
           ];
     const place = (v: number): number => (to(v) + 1) / 2;
-    return { kind: kind === "linear" ? "linear" : "signed", least: -end, most: end, diverging, shades, place, value: (p) => from(2 * p - 1) };
+    return {
+      kind: kind === "linear" ? "linear" : "signed",
+      least: -end,
+      most: end,
+      diverging,
+      shades,
+      place,
+      value: (p) => from(2 * p - 1),
+    };
   }
   const log = kind === "log" && least > 0;
   const [a, b] = log ? [Math.log(least), Math.log(most)] : [least, most];
   const span = b - a;
   // A map of one value has the middle colour.
-  const place = (v: number): number => (span === 0 ? (v === least ? 0.5 : NaN) : ((log ? (v > 0 ? Math.log(v) : NaN) : v) - a) / span);
+  const place = (v: number): number =>
+    span === 0 ? (v === least ? 0.5 : NaN) : ((log ? (v > 0 ? Math.log(v) : NaN) : v) - a) / span;
   const value = (p: number): number => (log ? Math.exp(a + p * span) : a + p * span);
   return { kind: log ? "log" : "linear", least, most, diverging, shades, place, value };
 }

@@ -146,6 +146,7 @@ const numOf = (value: number): number | "NaN" | "Infinity" | "-Infinity" =>
 
 function readingHint({ rows, columns }: Cells, [down, across]: readonly [number, number], many: boolean): string {
   const point = "Point at a cell to read it.";
-  if (down * across > 1) return `${count(rows)} × ${count(columns)} cells, each the mean of ${down} × ${across} values. ${point}`;
+  if (down * across > 1)
+    return `${count(rows)} × ${count(columns)} cells, each the mean of ${down} × ${across} values. ${point}`;
   return many ? `${count(rows)} × ${count(columns)} cells, several to a pixel of the screen. ${point}` : point;
 }

@@ -43,7 +43,15 @@ export function LineChart(props: LineChartProps): JSX.Element {
 
   // A chart is made anew when anything but its numbers is another.
   const { xLabel, yLabel, log, whole } = drawing;
-  const form = JSON.stringify([lines.map(({ y: _, ...rest }) => rest), xLabel, yLabel, log, whole, height, x.length === 1]);
+  const form = JSON.stringify([
+    lines.map(({ y: _, ...rest }) => rest),
+    xLabel,
+    yLabel,
+    log,
+    whole,
+    height,
+    x.length === 1,
+  ]);
   useEffect(() => {
     const element = place.current!;
     const width = Math.max(160, element.clientWidth);
@@ -67,7 +75,14 @@ export function LineChart(props: LineChartProps): JSX.Element {
   const drawn = useRef("");
   useEffect(() => {
     const made = chart.current;
-    const key = JSON.stringify([x, drawing.lines.map(({ y }) => y), drawing.levels, drawing.marks, drawing.at, drawing.range]);
+    const key = JSON.stringify([
+      x,
+      drawing.lines.map(({ y }) => y),
+      drawing.levels,
+      drawing.marks,
+      drawing.at,
+      drawing.range,
+    ]);
     if (made === null || key === drawn.current) return;
     drawn.current = key;
     const { min, max } = made.scales["x"]!;
@@ -112,7 +127,8 @@ function Legend({ drawing, index }: { readonly drawing: Drawing; readonly index:
         .map((line) => (
           <span class="legend-line" key={line.name}>
             <Swatch line={line} />
-            {visible(line.name)} <b>{index === null && line.y[at] === undefined ? "" : valueText(line.y[at], format)}</b>
+            {visible(line.name)}{" "}
+            <b>{index === null && line.y[at] === undefined ? "" : valueText(line.y[at], format)}</b>
           </span>
         ))}
     </span>

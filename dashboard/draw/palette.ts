@@ -88,8 +88,22 @@ export interface Theme {
   readonly bad: string;
 }
 
-const LIGHT: Theme = { lines: LINE_COLOURS, ink: "#1a1f24", muted: "#59626b", grid: "#e9ebed", panel: "#ffffff", bad: "#b3261e" };
-const DARK: Theme = { lines: DARK_LINE_COLOURS, ink: "#e6e9ec", muted: "#a1abb5", grid: "#2a3036", panel: "#1a1e22", bad: "#ff9a90" };
+const LIGHT: Theme = {
+  lines: LINE_COLOURS,
+  ink: "#1a1f24",
+  muted: "#59626b",
+  grid: "#e9ebed",
+  panel: "#ffffff",
+  bad: "#b3261e",
+};
+const DARK: Theme = {
+  lines: DARK_LINE_COLOURS,
+  ink: "#e6e9ec",
+  muted: "#a1abb5",
+  grid: "#2a3036",
+  panel: "#1a1e22",
+  bad: "#ff9a90",
+};
 
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 export const theme = value<Theme>(prefersDark.matches ? DARK : LIGHT);

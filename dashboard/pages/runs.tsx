@@ -35,15 +35,28 @@ const COLUMNS: readonly Column[] = [
       </>
     ),
   },
-  { name: "state", title: "State", by: ({ state }) => state, cell: (row) => <State state={row.state} stopping={row.stopping} /> },
+  {
+    name: "state",
+    title: "State",
+    by: ({ state }) => state,
+    cell: (row) => <State state={row.state} stopping={row.stopping} />,
+  },
   {
     name: "steps",
     title: "Steps",
     number: true,
     by: ({ steps }) => num(steps),
-    cell: ({ steps, outerSteps }) => <Progress done={num(steps) - 1} of={outerSteps === null ? null : num(outerSteps)} />,
+    cell: ({ steps, outerSteps }) => (
+      <Progress done={num(steps) - 1} of={outerSteps === null ? null : num(outerSteps)} />
+    ),
   },
-  { name: "start", title: "Untuned loss", number: true, by: ({ startLoss }) => num(startLoss), cell: ({ startLoss }) => short(startLoss) },
+  {
+    name: "start",
+    title: "Untuned loss",
+    number: true,
+    by: ({ startLoss }) => num(startLoss),
+    cell: ({ startLoss }) => short(startLoss),
+  },
   {
     name: "best",
     title: "Best loss",
@@ -56,7 +69,8 @@ const COLUMNS: readonly Column[] = [
     title: "Change",
     number: true,
     by: gain,
-    cell: (row) => (row.best === null ? "–" : <Gain share={gain(row)} text={change(num(row.startLoss), num(row.best.loss))} />),
+    cell: (row) =>
+      row.best === null ? "–" : <Gain share={gain(row)} text={change(num(row.startLoss), num(row.best.loss))} />,
   },
   {
     name: "tags",
@@ -111,7 +125,10 @@ export function Runs(): JSX.Element {
   const changes = useValue(live, (found) => found.changes);
   const { data, fault } = useAnswer<StudyList>("/api/studies", changes);
   const [filter, setFilter] = useState("");
-  const [sort, setSort] = useState<{ readonly column: string; readonly down: boolean }>({ column: "updated", down: false });
+  const [sort, setSort] = useState<{ readonly column: string; readonly down: boolean }>({
+    column: "updated",
+    down: false,
+  });
   const [ticked, setTicked] = useState<readonly string[]>([]);
   const [all, setAll] = useState(false);
   const rows = useMemo(() => sorted(data?.studies.filter(matches(filter)) ?? [], sort), [data, filter, sort]);
@@ -162,7 +179,11 @@ export function Runs(): JSX.Element {
                       aria-label={`Compare ${row.name}`}
                       checked={ticked.includes(row.name)}
                       onChange={() =>
-                        setTicked(ticked.includes(row.name) ? ticked.filter((name) => name !== row.name) : [...ticked, row.name])
+                        setTicked(
+                          ticked.includes(row.name)
+                            ? ticked.filter((name) => name !== row.name)
+                            : [...ticked, row.name],
+                        )
                       }
                     />
                   </td>

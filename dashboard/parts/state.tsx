@@ -22,7 +22,13 @@ const MEANINGS: Readonly<Record<string, string>> = {
 };
 
 /** The state of a study as a shape and a word. */
-export function State({ state, stopping = false }: { readonly state: string; readonly stopping?: boolean }): JSX.Element {
+export function State({
+  state,
+  stopping = false,
+}: {
+  readonly state: string;
+  readonly stopping?: boolean;
+}): JSX.Element {
   return (
     <span class={`state state-${Object.hasOwn(SHAPES, state) ? state : "other"}`} title={MEANINGS[state] ?? ""}>
       <span aria-hidden="true">{SHAPES[state] ?? "?"}</span> {stopping ? "stopping" : visible(state)}
@@ -36,7 +42,13 @@ export const Name = ({ text }: { readonly text: string }): JSX.Element => <bdi c
 /** Text with its `commands` as such. */
 export function Words({ text }: { readonly text: string }): JSX.Element {
   const parts = visible(text).split("`");
-  return <>{parts.map((part, i) => (i % 2 === 1 && i < parts.length - 1 ? <code key={i}>{part}</code> : <Fragment key={i}>{part}</Fragment>))}</>;
+  return (
+    <>
+      {parts.map((part, i) =>
+        i % 2 === 1 && i < parts.length - 1 ? <code key={i}>{part}</code> : <Fragment key={i}>{part}</Fragment>,
+      )}
+    </>
+  );
 }
 
 /** What is the matter, and what to do. */
@@ -61,7 +73,13 @@ export function Trouble({ fault, soft = false }: { readonly fault: Fault; readon
 }
 
 /** In the place of what there is nothing of. */
-export function Nothing({ title, children }: { readonly title: string; readonly children?: JSX.Element | string }): JSX.Element {
+export function Nothing({
+  title,
+  children,
+}: {
+  readonly title: string;
+  readonly children?: JSX.Element | string;
+}): JSX.Element {
   return (
     <div class="nothing">
       <p class="nothing-title">{title}</p>

@@ -1,0 +1,128 @@
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import type { TensorInfo } from "../../src/server/api.ts";
+import { count, num, visible } from "../data/numbers.ts";
+import { bestStep } from "../data/study.ts";
+import { Nothing } from "../parts/state.tsx";
+import { StepSlider } from "../parts/step-slider.tsx";
+import { studyAddress } from "../route.ts";
+import { ExampleWeights } from "./hyperparameters/examples.tsx";
+import { Schedules } from "./hyperparameters/schedules.tsx";
+import { TensorMaps } from "./hyperparameters/tensor-maps.tsx";
+import { TensorPath } from "./hyperparameters/tensor-path.tsx";
+import type { PageProps } from "./study.tsx";
+
+/** What the parts of this page draw. */
+export interface TensorProps {
+  readonly study: string;
+  readonly version: string;
+  readonly tensor: TensorInfo;
+  /** The outer step that is looked at. */
+  readonly step: number;
+  readonly of: "value" | "hypergradient";
+  readonly best: number | null;
+}
+
+export const sizeOf = ({ shape }: TensorInfo): number => shape.reduce((a, b) => a * b, 1);
+/** The name that the experiment gives, without the parameter that a tensor belongs to. */
+export const groupOf = ({ name }: TensorInfo): string => name.split(".")[0]!;
+
+const MOST_LISTED = 400;
+
+/** One tuned tensor at one outer step: values or hypergradient, as whatever it is. */
+export function Hyperparameters({
+  view,
+  study,
+  version,
+  wanted,
+}: PageProps & { readonly wanted: string | undefined }): JSX.Element {
+  const { tensors, kept } = view;
+  const [chosen, choose] = useState<number | null>(null);
+  const [of, setOf] = useState<"value" | "hypergradient">("value");
+  const [filter, setFilter] = useState("");
+  if (tensors.length === 0)
+    return (
+      <Nothing title="Nothing is known of the tuned tensors.">
+        The study does not say what it tunes; the log has what it told.
+      </Nothing>
+    );
+  if (kept.length === 0)
+    return (
+      <Nothing title="No tensors are kept yet.">
+        They are there with the first outer step, and appear by themselves.
+      </Nothing>
+    );
+  const tensor = tensors.find(({ name }) => name === wanted) ?? firstToShow(tensors);
+  const step = chosen !== null && kept.includes(chosen) ? chosen : kept.at(-1)!;
+  const best = bestStep(view);
+  const listed = tensors.filter(({ name }) => name.toLowerCase().includes(filter.toLowerCase()));
+  const props: TensorProps = { study, version, tensor, step, of, best: best === null ? null : num(best.step) };
+  return (
+    <div class="tensor-page">
+      <nav class="tensor-list" aria-label="Tuned tensors">
+        <h2>Tensors</h2>
+        {tensors.length > 12 && (
+          <input
+            type="search"
+            placeholder="Filter"
+            aria-label="Filter the tensors"
+            value={filter}
+            onInput={(event) => setFilter(event.currentTarget.value)}
+          />
+        )}
+        <ul>
+          {listed.slice(0, MOST_LISTED).map((one) => (
+            <li key={one.name}>
+              <a
+                href={studyAddress(study, "hyperparameters", one.name)}
+                aria-current={one === tensor ? "true" : undefined}
+              >
+                <span>{visible(one.name)}</span>
+                <span class="muted">{shapeText(one)}</span>
+              </a>
+            </li>
+          ))}
+        </ul>
+        {listed.length > MOST_LISTED && (
+          <p class="note">{`${listed.length - MOST_LISTED} more: filter to find them.`}</p>
+        )}
+      </nav>
+      <div class="tensor-view">
+        <div class="tensor-head">
+          <h2>
+            {visible(tensor.name)}{" "}
+            <span class="muted">
+              {shapeText(tensor)} · {count(sizeOf(tensor))} value{sizeOf(tensor) === 1 ? "" : "s"} · transform{" "}
+              {visible(tensor.transform)}
+            </span>
+          </h2>
+          <div class="choice" role="group" aria-label="What is shown">
+            {(["value", "hypergradient"] as const).map((what) => (
+              <button key={what} type="button" aria-pressed={of === what} onClick={() => setOf(what)}>
+                {what === "value" ? "Value" : "Hypergradient"}
+              </button>
+            ))}
+          </div>
+        </div>
+        <StepSlider
+          kept={kept}
+          best={props.best}
+          chosen={chosen}
+          choose={choose}
+          running={view.summary.state === "running"}
+        />
+        {tensor.perStep && <Schedules key={`lines ${groupOf(tensor)}`} {...props} tensors={tensors} />}
+        <TensorMaps key={`map ${tensor.name} ${of}`} {...props} />
+        {of === "value" && <TensorPath key={`path ${tensor.name}`} {...props} />}
+        {of === "value" && tensor.perExample && <ExampleWeights key={`rows ${tensor.name}`} {...props} />}
+      </div>
+    </div>
+  );
+}
+
+export const shapeText = ({ shape, perStep }: TensorInfo): string =>
+  shape.length === 0 ? "scalar" : `${shape.join(" × ")}${perStep ? " by step" : ""}`;
+
+/** What says most at first sight: images, else the largest. */
+const firstToShow = (tensors: readonly TensorInfo[]): TensorInfo =>
+  tensors.find(({ image }) => image !== undefined) ?? tensors.reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a));
