@@ -1,0 +1,351 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  fill,
+  gradientAt,
+  HEIGHT,
+  HOSTILE,
+  keep,
+  ROWS,
+  startEvent,
+  stepEvent,
+  valueAt,
+  WIDTH,
+} from "../../test/server/studies.ts";
+import { open } from "../store/open.ts";
+import type { Store } from "../store/store.ts";
+import type * as api from "./api.ts";
+import { createApp, type App } from "./app.ts";
+
+const HOST = "127.0.0.1:4747";
+const TOKEN = "t".repeat(43);
+const folder = mkdtempSync(join(tmpdir(), "drmad-server-"));
+let store: Store;
+let app: App;
+beforeAll(async () => {
+  store = await open(join(folder, "studies.db"));
+  await fill(store);
+  app = createApp({ store, assets: undefined, token: TOKEN, hosts: [HOST], version: "1.2.3" });
+});
+afterAll(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+const get = (path: string, init: RequestInit = {}): Promise<Response> =>
+  app(new Request(`http://${HOST}${path}`, { ...init, headers: { host: HOST, ...init.headers } }));
+async function ask<T>(path: string): Promise<T> {
+  const response = await get(path);
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/json"]);
+  return (await response.json()) as T;
+}
+const post = (path: string, body: unknown): Promise<Response> =>
+  get(path, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: { "content-type": "application/json", "x-drmad-token": TOKEN },
+  });
+const fault = async (path: string): Promise<[number, string]> => {
+  const response = await get(path);
+  return [response.status, ((await response.json()) as api.Fault).code];
+};
+const stepOf = (name: string): string => `study=pictures&step=2&tensor=${encodeURIComponent(name)}`;
+
+describe("the list", () => {
+  test("has every study without its text", async () => {
+    const { version, store: place, studies } = await ask<api.StudyList>("/api/studies");
+    expect([version, place]).toEqual(["1.2.3", join(folder, "studies.db")]);
+    expect(studies.map(({ name }) => name).sort()).toEqual(
+      ["ended", "failed", "older", "pictures", "waiting", ...HOSTILE].sort(),
+    );
+    expect(studies.find(({ name }) => name === "pictures")).toMatchObject({
+      state: "running",
+      steps: 4,
+      events: 5,
+      outerSteps: 4,
+    });
+    expect(studies.some((study) => "source" in study)).toBe(false);
+    expect(studies[0]!.created).toMatch(/^\d{4}-\d\d-\d\dT/);
+  });
+});
+
+describe("a study", () => {
+  test("that runs has all that its page shows", async () => {
+    const view = await ask<api.StudyView>("/api/study?study=pictures");
+    expect(view).toMatchObject({
+      source: "export default 1;",
+      kept: [0, 1, 2, 3],
+      trouble: [],
+      test: null,
+      stop: null,
+    });
+    expect(view.start).toMatchObject({ method: "reverse", image: { height: HEIGHT, width: WIDTH } });
+    expect(view.start).not.toHaveProperty("at");
+    expect(view.steps).toHaveLength(4);
+    expect(view.steps[2]).toMatchObject({ step: 2, growth: "Infinity", chaotic: true });
+    expect(view.steps[2]).not.toHaveProperty("inner");
+    // Steps take 3 s each; that with the last update is left.
+    expect(view.secondsLeft).toBe(3);
+    const image = { height: HEIGHT, width: WIDTH };
+    expect(Object.fromEntries(view.tensors.map(({ name, image: of, perExample }) => [name, [of, perExample]]))).toEqual(
+      {
+        weight: [undefined, true],
+        "l2.0.weights": [{ ...image, whole: true }, false],
+        "l2.1.weights": [undefined, false],
+        rate: [undefined, false],
+        inputs: [{ ...image, whole: false }, false],
+        big: [undefined, false],
+        "odd/~name": [undefined, false],
+      },
+    );
+  });
+
+  test("that ended says how", async () => {
+    const view = await ask<api.StudyView>("/api/study?study=ended");
+    expect(view.stop).toEqual({ reason: "plateau", detail: "no better one" });
+    expect(view.test).toEqual({ start: { loss: 2 }, tuned: { loss: "NaN" } });
+    expect(view.chosen).toEqual({ method: "checkpointed", why: "it fits" });
+    expect(view.warnings).toEqual([
+      { message: "the hypergradient is chaotic", chaos: { outerStep: 2, growth: "Infinity" } },
+    ]);
+    expect(view.secondsLeft).toBeNull();
+  });
+
+  test("of an older drmad shows, and says what it lacks", async () => {
+    const view = await ask<api.StudyView>("/api/study?study=older");
+    expect(view.trouble.map(({ code }) => code)).toEqual(["older-study"]);
+    expect(view.tensors.find(({ name }) => name === "odd/~name")).toMatchObject({ shape: [], transform: "unknown" });
+    expect(view.tensors).toHaveLength(7);
+    expect(view.stop).toEqual({ reason: "cancelled", detail: null });
+    expect((await get("/api/map?study=older&step=0&tensor=big&of=value")).status).toBe(200);
+  });
+
+  test("that has not begun, or failed, shows too", async () => {
+    for (const name of ["waiting", "failed", ...HOSTILE]) {
+      const view = await ask<api.StudyView>(`/api/study?study=${encodeURIComponent(name)}`);
+      expect(view).toMatchObject({ start: null, tensors: [], steps: [], kept: [], trouble: [] });
+      expect(view.summary.name).toBe(name);
+      for (const route of ["inner", "health", "log"])
+        expect((await get(`/api/${route}?study=${encodeURIComponent(name)}`)).status).toBe(200);
+    }
+  });
+
+  test("with damaged tensors shows the rest, and says so", async () => {
+    const other = await open(join(folder, "damaged.db"));
+    const of = createApp({ store: other, assets: undefined, token: TOKEN, hosts: [HOST], version: "1" });
+    await keep(other, "torn", [startEvent, stepEvent(0), stepEvent(1)]);
+    const place = join(folder, "damaged.db.tensors");
+    const [id] = readdirSync(place);
+    const files = readdirSync(join(place, id!)).filter((name) => /^00000[12].*\d\.safetensors$/.test(name));
+    expect(files).toHaveLength(2);
+    for (const file of files) writeFileSync(join(place, id!, file), "torn");
+    const answer = async (path: string): Promise<[number, unknown]> => {
+      const response = await of(new Request(`http://${HOST}/api/${path}`, { headers: { host: HOST } }));
+      return [response.status, await response.json()];
+    };
+    const [status, view] = await answer("study?study=torn");
+    expect(status).toBe(200);
+    expect(view).toMatchObject({ kept: [0, 1], trouble: [{ code: "malformed-file" }] });
+    for (const path of [
+      "map?study=torn&step=1&tensor=big&of=value",
+      "curve?study=torn&tensor=big",
+      "health?study=torn",
+    ])
+      expect(await answer(path)).toMatchObject([
+        409,
+        { code: "malformed-file", hint: expect.stringContaining("copy") as string },
+      ]);
+    rmSync(join(place, id!, files[1]!));
+    expect(await answer("map?study=torn&step=1&tensor=big&of=value")).toMatchObject([404, { code: "file-not-found" }]);
+    await other.close();
+  });
+});
+
+interface Map {
+  readonly header: api.TensorMapHeader;
+  readonly cells: readonly number[];
+}
+async function mapOf(query: string): Promise<Map> {
+  const response = await get(`/api/map?${query}`);
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/octet-stream"]);
+  const view = new DataView(await response.arrayBuffer());
+  const length = view.getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(view.buffer, 4, length))) as api.TensorMapHeader;
+  const n = (view.byteLength - 4 - length) / 4;
+  expect(n).toBe(header.rows * header.columns);
+  return { header, cells: Array.from({ length: n }, (_, i) => view.getFloat32(4 + length + 4 * i, true)) };
+}
+
+describe("a map", () => {
+  test.each([
+    ["weight", 1, ROWS],
+    ["l2.0.weights", HEIGHT, WIDTH],
+    ["l2.1.weights", 5, 1],
+    ["rate", 6, 1],
+    ["inputs", 2, HEIGHT * WIDTH],
+    ["odd/~name", 1, 1],
+  ])("of %s is the tensor itself, %i × %i", async (name, rows, columns) => {
+    const { header, cells } = await mapOf(`${stepOf(name)}&of=value`);
+    expect(header).toMatchObject({ step: 2, tensor: name, of: "value", rows, columns, blocks: [1, 1] });
+    expect(cells).toEqual([...Float32Array.from(valueAt(name, 2))]);
+    const gradient = await mapOf(`${stepOf(name)}&of=hypergradient`);
+    const finite = [...gradientAt(name, 2)].filter(Number.isFinite);
+    const [least, most] = finite.length === 0 ? [null, null] : [Math.min(...finite), Math.max(...finite)];
+    expect(gradient.header).toMatchObject({ of: "hypergradient", least, most, nonFinite: 1 });
+  });
+
+  test("of a large tensor is the means of blocks", async () => {
+    const { header, cells } = await mapOf(`${stepOf("big")}&of=value`);
+    expect(header).toMatchObject({ shape: [3000, 10], rows: 1000, columns: 10, blocks: [3, 1], nonFinite: 30 });
+    const values = valueAt("big", 2);
+    const mean = (row: number, column: number): number =>
+      (values[30 * row + column]! + values[30 * row + 10 + column]! + values[30 * row + 20 + column]!) / 3;
+    expect(cells[0]).toBeNaN();
+    for (const [row, column] of [
+      [1, 0],
+      [7, 3],
+      [999, 9],
+    ] as const)
+      // prettier-ignore
+      expect(cells[10 * row + column]).toBeCloseTo(mean(row, column), 6);
+  });
+
+  test("is refused where there is none", async () => {
+    for (const [query, status] of [
+      ["study=pictures&step=9&tensor=big&of=value", 400],
+      ["study=pictures&step=2&tensor=none&of=value", 400],
+      ["study=pictures&step=2&tensor=__proto__&of=value", 400],
+      ["study=pictures&step=2&tensor=big&of=all", 400],
+      ["study=pictures&step=-1&tensor=big&of=value", 400],
+      ["study=pictures&step=1e1&tensor=big&of=value", 400],
+      ["study=pictures&step=99999999999&tensor=big&of=value", 400],
+      ["study=pictures&study=ended&step=2&tensor=big&of=value", 400],
+      ["study=ended&step=4&tensor=big&of=hypergradient", 400],
+      ["study=none&step=2&tensor=big&of=value", 404],
+      ["step=2&tensor=big&of=value", 400],
+    ] as const)
+      expect([query, await fault(`/api/map?${query}`)]).toEqual([query, [status, status === 404 ? "study-not-found" : "invalid-argument"]]); // prettier-ignore
+  });
+});
+
+test("a curve has the least, middle and largest finite value of each step", async () => {
+  const curve = await ask<api.TensorCurve>(`/api/curve?study=pictures&tensor=weight`);
+  const sorted = [...valueAt("weight", 1)].filter(Number.isFinite).sort((a, b) => a - b);
+  expect(curve.steps).toEqual([0, 1, 2, 3]);
+  expect(sorted).toHaveLength(ROWS - 1);
+  expect([curve.least[1], curve.median[1], curve.most[1]]).toEqual([sorted[0], sorted[19], sorted.at(-1)]);
+  expect(curve.each).toBeUndefined();
+  const few = await ask<api.TensorCurve>(`/api/curve?study=pictures&tensor=rate`);
+  const rate = [...valueAt("rate", 3)].sort((a, b) => a - b);
+  expect(few.median[3]).toBeCloseTo((rate[2]! + rate[3]!) / 2, 14);
+  expect(few.each![3]).toEqual([...valueAt("rate", 3)]);
+  expect(await fault("/api/curve?study=pictures&tensor=none")).toEqual([400, "invalid-argument"]);
+});
+
+test("inner curves are those that the steps recorded", async () => {
+  const { curves } = await ask<api.InnerCurves>("/api/inner?study=pictures");
+  expect(curves[2]).toEqual({ step: 2, at: [3, 6], loss: [1, "NaN"] });
+  expect(curves).toHaveLength(4);
+});
+
+test("health tells norms, shares and directions of the hypergradients", async () => {
+  const { groups, steps, growth, chaotic } = await ask<api.Health>("/api/health?study=ended");
+  expect(steps).toEqual([0, 1, 2, 3]);
+  expect(growth).toEqual([2, 2, "Infinity", 2]);
+  expect(chaotic).toEqual([false, false, true, false]);
+  expect(groups.map(({ name, size }) => [name, size])).toContainEqual(["l2", HEIGHT * WIDTH + 5]);
+  const l2 = groups.find(({ name }) => name === "l2")!;
+  const at = (step: number): number[] =>
+    ["l2.0.weights", "l2.1.weights"].flatMap((name) => [...gradientAt(name, step)]);
+  expect(l2.norm[0]).toBeCloseTo(Math.hypot(...at(0)), 10);
+  expect(l2.norm.slice(1, 3)).toEqual([0, "Infinity"]);
+  expect(l2.zeros).toEqual([0, 1, 0, 0]);
+  expect(l2.nonFinite).toEqual([0, 0, 2 / 17, 0]);
+  expect(l2.cosine).toEqual([null, null, null, "NaN"]);
+});
+
+test("health has the cosine to the step before", async () => {
+  const other = await open(join(folder, "cosine.db"));
+  const step = (n: number, gradient: readonly number[]): typeof startEvent => {
+    const event = stepEvent(n) as Extract<typeof startEvent, { type: "step" }>;
+    return { ...event, kept: { ...event.kept!, found: { gradient: { rate: Float64Array.from(gradient) }, value: 1 } } };
+  };
+  await keep(other, "s", [startEvent, step(0, [1e200, 0]), step(1, [1e-200, 1e-200]), step(2, [-3, -3])]);
+  const of = createApp({ store: other, assets: undefined, token: TOKEN, hosts: [HOST], version: "1" });
+  const response = await of(new Request(`http://${HOST}/api/health?study=s`, { headers: { host: HOST } }));
+  const { groups } = (await response.json()) as api.Health;
+  expect(groups).toHaveLength(1);
+  const [first, second, third] = groups[0]!.cosine;
+  expect(first).toBeNull();
+  expect(second).toBeCloseTo(Math.SQRT1_2, 14);
+  expect(third).toBeCloseTo(-1, 14);
+  expect(groups[0]!.norm[1]).toBeCloseTo(Math.SQRT2 * 1e-200, 210);
+  await other.close();
+});
+
+test("examples are the rows of the least and the largest values, with their pictures", async () => {
+  const { sorted, worst, best } = await ask<api.Examples>(`/api/examples?${stepOf("weight")}`);
+  const values = valueAt("weight", 2);
+  const order = [...values.keys()].filter((row) => row !== 3).sort((a, b) => values[a]! - values[b]!);
+  expect(sorted).toEqual([...order.map((row) => values[row]), "NaN"]);
+  expect(worst.map(({ row }) => row)).toEqual(order.slice(0, 24));
+  expect(best[0]).toMatchObject({ row: order.at(-1), value: values[order.at(-1)!], label: order.at(-1)! % 10 });
+  const { picture } = worst[0]!;
+  expect(worst[0]).toMatchObject({ row: 5, value: -7, label: 5 });
+  expect(picture).toMatchObject({ height: HEIGHT, width: WIDTH });
+  expect([...Buffer.from(picture!.pixels, "base64")]).toEqual(Array.from({ length: 12 }, (_, i) => (60 + i) % 256));
+  expect(await fault(`/api/examples?${stepOf("rate")}`)).toEqual([400, "invalid-argument"]);
+  const older = await ask<api.Examples>("/api/examples?study=older&step=0&tensor=weight");
+  expect(older.worst[0]).toMatchObject({ row: 5, label: null, picture: null });
+});
+
+test("the log has every event in words and as JSON", async () => {
+  const { events } = await ask<api.Log>("/api/log?study=ended&from=1");
+  expect(events[0]).toMatchObject({ sequence: 1, text: "from step 0 with checkpointed: it fits" });
+  expect(events.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(events[4]!.text).toBe("step 3: validation loss 1.25, 3 s");
+  expect(JSON.parse(events[6]!.json)).toMatchObject({ type: "warning", chaos: { growth: "Infinity" } });
+});
+
+describe("what changes a study", () => {
+  test("notes and tags", async () => {
+    expect((await post("/api/notes", { study: "waiting", notes: "líne\nline", tags: ["x"] })).status).toBe(204);
+    expect(await store.get("waiting")).toMatchObject({ notes: "líne\nline", tags: ["x"] });
+    for (const body of [
+      { study: "waiting", notes: "a" },
+      { study: "waiting", notes: "a\0", tags: [] },
+      { study: "waiting", notes: "\ud800", tags: [] },
+      { study: "waiting", notes: "a", tags: [""] },
+      { study: "waiting", notes: "a", tags: "x" },
+      { study: "waiting", notes: "a", tags: [], more: 1 },
+      ["waiting"],
+      null,
+    ])
+      expect((await post("/api/notes", body)).status).toBe(400);
+    expect((await post("/api/notes", { study: "none", notes: "", tags: [] })).status).toBe(404);
+    expect((await post("/api/notes", { study: "waiting", notes: "a".repeat(2 ** 20), tags: [] })).status).toBe(413);
+    expect(await store.get("waiting")).toMatchObject({ notes: "líne\nline", tags: ["x"] });
+  });
+
+  test("a stop", async () => {
+    const { over } = await keep(store, "to be stopped", [startEvent]);
+    expect((await post("/api/stop", { study: "to be stopped" })).status).toBe(204);
+    expect(await store.get("to be stopped")).toMatchObject({ stopping: true });
+    await over();
+    expect((await post("/api/stop", { study: "to be stopped" })).status).toBe(409);
+  });
+});
+
+test("without the built page there is one that says how to build it", async () => {
+  const response = await get("/");
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+  expect(await response.text()).toContain("npm run build");
+});
+
+test("a route takes its own method only", async () => {
+  expect((await get("/api/stop")).status).toBe(404);
+  expect((await post("/api/studies", {})).status).toBe(405);
+  expect((await get("/api/studies", { method: "HEAD" })).status).toBe(200);
+});
