@@ -8,7 +8,7 @@ export interface Live {
   readonly heard: number | null;
   /** Why it is away. */
   readonly fault: Fault | null;
-  /** State and number of events of each study that was told of: another text means that something changed. */
+  /** State and number of events of each study, and how often something else changed: another text means that something did. */
   readonly studies: ReadonlyMap<string, string>;
   /** Rises with every message. */
   readonly changes: number;
@@ -41,10 +41,15 @@ export async function listen(): Promise<never> {
 
 const away = (fault: Fault): void => live.set({ ...live.get(), connection: "away", fault });
 
+let others = 0;
+
 function take({ studies }: StreamEvent): void {
-  const next = new Map(live.get().studies);
-  for (const { name, state, events } of studies) next.set(name, `${state} ${events}`);
-  live.set({ ...live.get(), connection: "live", heard: Date.now(), studies: next, changes: live.get().changes + 1 });
+  const { studies: before, changes } = live.get();
+  const same = studies.every(({ name, state, events }) => before.get(name)?.startsWith(`${state} ${events} `) === true);
+  // Notes, tags or a wish to stop: it is not told whose.
+  if (same && studies.length === before.size && changes > 0) others++;
+  const next = new Map(studies.map(({ name, state, events }) => [name, `${state} ${events} ${others}`]));
+  live.set({ connection: "live", heard: Date.now(), fault: null, studies: next, changes: changes + 1 });
 }
 
 /** The data of server-sent events: lines `data: …` up to an empty line. Comments keep the connection alive and say nothing. */

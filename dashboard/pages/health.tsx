@@ -80,7 +80,7 @@ function GroupCharts({
   const lost = x.filter((_, i) => groups.some(({ norm }) => drawable(norm[i]) === null));
   const spoilt = groups.some(({ nonFinite }) => nonFinite.some((n) => n > 0));
   const last = groups.map(({ name, norm }) => `${name} ${short(norm.at(-1))}`).join(", ");
-  const share = (values: readonly number[], size: number): number[] => values.map((v) => (100 * v) / size);
+  const percents = (shares: readonly number[]): number[] => shares.map((v) => 100 * v);
   return (
     <>
       <LineChart
@@ -107,7 +107,7 @@ function GroupCharts({
       <LineChart
         {...common}
         title="Coordinates that are zero"
-        lines={lines(({ zeros, size }) => share(zeros, size))}
+        lines={lines(({ zeros }) => percents(zeros))}
         yLabel="% of the group"
         range={[-3, 103]}
         format={(v) => `${short(v)} %`}
@@ -118,7 +118,7 @@ function GroupCharts({
         <LineChart
           {...common}
           title="Coordinates that are not finite"
-          lines={lines(({ nonFinite, size }) => share(nonFinite, size))}
+          lines={lines(({ nonFinite }) => percents(nonFinite))}
           yLabel="% of the group"
           range={[-3, 103]}
           format={(v) => `${short(v)} %`}
@@ -195,8 +195,8 @@ function GroupTable({ health: { groups, steps } }: { readonly health: Health }):
                 <td class="number">{short(norm[last])}</td>
                 <td class="number">{percent((num(norm[last]) / total) ** 2, 1)}</td>
                 <td class="number">{short(cosine[last])}</td>
-                <td class="number">{count(zeros[last]!)}</td>
-                <td class={`number${nonFinite[last]! > 0 ? " bad" : ""}`}>{count(nonFinite[last]!)}</td>
+                <td class="number">{percent(zeros[last]!, 1)}</td>
+                <td class={`number${nonFinite[last]! > 0 ? " bad" : ""}`}>{percent(nonFinite[last]!, 1)}</td>
               </tr>
             ))}
           </tbody>

@@ -36,24 +36,30 @@ export function Hyperparameters({
   version,
   wanted,
 }: PageProps & { readonly wanted: string | undefined }): JSX.Element {
-  const { tensors, kept } = view;
+  const { tensors } = view;
   const [chosen, choose] = useState<number | null>(null);
   const [of, setOf] = useState<"value" | "hypergradient">("value");
   const [filter, setFilter] = useState("");
+  const without = new Set(
+    view.steps.flatMap(({ step, gradientNorm }) => (gradientNorm === undefined ? [num(step)] : [])),
+  );
+  const kept = of === "value" ? view.kept : view.kept.filter((step) => !without.has(step));
   if (tensors.length === 0)
     return (
       <Nothing title="Nothing is known of the tuned tensors.">
         The study does not say what it tunes; the log has what it told.
       </Nothing>
     );
-  if (kept.length === 0)
+  if (view.kept.length === 0)
     return (
       <Nothing title="No tensors are kept yet.">
         They are there with the first outer step, and appear by themselves.
       </Nothing>
     );
   const tensor = tensors.find(({ name }) => name === wanted) ?? firstToShow(tensors);
-  const step = chosen !== null && kept.includes(chosen) ? chosen : kept.at(-1)!;
+  // The last outer step computes no hypergradient, and the first of a study that runs may not have one yet.
+  const none = kept.length === 0;
+  const step = chosen !== null && kept.includes(chosen) ? chosen : (kept.at(-1) ?? 0);
   const best = bestStep(view);
   const listed = tensors.filter(({ name }) => name.toLowerCase().includes(filter.toLowerCase()));
   const props: TensorProps = { study, version, tensor, step, of, best: best === null ? null : num(best.step) };
@@ -104,15 +110,18 @@ export function Hyperparameters({
             ))}
           </div>
         </div>
-        <StepSlider
-          kept={kept}
-          best={props.best}
-          chosen={chosen}
-          choose={choose}
-          running={view.summary.state === "running"}
-        />
-        {tensor.perStep && <Schedules key={`lines ${groupOf(tensor)}`} {...props} tensors={tensors} />}
-        <TensorMaps key={`map ${tensor.name} ${of}`} {...props} />
+        {none && <Nothing title="No hypergradient is kept yet.">The first comes with the first update.</Nothing>}
+        {!none && (
+          <StepSlider
+            kept={kept}
+            best={props.best}
+            chosen={chosen}
+            choose={choose}
+            running={view.summary.state === "running"}
+          />
+        )}
+        {!none && tensor.perStep && <Schedules key={`lines ${groupOf(tensor)}`} {...props} tensors={tensors} />}
+        {!none && <TensorMaps key={`map ${tensor.name} ${of}`} {...props} />}
         {of === "value" && <TensorPath key={`path ${tensor.name}`} {...props} />}
         {of === "value" && tensor.perExample && <ExampleWeights key={`rows ${tensor.name}`} {...props} />}
       </div>

@@ -29,9 +29,11 @@ export function Keys({ close }: { readonly close: () => void }): JSX.Element {
         ))}
       </dl>
       <p class="note">Drag along a chart to look closer; a double click shows all of it again.</p>
-      <form method="dialog">
-        <button>Close</button>
-      </form>
+      <p class="close">
+        <button type="button" onClick={() => dialog.current!.close()}>
+          Close
+        </button>
+      </p>
     </dialog>
   );
 }

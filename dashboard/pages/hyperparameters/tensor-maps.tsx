@@ -37,11 +37,7 @@ export function TensorMaps({ study, version, tensor, step, of }: TensorProps): J
   if (shown === null) {
     if (fault === null)
       return <Loading what={`${of === "value" ? "the values" : "the hypergradient"} of outer step ${step}`} />;
-    return of === "hypergradient" && fault.code === "not-found" ? (
-      <Nothing title={`Outer step ${step} has no hypergradient.`}>{fault.message}</Nothing>
-    ) : (
-      <Trouble fault={fault} soft />
-    );
+    return <Trouble fault={fault} soft />;
   }
   const { header, cells, layout, scale, log, kind } = shown;
   if (scale === null)
