@@ -69,8 +69,10 @@ export function scaleTicks({ kind, least, most, diverging, value }: ColourScale)
     const decades = Math.log10(most / least);
     const every = Math.max(1, Math.ceil(decades / 6));
     const found: number[] = [];
-    for (let e = Math.ceil(Math.log10(least) - 1e-9); e <= Math.log10(most) + 1e-9; e += every) found.push(10 ** e);
-    return found.length >= 2 ? found : [least, value(0.5), most];
+    for (let e = Math.floor(Math.log10(least)); e <= Math.log10(most); e += every)
+      for (const m of decades < 1.5 ? [1, 2, 5] : [1]) found.push(m * 10 ** e);
+    const inside = found.filter((v) => v >= least * 0.999 && v <= most * 1.001);
+    return inside.length >= 2 ? inside : [least, value(0.5), most];
   }
   const rough = (most - least) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));

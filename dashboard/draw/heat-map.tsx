@@ -19,6 +19,10 @@ export interface HeatMapProps {
   readonly blocks?: readonly [number, number];
   readonly height?: number;
   readonly note?: string | undefined;
+  /** What each row is called, where that fits. */
+  readonly rowNames?: readonly string[];
+  /** Ways to show it. */
+  readonly tools?: JSX.Element;
 }
 
 interface Place {
@@ -35,7 +39,21 @@ const MOVES: Readonly<Record<string, Place>> = {
 
 /** Values as colours, with the number under the pointer; with the keyboard, arrows move from cell to cell. */
 export function HeatMap(props: HeatMapProps): JSX.Element {
-  const { title, values, cells, scale, label, summary, xLabel, yLabel, blocks = [1, 1], height = 440, note } = props;
+  const {
+    title,
+    values,
+    cells,
+    scale,
+    label,
+    summary,
+    xLabel,
+    yLabel,
+    blocks = [1, 1],
+    height = 440,
+    note,
+    rowNames,
+    tools,
+  } = props;
   const holder = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
@@ -50,7 +68,10 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
   useEffect(() => drawCells(canvas.current!, values, cells, scale), [values, cells, scale]);
   useEffect(() => setPlace(null), [cells.rows, cells.columns]);
 
-  const [w, h] = cellSize(cells, Math.max(1, width - (yLabel === undefined ? 0 : 22)), height);
+  const left = rowNames !== undefined ? 92 : yLabel !== undefined ? 22 : 0;
+  const [w, h] = cellSize(cells, Math.max(1, width - left), height);
+  const named = rowNames !== undefined && h >= 13;
+  const turned = !named && yLabel !== undefined && h * cells.rows >= 60;
   const size = { width: `${w * cells.columns}px`, height: `${h * cells.rows}px` };
   const point = (event: PointerEvent): void => {
     const box = canvas.current!.getBoundingClientRect();
@@ -75,7 +96,16 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
       <figcaption class="chart-title">{visible(title)}</figcaption>
       <div class="map-holder" ref={holder}>
         <div class="map-frame">
-          {yLabel !== undefined && <span class="map-y">{yLabel} →</span>}
+          {turned && <span class="map-y">{yLabel} →</span>}
+          {named && (
+            <ol class="map-rows">
+              {rowNames.map((name) => (
+                <li key={name} style={{ height: `${h}px` }}>
+                  {visible(name)}
+                </li>
+              ))}
+            </ol>
+          )}
           <div class="map-canvas">
             <canvas
               ref={canvas}
@@ -103,7 +133,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
             )}
           </div>
         </div>
-        {xLabel !== undefined && <span class="map-x">{xLabel} →</span>}
+        {xLabel !== undefined && <span class={turned || named ? "map-x in" : "map-x"}>{xLabel} →</span>}
       </div>
       <p class="map-reading" aria-live="polite">
         {place === null || value === undefined ? (
@@ -116,6 +146,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
         )}
       </p>
       <Legend values={values} scale={scale} label={label} value={value} />
+      {tools}
       {note !== undefined && <p class="note">{note}</p>}
     </figure>
   );

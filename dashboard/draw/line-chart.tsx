@@ -87,7 +87,9 @@ export function LineChart(props: LineChartProps): JSX.Element {
     drawn.current = key;
     const { min, max } = made.scales["x"]!;
     const all = made.data[0];
-    const closer = all.length > 1 && (min! > all[0]! || max! < all.at(-1)!);
+    // Whoever looks closer goes on doing so. A chart that was just made has no range yet.
+    const ranged = typeof min === "number" && typeof max === "number" && all.length > 1;
+    const closer = ranged && (min > all[0]! || max < all.at(-1)!);
     made.setData(dataOf(drawing), !closer);
     if (closer) made.redraw(true, true);
   });

@@ -91,7 +91,7 @@ const COLUMNS: readonly Column[] = [
     name: "updated",
     title: "Updated",
     number: true,
-    by: ({ updated }) => -Date.parse(updated),
+    by: ({ updated }) => Date.parse(updated),
     cell: ({ updated }) => <time title={moment(updated)}>{ago(updated, Date.now())}</time>,
   },
 ];
@@ -127,7 +127,7 @@ export function Runs(): JSX.Element {
   const [filter, setFilter] = useState("");
   const [sort, setSort] = useState<{ readonly column: string; readonly down: boolean }>({
     column: "updated",
-    down: false,
+    down: true,
   });
   const [ticked, setTicked] = useState<readonly string[]>([]);
   const [all, setAll] = useState(false);

@@ -83,9 +83,8 @@ function Figure({ name, value, from, change, under }: FigureProps): JSX.Element 
       <dd>
         <span class="figure-value">{value}</span>
         {change !== undefined && <span class="figure-change">{change}</span>}
-        <span class="figure-under">
-          {[from === undefined ? "" : `untuned ${from}`, under ?? ""].filter(Boolean).join(" · ")}
-        </span>
+        {from !== undefined && <span class="figure-under">untuned {from}</span>}
+        {under !== undefined && <span class="figure-under">{under}</span>}
       </dd>
     </div>
   );

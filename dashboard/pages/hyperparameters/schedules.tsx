@@ -68,7 +68,7 @@ export function Schedules({
           summary={`${rows.length} schedules over ${steps} training steps.`}
         />
       )}
-      {map !== null && rows.length > 1 && group.length > 1 && (
+      {map !== null && rows.length > 1 && (
         <HeatMap
           title={`${groupOf(tensor)}: all schedules of the group`}
           values={map.values}
@@ -77,7 +77,8 @@ export function Schedules({
           label={`${what}${groupOf(tensor)}`}
           xLabel="training step"
           yLabel="layer"
-          height={Math.max(60, Math.min(320, 22 * rows.length))}
+          rowNames={rows.map(([name]) => name)}
+          height={Math.max(60, Math.min(320, 26 * rows.length))}
           summary={`${rows.length} rows from ${rows[0]![0]} to ${rows.at(-1)![0]}.`}
         />
       )}

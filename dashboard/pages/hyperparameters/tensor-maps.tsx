@@ -58,26 +58,28 @@ export function TensorMaps({ study, version, tensor, step, of }: TensorProps): J
         blocks={header.blocks}
         summary={`${layout.rows} rows of ${layout.columns} cells, from ${short(header.least)} to ${short(header.most)}.`}
         {...axes(tensor, layout)}
+        tools={
+          <div class="tools">
+            {(log || kind !== "linear") && (
+              <label class="check">
+                <input type="checkbox" checked={kind === "linear"} onChange={() => setPlain(kind !== "linear")} />{" "}
+                linear colours
+              </label>
+            )}
+            {!log && of === "value" && (header.least ?? 0) > 0 && kind === "linear" && plain === null && (
+              <label class="check">
+                <input type="checkbox" checked={false} onChange={() => setPlain(false)} /> logarithmic colours
+              </label>
+            )}
+            {of === "value" && spans !== null && (
+              <label class="check">
+                <input type="checkbox" checked={own} onChange={() => setOwn(!own)} /> colours of this step alone
+              </label>
+            )}
+          </div>
+        }
         note={header.nonFinite > 0 ? `△ ${count(header.nonFinite)} values are NaN or infinite: grey.` : undefined}
       />
-      <div class="tools">
-        {(log || kind !== "linear") && (
-          <label class="check">
-            <input type="checkbox" checked={kind === "linear"} onChange={() => setPlain(kind !== "linear")} /> linear
-            colours
-          </label>
-        )}
-        {!log && of === "value" && (header.least ?? 0) > 0 && kind === "linear" && plain === null && (
-          <label class="check">
-            <input type="checkbox" checked={false} onChange={() => setPlain(false)} /> logarithmic colours
-          </label>
-        )}
-        {of === "value" && spans !== null && (
-          <label class="check">
-            <input type="checkbox" checked={own} onChange={() => setOwn(!own)} /> colours of this step alone
-          </label>
-        )}
-      </div>
     </div>
   );
 }
@@ -104,7 +106,7 @@ function layoutOf({ image, perStep, name, shape }: TensorInfo, { rows, columns, 
     if (rows === pixels) return mosaic(columns, image, (n, pixel) => pixel * columns + n, "unit");
   }
   // A vector is folded into lines that fit a screen, unless it runs along the steps of training.
-  if (rows === 1 && columns > 64 && !perStep && whole) return folded(columns, name);
+  if ((rows === 1 || columns === 1) && !perStep && whole) return folded(rows * columns, name);
   if (perStep && rows > columns) {
     // Time runs to the right.
     const layout = matrix(
@@ -121,7 +123,7 @@ function layoutOf({ image, perStep, name, shape }: TensorInfo, { rows, columns, 
 }
 
 function folded(length: number, name: string): Cells {
-  const columns = Math.min(length, 50 * Math.max(1, Math.ceil(Math.sqrt(length / 2500))));
+  const columns = Math.min(length, length <= 1000 ? 50 : 100 * Math.ceil(Math.sqrt(length / 20_000)));
   const rows = Math.ceil(length / columns);
   return {
     rows,

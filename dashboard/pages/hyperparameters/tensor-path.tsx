@@ -49,6 +49,7 @@ export function TensorPath({ study, version, tensor, step }: TensorProps): JSX.E
       format={short}
       summary={`The median went from ${short(data.median[0])} to ${short(data.median.at(-1))}; the latest values lie between ${short(data.least.at(-1))} and ${short(data.most.at(-1))}.`}
       note={nonFiniteNote("values", lost)}
+      height={tensor.image?.whole === true ? 360 : 240}
     />
   );
 }
