@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { builtIns } from "../experiments/index.ts";
 import { addCheck } from "./check.ts";
 import { addCompare } from "./compare.ts";
+import { addDashboard } from "./dashboard.ts";
 import { addDoctor } from "./doctor.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addResume } from "./resume.ts";
@@ -18,6 +19,7 @@ ${Object.entries(builtIns)
 Examples:
   drmad tune digits-l2
   drmad tune digits-l2 --study first-try, then drmad resume first-try after whatever ended it
+  drmad dashboard
   drmad check digits-l2 --inner-steps 50
   drmad compare digits-l2
   drmad doctor
@@ -34,6 +36,7 @@ export function createProgram(finish: (exit: number) => void): Command {
   addTune(program, finish);
   addResume(program, finish);
   addStudies(program, finish);
+  addDashboard(program, finish);
   addCheck(program, finish);
   addCompare(program, finish);
   addReproduce(program, finish);

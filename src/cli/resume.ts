@@ -53,6 +53,7 @@ async function resume(store: Store, name: string, now: ResumeFlags): Promise<num
     out: _out,
     seconds: _seconds,
     store: _store,
+    dashboard: _dashboard,
     ...before
   } = flagsOf(begun);
   const { data } = begun;

@@ -30,6 +30,8 @@ export interface TuneFlags extends RunFlags, OuterFlags {
   readonly store?: string;
   readonly tags?: readonly string[];
   readonly notes?: string;
+  /** Serve a page of the study while it runs. */
+  readonly dashboard?: true;
 }
 
 export const TUNE_EXAMPLES = `
@@ -102,6 +104,7 @@ export function withTune(command: Command): Command {
     .addOption(checked("--study <name>", "keep it in a store under this name, to resume it after anything", studyName))
     .addOption(storeOption())
     .addOption(checked("--tags <list>", "of the study, with commas between them", tagList))
-    .addOption(checked("--notes <text>", "of the study", anyText));
+    .addOption(checked("--notes <text>", "of the study", anyText))
+    .option("--dashboard", "show the study in a browser while it runs, at the address that is printed");
   return withOutput(withRun(command));
 }

@@ -153,6 +153,6 @@ const interrupted = (error: unknown, { study, store }: TuneFlags): unknown =>
 
 /** The options in force, by the names of the command line. */
 function optionsOf(experiment: string, flags: TuneFlags, { threads }: Prepared): Readonly<Record<string, unknown>> {
-  const { json: _json, quiet: _quiet, trace: _trace, method, ...rest } = flags;
+  const { json: _json, quiet: _quiet, trace: _trace, dashboard: _dashboard, method, ...rest } = flags;
   return { experiment, ...rest, ...(method === undefined ? {} : { method: method.name }), threads };
 }

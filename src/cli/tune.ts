@@ -5,7 +5,9 @@ import { DrmadError } from "../errors.ts";
 import { builtIns } from "../experiments/index.ts";
 import * as persist from "../store/persist.ts";
 import { tune } from "../study/tune.ts";
+import { dashboardLine, openDashboard } from "./dashboard.ts";
 import { fileKind } from "./file-kind.ts";
+import { writeJson } from "./json.ts";
 import { withStore } from "./store-options.ts";
 import { TUNE_EXAMPLES, withTune, type TuneFlags } from "./tune-command.ts";
 import { runTuning } from "./tune-run.ts";
@@ -16,6 +18,11 @@ export function addTune(program: Command, finish: (exit: number) => void): void 
     .action(async (name: string, flags: TuneFlags) => {
       // The words after the command's own name.
       const args = (program as Command & { readonly rawArgs: readonly string[] }).rawArgs.slice(1);
+      if (flags.dashboard === true && flags.study === undefined) {
+        throw new DrmadError("invalid-argument", "--dashboard shows a study that is kept, and none is", {
+          hint: "Give it a name too: --study NAME.",
+        });
+      }
       finish(await (flags.study === undefined ? runTuning(name, flags, tune) : runStudy(name, flags, args)));
     });
 }
@@ -38,19 +45,42 @@ async function runStudy(name: string, flags: TuneFlags, args: readonly string[])
   const begun: Begun = { args: spelt, experiment, ...(data !== undefined && { data: resolve(data) }) };
   const source = !builtIn && fileKind(experiment) === "file" ? readFileSync(experiment, "utf8") : undefined;
   return withStore({ ...(place !== undefined && { store: place }) }, true, (store) =>
-    runTuning(name, flags, (defined, options) =>
-      persist.tune(defined, {
-        ...options,
-        store,
-        name: study,
-        experiment,
-        about: { begun },
-        ...(tags !== undefined && { tags }),
-        ...(notes !== undefined && { notes }),
-        ...(source !== undefined && { source }),
-      }),
+    beside(flags, () =>
+      runTuning(name, flags, (defined, options) =>
+        persist.tune(defined, {
+          ...options,
+          store,
+          name: study,
+          experiment,
+          about: { begun },
+          ...(tags !== undefined && { tags }),
+          ...(notes !== undefined && { notes }),
+          ...(source !== undefined && { source }),
+        }),
+      ),
     ),
   );
+}
+
+/** Says how the study can be seen while something runs, or shows it. */
+async function beside(flags: TuneFlags, run: () => Promise<number>): Promise<number> {
+  const { json, quiet, store } = flags;
+  const tell = (text: string): void => void (json !== true && quiet !== true && process.stderr.write(`${text}\n`));
+  if (flags.dashboard !== true) {
+    tell(`In a browser: ${dashboardLine(store)}`);
+    return run();
+  }
+  // With a connection of its own, it sees of the store what any other program does.
+  const dashboard = await openDashboard({ ...(store !== undefined && { store }) });
+  try {
+    const { url, built, warnings } = dashboard;
+    if (json === true) writeJson({ type: "dashboard", url, store: dashboard.store, built });
+    tell([`In a browser: ${url}`, ...warnings.map((message) => `warning: ${message}`)].join("\n"));
+    return await run();
+  } finally {
+    await dashboard.close();
+    tell(`The dashboard ended with the study; ${dashboardLine(store)} shows it again.`);
+  }
 }
 
 /** The options that a study was begun with. @throws DrmadError where another drmad wrote what this one cannot read */

@@ -14,43 +14,27 @@ import {
   valueAt,
   WIDTH,
 } from "../../test/server/studies.ts";
+import { asking, type Asking } from "../../test/server/asking.ts";
 import { open } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import type * as api from "./api.ts";
-import { createApp, type App } from "./app.ts";
 
-const HOST = "127.0.0.1:4747";
-const TOKEN = "t".repeat(43);
 const folder = mkdtempSync(join(tmpdir(), "drmad-server-"));
 let store: Store;
-let app: App;
+let asked: Asking;
 beforeAll(async () => {
   store = await open(join(folder, "studies.db"));
   await fill(store);
-  app = createApp({ store, assets: undefined, token: TOKEN, hosts: [HOST], version: "1.2.3" });
+  asked = asking(store);
 });
 afterAll(async () => {
   await store.close();
   rmSync(folder, { recursive: true });
 });
-
-const get = (path: string, init: RequestInit = {}): Promise<Response> =>
-  app(new Request(`http://${HOST}${path}`, { ...init, headers: { host: HOST, ...init.headers } }));
-async function ask<T>(path: string): Promise<T> {
-  const response = await get(path);
-  expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/json"]);
-  return (await response.json()) as T;
-}
-const post = (path: string, body: unknown): Promise<Response> =>
-  get(path, {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: { "content-type": "application/json", "x-drmad-token": TOKEN },
-  });
-const fault = async (path: string): Promise<[number, string]> => {
-  const response = await get(path);
-  return [response.status, ((await response.json()) as api.Fault).code];
-};
+const get = (path: string, init?: RequestInit): Promise<Response> => asked.get(path, init);
+const ask = <T>(path: string): Promise<T> => asked.ask<T>(path);
+const post = (path: string, body: unknown): Promise<Response> => asked.post(path, body);
+const fault = (path: string): Promise<readonly [number, string]> => asked.fault(path);
 const stepOf = (name: string): string => `study=pictures&step=2&tensor=${encodeURIComponent(name)}`;
 
 describe("the list", () => {
@@ -134,7 +118,7 @@ describe("a study", () => {
 
   test("with damaged tensors shows the rest, and says so", async () => {
     const other = await open(join(folder, "damaged.db"));
-    const of = createApp({ store: other, assets: undefined, token: TOKEN, hosts: [HOST], version: "1" });
+    const of = asking(other);
     await keep(other, "torn", [startEvent, stepEvent(0), stepEvent(1)]);
     const place = join(folder, "damaged.db.tensors");
     const [id] = readdirSync(place);
@@ -142,7 +126,7 @@ describe("a study", () => {
     expect(files).toHaveLength(2);
     for (const file of files) writeFileSync(join(place, id!, file), "torn");
     const answer = async (path: string): Promise<[number, unknown]> => {
-      const response = await of(new Request(`http://${HOST}/api/${path}`, { headers: { host: HOST } }));
+      const response = await of.get(`/api/${path}`);
       return [response.status, await response.json()];
     };
     const [status, view] = await answer("study?study=torn");
@@ -250,57 +234,6 @@ test("inner curves are those that the steps recorded", async () => {
   expect(curves).toHaveLength(4);
 });
 
-test("health tells norms, shares and directions of the hypergradients", async () => {
-  const { groups, steps, growth, chaotic } = await ask<api.Health>("/api/health?study=ended");
-  expect(steps).toEqual([0, 1, 2, 3]);
-  expect(growth).toEqual([2, 2, "Infinity", 2]);
-  expect(chaotic).toEqual([false, false, true, false]);
-  expect(groups.map(({ name, size }) => [name, size])).toContainEqual(["l2", HEIGHT * WIDTH + 5]);
-  const l2 = groups.find(({ name }) => name === "l2")!;
-  const at = (step: number): number[] =>
-    ["l2.0.weights", "l2.1.weights"].flatMap((name) => [...gradientAt(name, step)]);
-  expect(l2.norm[0]).toBeCloseTo(Math.hypot(...at(0)), 10);
-  expect(l2.norm.slice(1, 3)).toEqual([0, "Infinity"]);
-  expect(l2.zeros).toEqual([0, 1, 0, 0]);
-  expect(l2.nonFinite).toEqual([0, 0, 2 / 17, 0]);
-  expect(l2.cosine).toEqual([null, null, null, "NaN"]);
-});
-
-test("health has the cosine to the step before", async () => {
-  const other = await open(join(folder, "cosine.db"));
-  const step = (n: number, gradient: readonly number[]): typeof startEvent => {
-    const event = stepEvent(n) as Extract<typeof startEvent, { type: "step" }>;
-    return { ...event, kept: { ...event.kept!, found: { gradient: { rate: Float64Array.from(gradient) }, value: 1 } } };
-  };
-  await keep(other, "s", [startEvent, step(0, [1e200, 0]), step(1, [1e-200, 1e-200]), step(2, [-3, -3])]);
-  const of = createApp({ store: other, assets: undefined, token: TOKEN, hosts: [HOST], version: "1" });
-  const response = await of(new Request(`http://${HOST}/api/health?study=s`, { headers: { host: HOST } }));
-  const { groups } = (await response.json()) as api.Health;
-  expect(groups).toHaveLength(1);
-  const [first, second, third] = groups[0]!.cosine;
-  expect(first).toBeNull();
-  expect(second).toBeCloseTo(Math.SQRT1_2, 14);
-  expect(third).toBeCloseTo(-1, 14);
-  expect(groups[0]!.norm[1]).toBeCloseTo(Math.SQRT2 * 1e-200, 210);
-  await other.close();
-});
-
-test("examples are the rows of the least and the largest values, with their pictures", async () => {
-  const { sorted, worst, best } = await ask<api.Examples>(`/api/examples?${stepOf("weight")}`);
-  const values = valueAt("weight", 2);
-  const order = [...values.keys()].filter((row) => row !== 3).sort((a, b) => values[a]! - values[b]!);
-  expect(sorted).toEqual([...order.map((row) => values[row]), "NaN"]);
-  expect(worst.map(({ row }) => row)).toEqual(order.slice(0, 24));
-  expect(best[0]).toMatchObject({ row: order.at(-1), value: values[order.at(-1)!], label: order.at(-1)! % 10 });
-  const { picture } = worst[0]!;
-  expect(worst[0]).toMatchObject({ row: 5, value: -7, label: 5 });
-  expect(picture).toMatchObject({ height: HEIGHT, width: WIDTH });
-  expect([...Buffer.from(picture!.pixels, "base64")]).toEqual(Array.from({ length: 12 }, (_, i) => (60 + i) % 256));
-  expect(await fault(`/api/examples?${stepOf("rate")}`)).toEqual([400, "invalid-argument"]);
-  const older = await ask<api.Examples>("/api/examples?study=older&step=0&tensor=weight");
-  expect(older.worst[0]).toMatchObject({ row: 5, label: null, picture: null });
-});
-
 test("the log has every event in words and as JSON", async () => {
   const { events } = await ask<api.Log>("/api/log?study=ended&from=1");
   expect(events[0]).toMatchObject({ sequence: 1, text: "from step 0 with checkpointed: it fits" });
@@ -345,7 +278,7 @@ test("without the built page there is one that says how to build it", async () =
 });
 
 test("a route takes its own method only", async () => {
-  expect((await get("/api/stop")).status).toBe(404);
+  expect((await get("/api/stop")).status).toBe(405);
   expect((await post("/api/studies", {})).status).toBe(405);
   expect((await get("/api/studies", { method: "HEAD" })).status).toBe(200);
 });

@@ -89,11 +89,11 @@ export function createApp(options: AppOptions): App {
     await store.annotate(textOf(fields, "study"), { notes: textOf(fields, "notes"), tags: tagsOf(fields, "tags") });
     return new Response(null, { status: 204 });
   });
+  for (const path of ["/api/stop", "/api/notes"]) app.all(path, ({ req }) => noMethod(req.raw, "POST"));
   app.get("*", (context) => page(context, assets));
 
-  app.notFound(({ req }) =>
-    faultResponse(405, { code: "method", message: `${new URL(req.raw.url).pathname} takes no ${req.raw.method}` }),
-  );
+  // The page's route takes every address that is got.
+  app.notFound(({ req }) => noMethod(req.raw, "GET, HEAD"));
   app.onError((error) =>
     error instanceof TooLarge
       ? faultResponse(413, { code: "too-large", message: "the body is larger than 1 MiB" })
@@ -107,6 +107,9 @@ export function createApp(options: AppOptions): App {
     return response;
   };
 }
+
+const noMethod = ({ method }: Request, allow: string): Response =>
+  faultResponse(405, { code: "method", message: `${method} is not taken at this address` }, { allow });
 
 /** What is kept of a study may be nothing that this drmad writes. */
 async function readable<T>({ summary }: Study, answer: () => T | Promise<T>): Promise<T> {

@@ -20,11 +20,11 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   rollout: ["autodiff", "data", "dynamics", "engine", "errors", "problem", "tensor"],
   hypergradient: ["data", "errors", "rollout", "tensor"],
   study: ["data", "engine", "errors", "hypergradient", "outer", "problem", "rollout", "tensor"],
-  server: ["store", "study"],
+  server: ["data", "errors", "store", "study"],
   experiments: ["data", "dynamics", "hypergradient", "nn", "outer", "problem", "study", "tensor"],
   index: ["data", "dynamics", "errors", "hypergradient", "nn", "outer", "problem", "store", "study", "tensor"],
   // prettier-ignore
-  cli: ["data", "engine", "errors", "experiments", "hypergradient", "index", "outer", "picture", "problem", "rollout", "store", "study", "tensor"],
+  cli: ["data", "engine", "errors", "experiments", "hypergradient", "index", "outer", "picture", "problem", "rollout", "server", "store", "study", "tensor"],
 };
 
 /** What the design rules out for good: no row above may be widened to these. */
@@ -51,12 +51,16 @@ export const PLATFORM: Readonly<Record<string, readonly string[]>> = {
     "src/engine/worker/host.ts",
     "src/engine/worker/main.ts",
     "src/engine/worker/reclaim.ts",
+    "src/server/assets.ts",
+    "src/server/socket.ts",
   ],
   "onnxruntime-node": ["src/engine/onnx/session.ts", "src/cli/doctor.ts"],
   "@resvg/resvg-wasm": ["src/picture/png.ts"],
   commander: ["src/cli/"],
   jiti: ["src/cli/"],
   valibot: ["src/cli/"],
+  hono: ["src/server/app.ts", "src/server/guard.ts"],
+  "@hono/node-server": ["src/server/socket.ts"],
   kysely: ["src/store/"],
   "@photostructure/sqlite": ["src/store/sqlite.ts"],
 };

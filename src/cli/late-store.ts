@@ -1,0 +1,36 @@
+import { DrmadError } from "../errors.ts";
+import type { Store } from "../store/store.ts";
+
+/**
+ * A store that may not be there yet: it has no studies until it is, and is not made by looking. What `open` throws besides
+ * is thrown.
+ */
+export function lateStore(place: string, open: () => Promise<Store>): Store {
+  let opening: Promise<Store> | undefined;
+  const found = (): Promise<Store> => {
+    opening ??= open().catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
+  };
+  const orElse = <T>(use: (store: Store) => Promise<T>, without: T): Promise<T> =>
+    found().then(use, (error: unknown) => {
+      if (error instanceof DrmadError && error.code === "file-not-found") return without;
+      throw error;
+    });
+  return {
+    place,
+    list: () => orElse((store) => store.list(), []),
+    revision: () => orElse((store) => store.revision(), "none"),
+    create: async (study) => (await found()).create(study),
+    get: async (name) => (await found()).get(name),
+    events: async (name, from) => (await found()).events(name, from),
+    tensors: async (name, sequence) => (await found()).tensors(name, sequence),
+    state: async (name) => (await found()).state(name),
+    claim: async (name) => (await found()).claim(name),
+    requestStop: async (name) => (await found()).requestStop(name),
+    annotate: async (name, annotation) => (await found()).annotate(name, annotation),
+    close: async () => (await opening)?.close(),
+  };
+}
