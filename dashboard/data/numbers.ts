@@ -82,12 +82,19 @@ export function ago(when: string, now: number): string {
   return when.slice(0, 10);
 }
 
-export const moment = (when: string): string => {
+/** 20:46:22, in the time of whoever looks. */
+export function timeOfDay(when: string): string {
   const date = new Date(when);
-  return Number.isNaN(date.getTime())
-    ? when
-    : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
-};
+  if (Number.isNaN(date.getTime())) return when;
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
+}
+
+/** 2026-11-21 20:46:22 */
+export function moment(when: string): string {
+  const date = new Date(when);
+  if (Number.isNaN(date.getTime())) return when;
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${timeOfDay(when)}`;
+}
 
 /**
  * Text with its invisible marks made visible: controls that turn the direction of writing or hide, as ⟨202E⟩. What is

@@ -41,3 +41,8 @@ export function settingsOf(settings: unknown, prefix = ""): readonly (readonly [
     .sort(([a], [b]) => (list ? 0 : a < b ? -1 : 1))
     .flatMap(([name, inner]) => settingsOf(inner, prefix === "" ? name : `${prefix}.${name}`));
 }
+
+/** What a study told of itself as it began; its tensors have a page of their own. */
+export function startSettings(start: NonNullable<StudyView["start"]>): readonly (readonly [string, string])[] {
+  return settingsOf(start).filter(([name]) => !name.startsWith("tensors."));
+}

@@ -123,7 +123,15 @@ export function chartOptions(
         ...(first.whole ? { incrs: WHOLE } : {}),
         values: (_, splits) => splits.map((v) => (Math.abs(v) >= 1e5 ? short(v) : String(Number(v.toPrecision(6))))),
       },
-      { ...axis, label: first.yLabel, values: numbers, size: (u, values) => widest(u, values) },
+      {
+        ...axis,
+        label: first.yLabel,
+        values: numbers,
+        size: (u, values) => widest(u, values),
+        ...(first.log
+          ? { filter: decadesOrFew, grid: { ...axis.grid, filter: decades }, ticks: { ...axis.ticks, filter: decades } }
+          : {}),
+      },
     ],
     series: [
       {},
@@ -133,7 +141,7 @@ export function chartOptions(
         width: line.width ?? 1.6,
         ...(line.dash === undefined ? {} : { dash: [...line.dash] }),
         spanGaps: false,
-        points: { show: line.dots === true || first.x.length === 1, size: 5, fill: line.colour },
+        points: { show: line.dots === true, size: 5, fill: line.colour, filter: alone },
       })),
     ],
     bands: first.lines.flatMap((line, i) =>
@@ -147,6 +155,38 @@ export function chartOptions(
     },
   };
 }
+
+/** Points that no line leads to or from, which would not be seen. */
+function alone(u: uPlot, series: number, show: boolean): number[] | null {
+  if (show) return null;
+  const y = u.data[series]!;
+  const is = (i: number): boolean => y[i] !== null && y[i] !== undefined;
+  const found: number[] = [];
+  for (let i = 0; i < y.length; i++) if (is(i) && !is(i - 1) && !is(i + 1)) found.push(i);
+  return found;
+}
+
+/** Over more than two decades, only the powers of ten have a line. */
+const decades = (u: uPlot, splits: number[]): (number | null)[] => {
+  const { min, max } = u.scales["y"]!;
+  if (max! / min! < 100) return splits;
+  const every = Math.ceil(Math.log10(max! / min!) / 7);
+  return splits.map((v) => {
+    const power = Math.log10(v);
+    return Math.abs(power - Math.round(power)) < 1e-6 && Math.round(power) % every === 0 ? v : null;
+  });
+};
+
+/** Numbers at 1, 2 and 5 times the powers of ten, or at these alone. */
+const decadesOrFew = (u: uPlot, splits: number[]): (number | null)[] => {
+  const { min, max } = u.scales["y"]!;
+  if (max! / min! >= 100) return decades(u, splits);
+  const first = max! / min! < 4 ? [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9] : [1, 2, 5];
+  return splits.map((v) => {
+    const digit = v / 10 ** Math.floor(Math.log10(v) + 1e-9);
+    return first.some((m) => Math.abs(digit - m) < 1e-6) ? v : null;
+  });
+};
 
 /** #rrggbb with an opacity. */
 const faded = (colour: string, opacity: number): string =>
@@ -164,7 +204,7 @@ function drawExtras(u: uPlot, { levels, marks, at }: Drawing, theme: Theme): voi
   ctx.beginPath();
   ctx.rect(left, top, width, height);
   ctx.clip();
-  ctx.font = `${11.5 * ratio}px system-ui, sans-serif`;
+  ctx.font = FONT.replace("12px", `${11.5 * ratio}px`);
   if (at !== undefined) {
     ctx.strokeStyle = theme.ink;
     ctx.lineWidth = ratio;
@@ -182,10 +222,16 @@ function drawExtras(u: uPlot, { levels, marks, at }: Drawing, theme: Theme): voi
     ctx.lineTo(left + width, toY(y));
     ctx.stroke();
     ctx.setLineDash([]);
+    if (name === "") continue;
     const low = toY(y) - top < 18 * ratio;
     write(ctx, name, left + width - 6 * ratio, toY(y) + (low ? 13 : -5) * ratio, "right", theme);
   }
+  ctx.restore();
+  ctx.save();
+  ctx.font = FONT.replace("12px", `${11.5 * ratio}px`);
   for (const { x, y, name, colour } of marks) {
+    // Where one looks closer, it may be elsewhere.
+    if (x < u.scales["x"]!.min! || x > u.scales["x"]!.max!) continue;
     const [px, py] = [toX(x), toY(y)];
     ctx.beginPath();
     ctx.arc(px, py, 5 * ratio, 0, 2 * Math.PI);

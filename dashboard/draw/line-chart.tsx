@@ -130,7 +130,7 @@ function Legend({ drawing, index }: { readonly drawing: Drawing; readonly index:
           <span class="legend-line" key={line.name}>
             <Swatch line={line} />
             {visible(line.name)}{" "}
-            <b>{index === null && line.y[at] === undefined ? "" : valueText(line.y[at], format)}</b>
+            <b>{valueText(index === null ? line.y.findLast((v) => v !== null) : line.y[at], format)}</b>
           </span>
         ))}
     </span>

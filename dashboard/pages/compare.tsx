@@ -5,7 +5,7 @@ import { useLateAnswer } from "../data/answer.ts";
 import { live } from "../data/live.ts";
 import { change, drawable, metricText, num, seconds, short, visible } from "../data/numbers.ts";
 import { at, getJson, Refusal } from "../data/server.ts";
-import { bestStep, isWide, metricsOf, settingsOf } from "../data/study.ts";
+import { bestStep, isWide, metricsOf, settingsOf, startSettings } from "../data/study.ts";
 import { useValue } from "../data/value.ts";
 import type { Line } from "../draw/chart-options.ts";
 import { LineChart } from "../draw/line-chart.tsx";
@@ -237,7 +237,7 @@ function Differences({ shown }: { readonly shown: readonly Shown[] }): JSX.Eleme
   const settings = shown.map(
     ({ view }) =>
       new Map([
-        ...settingsOf(view.start ?? {}),
+        ...(view.start === null ? [] : startSettings(view.start)),
         ...settingsOf(view.summary.options, "option"),
         ["experiment", view.summary.experiment],
         ["source", view.summary.hash?.slice(0, 12) ?? "–"],

@@ -139,7 +139,7 @@ function GrowthChart({ health: { growth, steps } }: { readonly health: Health })
       x={steps}
       lines={[{ name: "growth", y, colour: lines[0]!, width: 2, dots: steps.length < 3 }]}
       xLabel="outer step"
-      yLabel="largest norm ÷ norm at the end"
+      yLabel="growth (×)"
       whole
       log
       levels={[{ y: GROWTH_LIMIT, name: "1000: chaotic above" }]}

@@ -1,9 +1,9 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Fault, Log } from "../../src/server/api.ts";
-import { visible } from "../data/numbers.ts";
+import type { Fault, Log, StudyView } from "../../src/server/api.ts";
+import { timeOfDay, visible } from "../data/numbers.ts";
 import { at, getJson } from "../data/server.ts";
-import { settingsOf } from "../data/study.ts";
+import { settingsOf, startSettings } from "../data/study.ts";
 import { Loading, Nothing, Trouble, Words } from "../parts/state.tsx";
 import { faultOf } from "../parts/stop.tsx";
 import type { PageProps } from "./study.tsx";
@@ -79,7 +79,7 @@ function Event({ entry: { sequence, at, text, json } }: { readonly entry: Entry 
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
           <span class="log-number">{sequence}</span>
-          <time>{timeText(at)}</time>
+          <time>{timeOfDay(at)}</time>
           <span class="log-text">
             <Words text={text} />
           </span>
@@ -89,11 +89,6 @@ function Event({ entry: { sequence, at, text, json } }: { readonly entry: Entry 
     </li>
   );
 }
-
-const timeText = (at: string): string => {
-  const date = new Date(at);
-  return Number.isNaN(date.getTime()) ? at : date.toLocaleTimeString();
-};
 
 function indented(json: string): string {
   try {
@@ -153,7 +148,7 @@ function Source({ text, hash }: { readonly text: string | null; readonly hash: s
   );
 }
 
-function Options({ options, start }: { readonly options: object; readonly start: object | null }): JSX.Element {
+function Options({ options, start }: { readonly options: object; readonly start: StudyView["start"] }): JSX.Element {
   return (
     <>
       <section>
@@ -162,7 +157,7 @@ function Options({ options, start }: { readonly options: object; readonly start:
       </section>
       <section>
         <h2>As it began</h2>
-        <Settings settings={start === null ? [] : settingsOf(start)} none="It has not begun." />
+        <Settings settings={start === null ? [] : startSettings(start)} none="It has not begun." />
       </section>
     </>
   );
@@ -178,7 +173,7 @@ function Settings({
   const shown = settings.filter(([name]) => name !== "");
   if (shown.length === 0) return <p class="muted">{none}</p>;
   return (
-    <dl class="facts">
+    <dl class="facts settings">
       {shown.map(([name, text]) => (
         <div key={name}>
           <dt>{visible(name)}</dt>

@@ -84,7 +84,7 @@ function MetricChart({ view, metric }: { readonly view: StudyView; readonly metr
               {
                 x: num(best.step),
                 y: scale * bestValue,
-                name: `${metric === "loss" ? "best" : "at the best loss"}: step ${best.step}, ${metricText(metric, bestValue)}`,
+                name: `${metric === "loss" ? "best: " : ""}step ${best.step}, ${metricText(metric, bestValue)}`,
                 colour: ink,
               },
             ]

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import type { StudyView } from "../../src/server/api.ts";
 import { count, counted, moment, num, visible } from "../data/numbers.ts";
-import { State, Words } from "./state.tsx";
+import { Words } from "./state.tsx";
 
 const STOPS: Readonly<Record<string, string>> = {
   budget: "all outer steps done, or the seconds over",
@@ -14,16 +14,13 @@ const STOPS: Readonly<Record<string, string>> = {
   cancelled: "stopped from outside",
 };
 
-/** What a study is: its state, and what it was begun with. */
+/** What a study is, and what it was begun with. */
 export function Facts({ view }: { readonly view: StudyView }): JSX.Element {
   const { summary, start, stop, chosen } = view;
   return (
     <section>
       <h2>Study</h2>
       <dl class="facts">
-        <Fact name="state">
-          <State state={summary.state} stopping={summary.stopping} />
-        </Fact>
         {stop !== null && (
           <Fact name="ended by">
             <>
