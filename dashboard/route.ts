@@ -46,9 +46,10 @@ export const compareAddress = (studies: readonly string[]): string =>
 
 export const route = value<Route>({ page: "runs" });
 
+const follow = (): void => route.set(routeOf(location.hash));
+
 /** Follows the address. */
 export function followAddress(): void {
-  const follow = (): void => route.set(routeOf(location.hash));
   addEventListener("hashchange", follow);
   follow();
 }

@@ -34,8 +34,7 @@ export function short(value: Num | null | undefined): string {
 export function tick(value: number, distance: number): string {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e5 || size < 1e-3)
-    return signed(value.toExponential(value === 10 ** Math.round(Math.log10(size)) ? 0 : 1)).replace("e+", "e");
+  if (size >= 1e5 || size < 1e-3) return signed(value.toExponential(1).replace(".0e", "e").replace("e+", "e"));
   return signed(value.toFixed(Math.max(0, Math.min(6, -Math.floor(Math.log10(distance) + 1e-9)))));
 }
 
@@ -101,7 +100,8 @@ export function moment(when: string): string {
  * shown is then what is there.
  */
 export const visible = (text: string): string =>
-  text.replaceAll(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]/gu,
-    (mark) => `⟨${mark.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}⟩`,
+  text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (mark) =>
+    mark === "\n" || mark === "\t" || mark === "\u200d"
+      ? mark
+      : `⟨${mark.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}⟩`,
   );

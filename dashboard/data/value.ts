@@ -15,7 +15,7 @@ export function value<T>(first: T): Value<T> {
     get: () => now,
     set(next) {
       now = next;
-      for (const listener of [...listeners]) listener();
+      for (const listener of listeners) listener();
     },
     watch(listener) {
       listeners.add(listener);

@@ -87,13 +87,14 @@ export function drawCells(
   performance.measure(DRAWING, { start: begin, end: performance.now() });
 }
 
+const whole = (size: number): number => (size >= 1 ? Math.floor(size) : size);
+
 /** Sides of a cell on the screen, in whole pixels where there is one for each. */
 export function cellSize(
   { rows, columns, images }: Cells,
   width: number,
   height: number,
 ): readonly [w: number, h: number] {
-  const whole = (size: number): number => (size >= 1 ? Math.floor(size) : size);
   const across = width / columns;
   const down = height / rows;
   if (images) {

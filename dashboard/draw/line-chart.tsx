@@ -25,14 +25,15 @@ const plain = (value: number): string => String(Number(value.toPrecision(4)));
 /** Lines over a common x. Dragging looks closer, a double click shows all again. */
 export function LineChart(props: LineChartProps): JSX.Element {
   const { title, lines, x, summary, height = 240, note } = props;
+  const logarithmic = props.log === true && spreads(props);
   const drawing: Drawing = {
-    log: false,
     whole: false,
     levels: [],
     marks: [],
     format: plain,
     ...props,
-    lines: props.log === true ? lines.map((line) => ({ ...line, y: line.y.map(positive) })) : lines,
+    log: logarithmic,
+    lines: logarithmic ? lines.map((line) => ({ ...line, y: line.y.map(positive) })) : lines,
   };
   const now = useRef(drawing);
   now.current = drawing;
@@ -44,7 +45,7 @@ export function LineChart(props: LineChartProps): JSX.Element {
   // A chart is made anew when anything but its numbers is another.
   const { xLabel, yLabel, log, whole } = drawing;
   const form = JSON.stringify([
-    lines.map(({ y: _, ...rest }) => rest),
+    lines.map((line) => ({ ...line, y: null })),
     xLabel,
     yLabel,
     log,
@@ -107,6 +108,14 @@ export function LineChart(props: LineChartProps): JSX.Element {
       <ChartTable title={title} drawing={drawing} />
     </figure>
   );
+}
+
+/** A logarithmic axis says more once the largest is several times the smallest; below, its numbers are odd ones. */
+function spreads({ lines, levels = [] }: Pick<LineChartProps, "lines" | "levels">): boolean {
+  const found = [...lines.flatMap(({ y }) => y), ...levels.map(({ y }) => y)].filter(
+    (v) => v !== null && v > 0,
+  ) as number[];
+  return found.reduce((a, b) => Math.max(a, b), 0) > 5 * found.reduce((a, b) => Math.min(a, b), Infinity);
 }
 
 const positive = (y: number | null): number | null => (y !== null && y > 0 ? y : null);

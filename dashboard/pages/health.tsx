@@ -9,7 +9,7 @@ import { LineChart } from "../draw/line-chart.tsx";
 import { lineStyle, theme } from "../draw/palette.ts";
 import { Fidelity } from "../parts/fidelity.tsx";
 import { Loading, Nothing, Trouble } from "../parts/state.tsx";
-import type { PageProps } from "./study.tsx";
+import type { PageProps } from "../parts/not-begun.tsx";
 
 type Group = Health["groups"][number];
 
@@ -62,6 +62,8 @@ function Chaos({ health: { chaotic, steps } }: { readonly health: Health }): JSX
   );
 }
 
+const percents = (shares: readonly number[]): number[] => shares.map((v) => 100 * v);
+
 function GroupCharts({
   health,
   groups,
@@ -80,7 +82,6 @@ function GroupCharts({
   const lost = x.filter((_, i) => groups.some(({ norm }) => drawable(norm[i]) === null));
   const spoilt = groups.some(({ nonFinite }) => nonFinite.some((n) => n > 0));
   const last = groups.map(({ name, norm }) => `${name} ${short(norm.at(-1))}`).join(", ");
-  const percents = (shares: readonly number[]): number[] => shares.map((v) => 100 * v);
   return (
     <>
       <LineChart

@@ -6,26 +6,12 @@ import { bestStep } from "../data/study.ts";
 import { Nothing } from "../parts/state.tsx";
 import { StepSlider } from "../parts/step-slider.tsx";
 import { studyAddress } from "../route.ts";
+import { shapeText, sizeOf, groupOf, type TensorProps } from "./hyperparameters/tensor.ts";
 import { ExampleWeights } from "./hyperparameters/examples.tsx";
 import { Schedules } from "./hyperparameters/schedules.tsx";
 import { TensorMaps } from "./hyperparameters/tensor-maps.tsx";
 import { TensorPath } from "./hyperparameters/tensor-path.tsx";
-import type { PageProps } from "./study.tsx";
-
-/** What the parts of this page draw. */
-export interface TensorProps {
-  readonly study: string;
-  readonly version: string;
-  readonly tensor: TensorInfo;
-  /** The outer step that is looked at. */
-  readonly step: number;
-  readonly of: "value" | "hypergradient";
-  readonly best: number | null;
-}
-
-export const sizeOf = ({ shape }: TensorInfo): number => shape.reduce((a, b) => a * b, 1);
-/** The name that the experiment gives, without the parameter that a tensor belongs to. */
-export const groupOf = ({ name }: TensorInfo): string => name.split(".")[0]!;
+import type { PageProps } from "../parts/not-begun.tsx";
 
 const MOST_LISTED = 400;
 
@@ -132,9 +118,6 @@ export function Hyperparameters({
     </div>
   );
 }
-
-export const shapeText = ({ shape, perStep }: TensorInfo): string =>
-  shape.length === 0 ? "scalar" : `${shape.join(" × ")}${perStep ? " by step" : ""}`;
 
 /** What says most at first sight: images, else the largest. */
 const firstToShow = (tensors: readonly TensorInfo[]): TensorInfo =>

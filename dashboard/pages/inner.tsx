@@ -10,7 +10,7 @@ import type { Line } from "../draw/chart-options.ts";
 import { LineChart } from "../draw/line-chart.tsx";
 import { theme } from "../draw/palette.ts";
 import { Loading, Nothing, Trouble } from "../parts/state.tsx";
-import type { PageProps } from "./study.tsx";
+import type { PageProps } from "../parts/not-begun.tsx";
 
 type Curve = InnerCurves["curves"][number];
 const MOST_CURVES = 60;

@@ -6,7 +6,7 @@ import { at, getJson } from "../data/server.ts";
 import { settingsOf, startSettings } from "../data/study.ts";
 import { Loading, Nothing, Trouble, Words } from "../parts/state.tsx";
 import { faultOf } from "../parts/stop.tsx";
-import type { PageProps } from "./study.tsx";
+import type { PageProps } from "../parts/not-begun.tsx";
 
 type Entry = Log["events"][number];
 const MOST_SHOWN = 300;

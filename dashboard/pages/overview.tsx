@@ -11,7 +11,7 @@ import { Figures } from "../parts/figures.tsx";
 import { Notes } from "../parts/notes.tsx";
 import { Words } from "../parts/state.tsx";
 import { Stop } from "../parts/stop.tsx";
-import { NotBegun, type PageProps } from "./study.tsx";
+import { NotBegun, type PageProps } from "../parts/not-begun.tsx";
 
 /** What came of a study so far, and what it is. */
 export function Overview(props: PageProps): JSX.Element {

@@ -258,10 +258,11 @@ const matches = (filter: string): ((row: StudyRow) => boolean) => {
   };
 };
 
+const missing = (key: string | number): boolean => typeof key === "number" && Number.isNaN(key);
+
 /** Rows without a value come last, whichever way. */
 function sorted(rows: readonly StudyRow[], { column, down }: Sort): readonly StudyRow[] {
   const { by } = COLUMNS.find(({ name }) => name === column)!;
-  const missing = (key: string | number): boolean => typeof key === "number" && Number.isNaN(key);
   return [...rows].sort((a, b) => {
     const [x, y] = [by(a), by(b)];
     if (missing(x) || missing(y)) return Number(missing(x)) - Number(missing(y));

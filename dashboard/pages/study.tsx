@@ -3,7 +3,8 @@ import { useEffect } from "preact/hooks";
 import type { StudyView } from "../../src/server/api.ts";
 import { useAnswer, useVersion } from "../data/answer.ts";
 import { at } from "../data/server.ts";
-import { Loading, Name, Nothing, State, Trouble } from "../parts/state.tsx";
+import { NotBegun, type PageProps } from "../parts/not-begun.tsx";
+import { Loading, Name, State, Trouble } from "../parts/state.tsx";
 import { STUDY_PAGES, studyAddress, type StudyPage } from "../route.ts";
 import { Gradients } from "./health.tsx";
 import { Hyperparameters } from "./hyperparameters.tsx";
@@ -62,14 +63,6 @@ export function Study({
   );
 }
 
-export interface PageProps {
-  readonly view: StudyView;
-  /** Its name. */
-  readonly study: string;
-  /** Another text when anything of the study is another. */
-  readonly version: string;
-}
-
 function Body({
   page,
   tensor,
@@ -111,21 +104,3 @@ const Stale = ({ study }: { readonly study: string }): JSX.Element => (
     }}
   />
 );
-
-/** Says why there are no outer steps to show. */
-export function NotBegun({ view, study }: PageProps): JSX.Element {
-  const { state, outerSteps } = view.summary;
-  if (state === "running")
-    return (
-      <Nothing title="The first outer step is under way.">
-        {`The untuned training comes first${outerSteps === null ? "" : `, then ${outerSteps} updates`}. Figures appear here by themselves.`}
-      </Nothing>
-    );
-  if (state === "waiting")
-    return <Nothing title="The study has not begun.">{`\`drmad resume ${JSON.stringify(study)}\` begins it.`}</Nothing>;
-  return (
-    <Nothing title={`The study is ${state} and kept no outer step.`}>
-      {`The log says what it did; \`drmad resume ${JSON.stringify(study)}\` tries again.`}
-    </Nothing>
-  );
-}

@@ -8,7 +8,7 @@ import { useValue } from "../../data/value.ts";
 import { LineChart } from "../../draw/line-chart.tsx";
 import { theme } from "../../draw/palette.ts";
 import { Loading, Trouble } from "../../parts/state.tsx";
-import { sizeOf, type TensorProps } from "../hyperparameters.tsx";
+import { sizeOf, type TensorProps } from "./tensor.ts";
 
 /** Weights of the training rows in order of size, and the rows at both ends as they look. */
 export function ExampleWeights({ study, tensor, step }: TensorProps): JSX.Element {

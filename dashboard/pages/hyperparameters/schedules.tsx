@@ -13,7 +13,7 @@ import { HeatMap } from "../../draw/heat-map.tsx";
 import { LineChart } from "../../draw/line-chart.tsx";
 import { lineStyle, theme } from "../../draw/palette.ts";
 import { Loading, Trouble } from "../../parts/state.tsx";
-import { groupOf, type TensorProps } from "../hyperparameters.tsx";
+import { groupOf, type TensorProps } from "./tensor.ts";
 
 /** More of them are a map only. */
 const MOST_LINES = 14;

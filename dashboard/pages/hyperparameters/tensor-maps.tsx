@@ -8,7 +8,7 @@ import { type Cells, matrix, mosaic } from "../../draw/cells.ts";
 import { colourScale, type ScaleKind } from "../../draw/colour-scale.ts";
 import { HeatMap } from "../../draw/heat-map.tsx";
 import { Loading, Nothing, Trouble } from "../../parts/state.tsx";
-import { type TensorProps } from "../hyperparameters.tsx";
+import { type TensorProps } from "./tensor.ts";
 
 /** A tensor as a map in the shape that it means something in. */
 export function TensorMaps({ study, version, tensor, step, of }: TensorProps): JSX.Element {

@@ -9,7 +9,7 @@ import type { Line } from "../../draw/chart-options.ts";
 import { LineChart } from "../../draw/line-chart.tsx";
 import { lineStyle, theme } from "../../draw/palette.ts";
 import { Trouble } from "../../parts/state.tsx";
-import { sizeOf, type TensorProps } from "../hyperparameters.tsx";
+import { sizeOf, type TensorProps } from "./tensor.ts";
 
 /** How a tensor moved over the outer steps. */
 export function TensorPath({ study, version, tensor, step }: TensorProps): JSX.Element | null {
