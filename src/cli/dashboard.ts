@@ -37,7 +37,7 @@ export function addDashboard(program: Command, finish: (exit: number) => void): 
       .command("dashboard")
       .description("show the studies of a store in a browser, while they run")
       .addOption(storeOption())
-      .addOption(checked("--host <address>", "listen there too, not only for this machine (default: 127.0.0.1)", host))
+      .addOption(checked("--host <address>", "listen there instead, for other machines (default: this one only)", host))
       .addOption(checked("--port <n>", `(default: ${PORT}, or the next that is free)`, wholeNumber(0, 65_535))),
   )
     .addHelpText("after", EXAMPLES)

@@ -70,6 +70,8 @@ export async function listen({ host, port, next, app }: ListenOptions): Promise<
 
 function serverOf(): Server {
   const server = createServer({
+    // Node's own answer to a missing one has no headers of ours.
+    requireHostHeader: false,
     requestTimeout: REQUEST_MS,
     headersTimeout: HEAD_MS,
     keepAliveTimeout: HEAD_MS,

@@ -11,8 +11,10 @@ export function eventStream(watch: Watch, heartbeatMs: number): Response {
   let end: (() => void) | undefined;
   const flush = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
     if (newest === undefined || (controller.desiredSize ?? 0) <= 0) return;
-    controller.enqueue(encoder.encode(`data: ${JSON.stringify(newest)}\n\n`));
+    const text = `data: ${JSON.stringify(newest)}\n\n`;
+    // First, for a reader that waits pulls while it is enqueued.
     newest = undefined;
+    controller.enqueue(encoder.encode(text));
   };
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
