@@ -35,7 +35,13 @@ export function tick(value: number, distance: number): string {
   if (value === 0) return "0";
   const size = Math.abs(value);
   if (size >= 1e5 || size < 1e-3) return signed(value.toExponential(1).replace(".0e", "e").replace("e+", "e"));
-  return signed(value.toFixed(Math.max(0, Math.min(6, -Math.floor(Math.log10(distance) + 1e-9)))));
+  let digits = 0;
+  while (
+    digits < 6 &&
+    Math.abs(distance * 10 ** digits - Math.round(distance * 10 ** digits)) > 1e-6 * 10 ** digits * distance
+  )
+    digits++;
+  return signed(value.toFixed(digits));
 }
 
 /** 1,797 */

@@ -1,4 +1,5 @@
 import { type ColourScale, shade } from "./colour-scale.ts";
+import { DRAWING } from "./drawing-name.ts";
 import { GAP } from "./palette.ts";
 
 /** Cells as they are laid out on the screen, row by row. */
@@ -57,9 +58,6 @@ export function mosaic(
     },
   };
 }
-
-/** The name under which the browser keeps how long maps took to draw. */
-export const DRAWING = "drmad-map";
 
 /** Draws the cells, one pixel of the canvas each: the browser makes them larger or smaller. */
 export function drawCells(

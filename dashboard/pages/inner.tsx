@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { InnerCurves } from "../../src/server/api.ts";
 import { useAnswer } from "../data/answer.ts";
-import { drawable, num, short } from "../data/numbers.ts";
+import { counted, drawable, num, short } from "../data/numbers.ts";
 import { at } from "../data/server.ts";
 import { bestStep, isWide } from "../data/study.ts";
 import { useValue } from "../data/value.ts";
@@ -49,6 +49,7 @@ export function Inner({ study, version, view }: PageProps): JSX.Element {
         lines={drawn.lines}
         xLabel="training step"
         yLabel="training loss"
+        whole
         log={wide && !linear}
         format={short}
         height={440}
@@ -56,7 +57,9 @@ export function Inner({ study, version, view }: PageProps): JSX.Element {
         note={[
           "Each line is a training, in means over windows of steps; the older, the fainter.",
           drawn.left > 0 ? `${drawn.left} of ${data.curves.length} trainings, evenly, are left out.` : "",
-          drawn.nonFinite > 0 ? `△ ${drawn.nonFinite} values are not finite and leave gaps.` : "",
+          drawn.nonFinite > 0
+            ? `△ ${counted(drawn.nonFinite, "value")} not finite, which leave${drawn.nonFinite === 1 ? "s a gap" : " gaps"}.`
+            : "",
         ]
           .filter(Boolean)
           .join(" ")}
