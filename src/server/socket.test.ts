@@ -99,8 +99,11 @@ test("takes nothing that is no sound request", async () => {
 
 test("lets go of a request that does not come to its end", { timeout: 30_000 }, async () => {
   const { port } = await start();
-  const answer = await send(port, `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX-Slow: `);
-  expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+  const own = `Host: 127.0.0.1:${port}`;
+  const order = `Content-Type: application/json\r\nX-Drmad-Token: ${TOKEN}\r\nContent-Length: 9`;
+  const slow = [`GET / HTTP/1.1\r\n${own}\r\nX-Slow: `, `POST /api/stop HTTP/1.1\r\n${own}\r\n${order}\r\n\r\n{`];
+  for (const answer of await Promise.all(slow.map((text) => send(port, text))))
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
 });
 
 test("serves a stream until its reader goes, and ends with those that stay", async () => {
