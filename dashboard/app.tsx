@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useErrorBoundary, useRef, useState } from "preact/hooks";
 import { live } from "./data/live.ts";
+import { timeOfDay } from "./data/numbers.ts";
 import { AWAY } from "./data/server.ts";
 import { useValue } from "./data/value.ts";
 import { Keys } from "./parts/keys.tsx";
@@ -19,7 +20,7 @@ const CONNECTIONS = {
 /** The frame around every page: where one is, whether the server is heard, and help. */
 export function App(): JSX.Element {
   const now = useValue(route, (found) => found);
-  const { connection, heard } = useValue(live, (found) => found);
+  const { connection, heard, fault } = useValue(live, (found) => found);
   const [keys, setKeys] = useState(false);
   const main = useRef<HTMLElement>(null);
   const where = "study" in now ? `${now.page} ${now.study}` : now.page;
@@ -73,7 +74,9 @@ export function App(): JSX.Element {
         </button>
       </header>
       <main ref={main} tabIndex={-1} id="main">
-        {connection === "away" && <Trouble fault={{ ...AWAY, message: awayText(heard) }} />}
+        {connection === "away" && (
+          <Trouble fault={fault === null || fault === AWAY ? { ...AWAY, message: awayText(heard) } : fault} />
+        )}
         <Guarded key={where}>
           <Page now={now} />
         </Guarded>
@@ -86,7 +89,7 @@ export function App(): JSX.Element {
 const awayText = (heard: number | null): string =>
   heard === null
     ? AWAY.message
-    : `The server of this page does not answer. What is shown is as of ${new Date(heard).toLocaleTimeString()}.`;
+    : `The server of this page does not answer. What is shown is as of ${timeOfDay(new Date(heard).toISOString())}.`;
 
 function Page({ now }: { readonly now: Route }): JSX.Element {
   switch (now.page) {
