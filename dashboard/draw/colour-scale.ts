@@ -62,9 +62,13 @@ export function shade(scale: ColourScale, value: number): number {
 }
 
 /** Numbers to write at a scale: powers of ten, or round ones. */
-export function scaleTicks({ kind, least, most, diverging, value }: ColourScale): readonly number[] {
+export function scaleTicks({ kind, least, most, value }: ColourScale): readonly number[] {
   if (!(most > least)) return [least];
-  if (diverging) return [0, 0.25, 0.5, 0.75, 1].map(value);
+  if (kind === "signed") {
+    // The thousandth of the largest value at which the scale bends is a few decades below.
+    const power = 10 ** Math.floor(Math.log10(most));
+    return [-power, -power / 100, 0, power / 100, power];
+  }
   if (kind === "log") {
     const decades = Math.log10(most / least);
     const every = Math.max(1, Math.ceil(decades / 6));
