@@ -65,6 +65,33 @@ export function build() {
   return true;
 }
 
+/** Bundles the dashboard's page to dist/dashboard unless it is up to date; whether it is now. */
+export function buildDashboard() {
+  const why = whyBundle();
+  if (why === undefined) return true;
+  say(`building dist/dashboard (vite): ${why}`);
+  const bundler = join(ROOT, "node_modules/vite/bin/vite.js");
+  const { status } = spawnSync(
+    process.execPath,
+    [bundler, "build", "--config", "dashboard/vite.config.ts", "--logLevel", "warn"],
+    // Under tests NODE_ENV says so, and the bundle would be another one.
+    { cwd: ROOT, stdio: ["ignore", 2, 2], env: { ...process.env, NODE_ENV: "production" } },
+  );
+  return status === 0;
+}
+
+/** Why the page must be bundled, or undefined. */
+function whyBundle() {
+  const page = join(ROOT, "dist/dashboard/index.html");
+  if (!existsSync(page)) return "it is missing";
+  const built = statSync(page).mtimeMs;
+  const changed = [
+    ...filesUnder(join(ROOT, "dashboard")).map((path) => join("dashboard", path)),
+    "node_modules/.package-lock.json",
+  ].find((path) => statSync(join(ROOT, path)).mtimeMs > built);
+  return changed === undefined ? undefined : `${changed} is newer`;
+}
+
 /** Why `npm ci` must run, or undefined. Versions are compared, since a checkout touches the lock file's date. */
 function whyInstall() {
   const installed = join(ROOT, "node_modules/.package-lock.json");

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build, checkNode, install, ROOT, say } from "./prepare.mjs";
+import { build, buildDashboard, checkNode, install, ROOT, say } from "./prepare.mjs";
 
 checkNode();
 install();
@@ -23,6 +23,7 @@ function run(script, ...args) {
 
 const steps = {
   build,
+  dashboard: buildDashboard,
   types: () => run("typescript/bin/tsc", "--noEmit"),
   lint: () => run("oxlint/bin/oxlint", "--deny-warnings"),
   format: () => run("prettier/bin/prettier.cjs", "--check", "."),

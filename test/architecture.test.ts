@@ -85,6 +85,11 @@ const PLANTED: readonly Planted[] = [
     { "src/index.ts": 'export { a } from "./nn/nn.ts";', ...imports("src/experiments/e.ts", "../nn/b.ts") },
   ],
   ["examples", imports("examples/a.ts", "../src/index.ts")],
+  ["dashboard", imports("dashboard/a.tsx", "../src/server/api.ts")],
+  ["dashboard", { "dashboard/pages/a.tsx": 'import type { Store } from "../../src/store/store.ts";' }],
+  ["dashboard", imports("dashboard/a.ts", "node:fs")],
+  ["dashboard", imports("dashboard/a.ts", "hono")],
+  ["fileCycles", { ...imports("dashboard/a.tsx", "./b.tsx"), ...imports("dashboard/b.tsx", "./a.tsx") }],
   ["fileCycles", { ...imports("src/nn/a.ts", "./b.ts"), ...imports("src/nn/b.ts", "./a.ts") }],
   ["fileCycles", { ...imports("src/nn/a.ts", "./b.ts"), "src/nn/b.ts": 'void import("./a.ts");' }],
   [

@@ -67,6 +67,14 @@ export const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   pg: ["src/store/postgres.ts"],
 };
 
+/** What the dashboard's page may import besides itself: of src only types, and what it is bundled with. */
+export const DASHBOARD = {
+  types: ["src/server/api.ts"],
+  packages: ["preact", "uplot"],
+  /** Not part of the page: it runs where the page is built. */
+  build: "dashboard/vite.config.ts",
+} as const;
+
 /** Files whose one export is found by its place, not by its name. */
 export const DEFAULT_EXPORTS: readonly string[] = [
   "src/experiments/",
@@ -74,6 +82,7 @@ export const DEFAULT_EXPORTS: readonly string[] = [
   "papers/",
   "vitest.config.ts",
   "scripts/reporter.mjs",
+  "dashboard/vite.config.ts",
   "test/package/consumer/",
 ];
 

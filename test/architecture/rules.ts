@@ -1,5 +1,5 @@
 import ts from "typescript";
-import { BUDGET, DEFAULT_EXPORTS, LAYERS, PLATFORM } from "./law.ts";
+import { BUDGET, DASHBOARD, DEFAULT_EXPORTS, LAYERS, PLATFORM } from "./law.ts";
 import { exportedNames, walk, type Source, type TextFile } from "./source.ts";
 
 export interface Project {
@@ -121,9 +121,29 @@ const examples: Rule = ({ sources }) =>
         .map(({ target }) => `${path} imports ${target} instead of drmad`),
     );
 
+/** The page runs in a browser: it knows the server by types alone, and nothing of Node. */
+const dashboard: Rule = ({ sources }) =>
+  sources
+    .filter(({ path }) => path.startsWith("dashboard/") && path !== DASHBOARD.build)
+    .flatMap((source) => [
+      ...source.imports
+        .filter(({ target, relative }) => relative && !target.startsWith("dashboard/"))
+        .filter(({ target, typeOnly }) => !(typeOnly && within(target, DASHBOARD.types)))
+        .map(({ target }) => `${source.path} imports ${target}, of which the page may not know`),
+      ...packagesOf(source)
+        .filter((name) => !within(name, DASHBOARD.packages))
+        .map((name) => `${source.path} may not import ${name}`),
+    ]);
+
+/** What must not come round to itself: the program, and the dashboard's page. */
+const acyclic = (project: Project): Source[] => [
+  ...program(project),
+  ...project.sources.filter(({ path }) => path.startsWith("dashboard/")),
+];
+
 const fileCycles: Rule = (project) =>
   cyclesOf(
-    program(project).map(({ path, imports }) => [
+    acyclic(project).map(({ path, imports }) => [
       path,
       imports.filter(({ relative, typeOnly }) => relative && !typeOnly).map(({ target }) => target),
     ]),
@@ -227,6 +247,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   platform,
   processes,
   publicOnly,
+  dashboard,
   examples,
   fileCycles,
   folderCycles,

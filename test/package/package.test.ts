@@ -45,9 +45,17 @@ const RUNNABLE = ["hypergradient.ts", "exports.ts", "experiment.ts", "interfaces
 describe("the tarball", () => {
   test("holds the built program, its types, examples and notices, and nothing else", () => {
     const expected =
-      /^(?:dist\/.+\.(?:js|d\.ts)|examples\/[\w-]+\.ts|papers\/[\w/-]+\.(?:ts|json)|package\.json|README\.md|LICENSE|NOTICE|CHANGELOG\.md)$/;
+      /^(?:dist\/.+\.(?:js|d\.ts)|dist\/dashboard\/(?:index\.html|icon\.svg|assets\/[\w-]+\.(?:js|css))|examples\/[\w-]+\.ts|papers\/[\w/-]+\.(?:ts|json)|package\.json|README\.md|LICENSE|NOTICE|CHANGELOG\.md)$/;
     expect(tarball.files.filter((path) => !expected.test(path) || /\.(?:test|fixture)\./.test(path))).toEqual([]);
-    for (const path of ["README.md", "LICENSE", "NOTICE", "dist/index.js", "dist/index.d.ts", "dist/cli/main.js"])
+    for (const path of [
+      "README.md",
+      "LICENSE",
+      "NOTICE",
+      "dist/index.js",
+      "dist/index.d.ts",
+      "dist/cli/main.js",
+      "dist/dashboard/index.html",
+    ])
       expect(tarball.files).toContain(path);
     console.log(`drmad ${version}: ${tarball.files.length} files, ${Math.ceil(tarball.bytes / 1024)} KiB packed`);
     expect(tarball.bytes).toBeLessThan(1 << 20);

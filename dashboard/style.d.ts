@@ -1,0 +1,2 @@
+/** Style sheets, which the bundler takes for what they do. */
+declare module "*.css";
