@@ -23,13 +23,19 @@ export interface StoreOptions {
 const STALE_SECONDS = 15;
 
 const NEW_STUDY: OptionNames<NewStudy> = {
-  name: "required",
-  tags: "optional",
-  notes: "optional",
-  experiment: "required",
-  source: "optional",
-  options: "optional",
+  name: "text",
+  tags: "list?",
+  notes: "text?",
+  experiment: "text",
+  source: "text?",
+  options: "record?",
 };
+
+function requireTags(tags: readonly unknown[]): void {
+  const bad = tags.find((tag) => typeof tag !== "string");
+  if (bad === undefined) return;
+  throw new DrmadError("invalid-argument", `tags holds ${String(bad)}`, { hint: "Every tag must be text." });
+}
 
 /**
  * Opens a store of studies: an SQLite file with a folder of safetensors files beside it (`PATH.tensors`). Any number of
@@ -40,7 +46,7 @@ const NEW_STUDY: OptionNames<NewStudy> = {
  * one of another kind; `store-version` for one of a newer drmad, or an older one that is to be upgraded first.
  */
 export async function open(path: string, options: StoreOptions = {}): Promise<Store> {
-  requireOptions("study.open", options, { create: "optional", staleSeconds: "optional", onActivity: "optional" });
+  requireOptions("study.open", options, { create: "boolean?", staleSeconds: "number?", onActivity: "function?" });
   const { create = true, staleSeconds = STALE_SECONDS, onActivity = () => undefined } = options;
   const place = resolve(path);
   const db = await database(place, create);
@@ -66,6 +72,7 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
     async create(study) {
       requireOptions("create", study, NEW_STUDY);
       requireName(study.name);
+      requireTags(study.tags ?? []);
       const hash = study.source === undefined ? null : createHash("sha256").update(study.source).digest("hex");
       const row = rowOf(study, randomUUID(), hash, Date.now());
       const made = await db

@@ -26,16 +26,16 @@ export interface NewStudyOptions extends StudyOptions {
 
 const RESUME_OPTIONS: OptionNames<TuneOptions & StudyOptions> = {
   ...TUNE_OPTIONS,
-  store: "required",
-  name: "required",
+  store: "store",
+  name: "text",
 };
 const NEW_OPTIONS: OptionNames<TuneOptions & NewStudyOptions> = {
   ...RESUME_OPTIONS,
-  tags: "optional",
-  notes: "optional",
-  experiment: "optional",
-  source: "optional",
-  about: "optional",
+  tags: "list?",
+  notes: "text?",
+  experiment: "text?",
+  source: "text?",
+  about: "record?",
 };
 
 /** How often a running study gives a sign of life, and looks whether it shall stop. */

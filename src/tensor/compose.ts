@@ -65,7 +65,7 @@ export const asLabels = (labels: Tensor): Tensor => alias(labels);
  * @param target labels [n] (integers), or probabilities [n, classes]
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  requireOptions("crossEntropy", options, { weights: "optional" });
+  requireOptions("crossEntropy", options, { weights: "tensor?" });
   for (const operand of [logits, target]) toTensor("crossEntropy", operand);
   const classes = logits.shape[logits.shape.length - 1];
   if (logits.shape.length !== 2 || classes === undefined) {
