@@ -50,8 +50,11 @@ const isRecord = (value: unknown): boolean => typeof value === "object" && value
 const has = (value: unknown, part: string): boolean =>
   isRecord(value) && typeof (value as Readonly<Record<string, unknown>>)[part] === "function";
 
+type Kind =
+  "number" | "boolean" | "text" | "function" | "record" | "list" | "tree" | "tensor" | "setting" | "method" | "optimizer" | "store"; // prettier-ignore
+
 /** What an option can hold, as a hint says it, and whether a value is one. */
-const KINDS = {
+const KINDS: Readonly<Record<Kind, readonly [words: string, is: (value: unknown) => boolean]>> = {
   number: ["a number", (value) => typeof value === "number"],
   boolean: ["true or false", (value) => typeof value === "boolean"],
   text: ["text", (value) => typeof value === "string"],
@@ -64,9 +67,8 @@ const KINDS = {
   method: ["a method, called, such as reverse()", (value) => has(value, "run")],
   optimizer: ["an optimizer, called, such as outer.adam({ rate: 0.05 })", (value) => has(value, "update")],
   store: ["a store, from study.open", (value) => has(value, "claim")],
-} as const satisfies Readonly<Record<string, readonly [string, (value: unknown) => boolean]>>;
+};
 
-type Kind = keyof typeof KINDS;
 type OneOrTwo = Kind | `${Kind} or ${Kind}`;
 
 /**
