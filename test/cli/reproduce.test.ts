@@ -15,7 +15,14 @@ describe("drmad reproduce", () => {
     const { code, stdout } = await runCli(["reproduce"], { cwd: folder });
     expect(code).toBe(0);
     expect(stdout).toMatch(/^2016-fu\/\n {2}mnist-penalties +75 min {2}mnist +a penalty for each input, DrMAD$/m);
-    expect(Math.max(...stdout.split("\n\n")[0]!.split("\n").map((line) => [...line].length))).toBeLessThanOrEqual(80);
+    expect(
+      Math.max(
+        ...stdout
+          .split("\n\n")[0]!
+          .split("\n")
+          .map((line) => [...line].length),
+      ),
+    ).toBeLessThanOrEqual(80);
     expect(stdout).not.toContain("…");
     const { events } = await runCli(["reproduce", "--json"], { cwd: folder });
     expect(events[0]).toMatchObject({ type: "reproduction", id: expect.any(String) as string });
