@@ -60,7 +60,8 @@ export interface CrossEntropyOptions {
 export const asLabels = (labels: Tensor): Tensor => alias(labels);
 
 /**
- * Mean over rows of −Σ_c target_c · logSoftmax(logits)_c.
+ * Mean over rows of −Σ_c target_c · logSoftmax(logits)_c. With `weights` a each row counts a_i times, and the sum is still
+ * divided by the number of rows n, not by Σ a: (1/n) Σ_i a_i ℓ_i.
  * @param logits [n, classes]
  * @param target labels [n] (integers), or probabilities [n, classes]
  */
