@@ -27,6 +27,9 @@ const plain = (text: string): string => text.replaceAll(/import\("[^"]*"\)\./g, 
 
 const code = (text: string): string => (text.includes("`") ? `\`\` ${text} \`\`` : `\`${text}\``);
 
+const sorted = (symbols: readonly ts.Symbol[]): readonly ts.Symbol[] =>
+  symbols.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+
 /** The whole page, made of the compiler's knowledge of src/index.ts. */
 export async function referencePage(): Promise<string> {
   const { config } = ts.readConfigFile(join(ROOT, "tsconfig.json"), (path) => readFileSync(path, "utf8"));
@@ -50,8 +53,6 @@ export async function referencePage(): Promise<string> {
     if (signatures.length === 0) return [line(`${name}: ${plain(checker.typeToString(type, source, flags))}`)];
     return signatures.map((each) => line(`${name}${plain(checker.signatureToString(each, source, flags))}`));
   };
-  const sorted = (symbols: readonly ts.Symbol[]): readonly ts.Symbol[] =>
-    symbols.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   /** The members of a namespace, or of a record of functions such as `hyper`; undefined for anything else. */
   const membersOf = (symbol: ts.Symbol): readonly ts.Symbol[] | undefined => {
     if (symbol.flags & ts.SymbolFlags.ValueModule) return checker.getExportsOfModule(symbol);
