@@ -46,17 +46,59 @@ export class DrmadError extends Error {
   }
 }
 
-/** Every option that a record may have, told by its type: one that is added to the type is missing here until it is named. */
-export type OptionNames<O> = {
-  readonly [K in keyof O]-?: Partial<Pick<O, K>> extends Pick<O, K> ? "optional" : "required";
+const isRecord = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+
+const has = (value: unknown, part: string): boolean =>
+  isRecord(value) && typeof (value as Readonly<Record<string, unknown>>)[part] === "function";
+
+type Kind =
+  "number" | "boolean" | "text" | "function" | "record" | "list" | "tree" | "tensor" | "setting" | "method" | "optimizer" | "store"; // prettier-ignore
+
+/** What an option can hold, as a hint says it, and whether a value is one. */
+const KINDS: Readonly<Record<Kind, readonly [words: string, is: (value: unknown) => boolean]>> = {
+  number: ["a number", (value) => typeof value === "number"],
+  boolean: ["true or false", (value) => typeof value === "boolean"],
+  text: ["text", (value) => typeof value === "string"],
+  function: ["a function", (value) => typeof value === "function"],
+  record: ["a record", isRecord],
+  list: ["a list", Array.isArray],
+  tree: ["a record or list", (value) => typeof value === "object"],
+  tensor: ["a tensor", isRecord],
+  setting: ["a number, a tensor or a tree of them", (value) => typeof value === "number" || typeof value === "object"],
+  method: ["a method, called, such as reverse()", (value) => has(value, "run")],
+  optimizer: ["an optimizer, called, such as outer.adam({ rate: 0.05 })", (value) => has(value, "update")],
+  store: ["a store, from study.open", (value) => has(value, "claim")],
 };
+
+type OneOrTwo = Kind | `${Kind} or ${Kind}`;
+
+/**
+ * Every option that a record may have, and what it holds, with "?" where it may be left out: "number", "boolean or number?".
+ * One that is added to the type is missing here until it is named.
+ */
+export type OptionNames<O> = {
+  readonly [K in keyof O]-?: Partial<Pick<O, K>> extends Pick<O, K> ? `${OneOrTwo}?` : OneOrTwo;
+};
+
+const kindsOf = (option: string): readonly Kind[] => option.replace("?", "").split(" or ") as Kind[];
+
+/** Nothing at these is a name that does not exist, such as h.bta for h.beta: the default would be taken in silence. */
+const NEVER_NOTHING: readonly Kind[] = ["setting", "tensor"];
+
+/** A value as an error shows it: text in quotes, and what is large by its type alone. */
+export function shownValue(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "a record";
+  return typeof value === "function" ? "a function" : String(value);
+}
 
 /** What a function without options takes. */
 export type NoOptions = { readonly [name: string]: never };
 
 /**
- * Refuses options that do not exist and required ones that are missing: plain JavaScript would leave the first out in silence
- * and fail in the middle of a run by the others.
+ * Refuses options that do not exist, required ones that are missing, and values of the wrong type: plain JavaScript would leave
+ * the first out in silence and fail in the middle of a run by the others, or not at all.
  * @param what the function's name, or what the options are of, as messages begin
  * @throws DrmadError of the given code
  */
@@ -67,7 +109,7 @@ export function requireOptions<O extends object>(
   code: ErrorCode = "invalid-argument",
 ): void {
   const known = Object.keys(names);
-  const required = known.filter((name) => names[name as keyof O] === "required");
+  const required = known.filter((name) => !names[name as keyof O].endsWith("?"));
   const fault = (message: string, hint: string): DrmadError => new DrmadError(code, `${what} ${message}`, { hint });
   const all = known.length === 0 ? "It has no options." : `Its options are ${known.join(", ")}.`;
   if (given === undefined && required.length === 0) return;
@@ -80,6 +122,19 @@ export function requireOptions<O extends object>(
   if (unknown !== undefined) {
     const near = nearest(unknown, known);
     throw fault(`has no option ${unknown}`, near === undefined ? all : `Did you mean ${near}?`);
+  }
+  for (const [name, value] of Object.entries(given)) {
+    const kinds = kindsOf(names[name as keyof O]);
+    if (value === undefined && kinds.some((kind) => NEVER_NOTHING.includes(kind))) {
+      const hint = `Is there a value of that name? Give ${name} ${KINDS[kinds[0]!][0]}${required.includes(name) ? "" : ", or leave it out"}.`;
+      throw fault(`is given ${name}: undefined`, hint);
+    }
+    // Nothing stands for the default.
+    if (value === undefined || (value !== null && kinds.some((kind) => KINDS[kind][1](value)))) continue;
+    throw fault(
+      `is given ${name}: ${shownValue(value)}`,
+      `It must be ${kinds.map((kind) => KINDS[kind][0]).join(" or ")}.`,
+    );
   }
   const missing = required.find((name) => given[name as keyof O] === undefined);
   if (missing !== undefined) throw fault(`needs the option ${missing}`, all);

@@ -224,7 +224,13 @@ function drawExtras(u: uPlot, { levels, marks, at }: Drawing, theme: Theme): voi
     ctx.setLineDash([]);
     if (name === "") continue;
     const low = toY(y) - top < 18 * ratio;
-    write(ctx, name, left + width - 6 * ratio, toY(y) + (low ? 13 : -5) * ratio, "right", theme);
+    // The name of a mark near its end would lie over it.
+    const near = (mark: Mark): boolean =>
+      toX(mark.x) > left + 0.6 * width && Math.abs(toY(mark.y) - toY(y)) < 45 * ratio;
+    const [side, x] = marks.some(near)
+      ? (["left", left + 6 * ratio] as const)
+      : (["right", left + width - 6 * ratio] as const);
+    write(ctx, name, x, toY(y) + (low ? 13 : -5) * ratio, side, theme);
   }
   ctx.restore();
   ctx.save();

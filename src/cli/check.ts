@@ -19,6 +19,7 @@ import { paint, terminalOf, type Terminal } from "./terminal.ts";
 
 interface CheckFlags extends RunFlags {
   readonly directions: number;
+  readonly quiet?: true;
 }
 
 const EXAMPLES = `
@@ -34,7 +35,8 @@ export function addCheck(program: Command, finish: (exit: number) => void): void
     .argument("<experiment>", "a built-in name, or the path of a .ts or .js file")
     .addOption(
       checked("--directions <n>", "random directions besides the gradient", wholeNumber(0, 1000)).default(2, "2"),
-    );
+    )
+    .option("--quiet", "no progress, only the result");
   withOutput(withRun(command))
     .addHelpText("after", EXAMPLES)
     .action(async (name: string, flags: CheckFlags) => finish(await runCheck(name, flags)));
@@ -55,7 +57,7 @@ async function runCheck(name: string, flags: CheckFlags): Promise<number> {
   const about = `at most ${count(trainings)} trainings of ${counted(problem.steps, "step")}, usually half as many`;
   const first = `; the first ${count(measuring)} measure ${method.name} against the exact hypergradient`;
   const start = `checking ${problem.name}: ${about}${method.exact ? "" : first}`;
-  const view = viewOf(flags.json === true, problem.name, start, trainings, problem.steps);
+  const view = viewOf(flags, problem.name, start, trainings, problem.steps);
   const stop = interrupt(() => view.note("stopping (Ctrl-C again quits at once)"));
   try {
     const options = {
@@ -110,8 +112,8 @@ interface View {
   close(): void;
 }
 
-function viewOf(json: boolean, name: string, start: string, trainings: number, steps: number): View {
-  if (json) {
+function viewOf({ json, quiet }: CheckFlags, name: string, start: string, trainings: number, steps: number): View {
+  if (json === true) {
     writeJson({ type: "start", experiment: name, mostTrainings: trainings, innerSteps: steps });
     return {
       progress: (phase, done, total) => writeJson({ type: "progress", phase, done, total }),
@@ -122,20 +124,26 @@ function viewOf(json: boolean, name: string, start: string, trainings: number, s
     };
   }
   const terminal = terminalOf(process.stderr);
+  if (quiet === true) return plainView(terminal);
   return terminal.live ? liveView(terminal, start, trainings) : plainView(terminal, start);
 }
 
 const differenceText = (direction: string, { step, error }: Difference): string =>
   `direction ${direction}, step ${stepText(step)}: relative error ${error.toExponential(1)}`;
 
-function plainView(terminal: Terminal, start: string): View {
-  const line = (text: string): void => terminal.write(`${text}\n`);
-  line(start);
+/** A line as each direction begins: every difference stands in the report, which may end up in the same place. */
+function plainView(terminal: Terminal, start?: string): View {
+  const line = (text: string): void => (start === undefined ? undefined : terminal.write(`${text}\n`));
+  if (start !== undefined) line(start);
+  let current: string | undefined;
   return {
     progress: () => undefined,
-    difference: (direction, difference) => line(differenceText(direction, difference)),
+    difference(direction) {
+      if (direction !== current) line(`direction ${direction}`);
+      current = direction;
+    },
     fidelity: ({ verdict }) => line(verdict),
-    note: line,
+    note: (text) => terminal.write(`${text}\n`),
     close: () => undefined,
   };
 }

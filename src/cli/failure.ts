@@ -31,7 +31,7 @@ export function failureOf(error: unknown): Failure {
     return {
       code: error.code,
       message: `${oneLine(error.message).replace(/\.$/, "")}${located}`,
-      hint: error.hint,
+      hint: error.hint && inWords(error.hint),
       exit: EXITS[error.code] ?? EXIT_USAGE,
     };
   }
@@ -53,6 +53,9 @@ export function failureOf(error: unknown): Failure {
     exit: EXIT_FAILED,
   };
 }
+
+/** A hint of the library, as the command line spells it. */
+const inWords = (hint: string): string => hint.replace(/(?:drmad with )?samples: "T"/, "--method drmad");
 
 /** "error: unknown option '--tap'\n(Did you mean --tape?)" as sentences. */
 function usageFailure({ message }: CommanderError): Failure {

@@ -1,12 +1,12 @@
-/** Four figures: 0.0423, 12.35, 1.2e-7. */
+/** Four figures: 0.04230, 12.35; three of those that need an exponent, below 0.001 and from a million on: 1.00e-4. */
 export function number(value: number): string {
   if (!Number.isFinite(value) || value === 0) return String(value);
   const size = Math.abs(value);
-  if (size < 1e-4 || size >= 1e6) return value.toExponential(size >= 1e100 || size < 1e-99 ? 1 : 2);
+  if (size < 1e-3 || size >= 1e6) return value.toExponential(size >= 1e100 || size < 1e-99 ? 1 : 2);
   return size >= 1000 ? value.toFixed(0) : value.toPrecision(4);
 }
 
-/** At most four figures, without zeros that say nothing: 0.001, 0.07. */
+/** The same without zeros that say nothing: 0.001, 0.07, 1e-4. Never in one table with those. */
 export const short = (value: number): string =>
   Number.isFinite(value)
     ? number(value)

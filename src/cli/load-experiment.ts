@@ -1,10 +1,11 @@
 import { createJiti } from "jiti";
 import { basename, extname, resolve } from "node:path";
 import { DrmadError } from "../errors.ts";
-import { builtIns, type BuiltIn } from "../experiments/index.ts";
+import { builtIns } from "../experiments/index.ts";
 import * as drmad from "../index.ts";
 import { isExperiment, makeExperiment } from "../problem/experiment.ts";
 import type { DefinedExperiment } from "../study/define.ts";
+import { dataFolder } from "./data-folder.ts";
 import { fileKind } from "./file-kind.ts";
 import { listed } from "./format.ts";
 import { described, originOf } from "./origin.ts";
@@ -13,12 +14,12 @@ const EXTENSIONS = [".ts", ".mts", ".cts", ".js", ".mjs", ".cjs"];
 
 /**
  * An experiment by the name of a built-in one, or by the path of a file that exports it as default.
- * @param folder where a built-in experiment finds its files, instead of below `DRMAD_DATA`
+ * @param folder where a built-in experiment finds its files, instead of `DRMAD_DATA`
  * @throws DrmadError where there is none, with the file's line where that helps
  */
 export async function loadExperiment(name: string, folder: string | undefined): Promise<DefinedExperiment> {
   const found = Object.hasOwn(builtIns, name) ? builtIns[name] : undefined;
-  if (found !== undefined && "from" in found) return found.from(dataFolder(name, found, folder));
+  if (found !== undefined && "from" in found) return found.from(dataFolder(name, found.data, folder));
   if (folder !== undefined) {
     throw new DrmadError("invalid-argument", `${name} does not read files from --data`, {
       hint: `Leave --data out; only ${listed(needingFiles())} needs it.`,
@@ -28,17 +29,6 @@ export async function loadExperiment(name: string, folder: string | undefined): 
 }
 
 const needingFiles = (): string[] => Object.keys(builtIns).filter((name) => "from" in builtIns[name]!);
-
-type ReadsFiles = Extract<BuiltIn, { readonly from: unknown }>;
-
-function dataFolder(name: string, { files, place }: ReadsFiles, folder: string | undefined): string {
-  if (folder !== undefined) return folder;
-  const root = process.env["DRMAD_DATA"];
-  if (root !== undefined && root !== "") return resolve(root, place);
-  throw new DrmadError("file-not-found", `${name} needs four files that drmad does not bring: ${listed(files)}`, {
-    hint: `Put them into one folder (.gz is fine) and name it with --data FOLDER, or set DRMAD_DATA to a folder that has them in ${place}.`,
-  });
-}
 
 async function loadFile(name: string): Promise<DefinedExperiment> {
   const path = checkedPath(name);

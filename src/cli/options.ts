@@ -96,5 +96,9 @@ export const withExperiment = (command: Command): Command =>
     )
     .option("--trust-engine", "skip the comparison of compiled steps with the reference interpreter")
     .addOption(
-      checked("--data <folder>", "where a built-in experiment finds its files (default: below DRMAD_DATA)", folder),
+      checked(
+        "--data <folder>",
+        "the folder of MNIST's files, or one with mnist or data/mnist (default: DRMAD_DATA)",
+        folder,
+      ),
     );

@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { DrmadError } from "../errors.ts";
 import * as drmad from "../index.ts";
-import type { Catalogue, Recorded, ReproductionData } from "./reproduction.ts";
+import { dataFolder, type DataSet } from "./data-folder.ts";
+import type { Catalogue, Recorded } from "./reproduction.ts";
 
 /** Beside src in a clone, beside dist in the package. */
 const FOLDER = resolve(dirname(fileURLToPath(import.meta.url)), "../../papers");
@@ -46,30 +46,9 @@ export function recordedAt(id: string): Recorded | undefined {
   return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Recorded) : undefined;
 }
 
-const PLACES: Readonly<Record<ReproductionData, readonly string[]>> = {
-  mnist: ["data/mnist", "mnist"],
-  omniglot: ["data/omniglot", "omniglot"],
-};
-
 /**
  * Where the data sets lie that a reproduction needs.
  * @throws DrmadError file-not-found where the user has not said, or there is nothing
  */
-export function dataFolders(
-  given: string | undefined,
-  needed: readonly ReproductionData[],
-): Record<ReproductionData, string> {
-  const root = given ?? process.env["DRMAD_DATA"] ?? "";
-  const folders: Record<ReproductionData, string> = { mnist: "", omniglot: "" };
-  for (const name of needed) {
-    const places = PLACES[name].map((place) => resolve(root, place));
-    const found = root === "" ? undefined : places.find((place) => existsSync(place));
-    if (found === undefined) {
-      throw new DrmadError("file-not-found", `this reproduction reads ${name}, which drmad does not bring`, {
-        hint: `Put its files into a folder, in ${PLACES[name].join(" or ")}, and name that folder with --data or DRMAD_DATA.`,
-      });
-    }
-    folders[name] = found;
-  }
-  return folders;
-}
+export const dataFolders = (given: string | undefined, needed: readonly DataSet[]): Partial<Record<DataSet, string>> =>
+  Object.fromEntries(needed.map((name) => [name, dataFolder("this reproduction", name, given)]));

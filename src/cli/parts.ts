@@ -5,6 +5,7 @@ import { DrmadError } from "../errors.ts";
 import { writeFileAtomic } from "../store/write.ts";
 import { clock } from "./format.ts";
 import { toJson } from "./json.ts";
+import { numbersOf } from "./run-folder.ts";
 
 /** The parts of a long run, kept one by one so that an interrupted run goes on where it stopped. */
 export interface Parts {
@@ -26,6 +27,16 @@ interface Kept {
 const PARTS = "parts";
 
 /**
+ * Where a run goes that was not told: the latest unfinished one of that name, to be gone on with, or a new one with the next
+ * number.
+ */
+export function folderOf(stem: string): { readonly folder: string; readonly unfinished: boolean } {
+  const latest = Math.max(0, ...numbersOf(resolve(stem)));
+  const unfinished = latest > 0 && existsSync(join(resolve(`${stem}-${latest}`), PARTS));
+  return { folder: `${stem}-${unfinished ? latest : latest + 1}`, unfinished };
+}
+
+/**
  * @param run what has to be the same for a part to be used again
  * @throws DrmadError folder-not-empty where the folder holds something else
  */
@@ -33,6 +44,11 @@ export function partsIn(out: string, run: object, signal: AbortSignal, say: (tex
   const folder = resolve(out);
   const parts = join(folder, PARTS);
   const strange = existsSync(folder) ? readdirSync(folder) : [];
+  if (strange.includes("results.json") && !strange.includes(PARTS)) {
+    throw new DrmadError("folder-not-empty", `--out ${JSON.stringify(out)} holds a finished run, results.json`, {
+      hint: "Name a new folder, or leave --out away to get one below runs.",
+    });
+  }
   if (strange.length > 0 && !strange.includes(PARTS)) {
     throw new DrmadError("folder-not-empty", `--out ${JSON.stringify(out)} already holds ${strange[0]}`, {
       hint: "Name a new or an empty folder, or that of an interrupted run.",

@@ -4,10 +4,13 @@ import { lineChart } from "../picture/line-chart.ts";
 import { type PngAssets, toPng } from "../picture/png.ts";
 import { pngAssets } from "./assets.ts";
 import { heedSignals } from "./interrupt.ts";
+import { wordedDrawing } from "./reproduce-words.ts";
 import type { Drawing } from "./reproduction.ts";
 
-const svgOf = (drawing: Drawing): string =>
-  drawing.kind === "lines" ? lineChart(drawing) : grid(drawing.maps.map(heatMap), drawing.columns);
+const svgOf = (stated: Drawing): string => {
+  const drawing = wordedDrawing(stated);
+  return drawing.kind === "lines" ? lineChart(drawing) : grid(drawing.maps.map(heatMap), drawing.columns);
+};
 
 /** A picture is kept in the repository: the sharpest that stays below this. */
 const MOST_BYTES = 1e5;

@@ -1,19 +1,60 @@
 import { mean, standardError } from "../study/statistics.ts";
-import { fill } from "./terminal.ts";
+import { short } from "./format.ts";
+import { worded } from "./reproduce-words.ts";
+import { cut, fill } from "./terminal.ts";
 import type { Recorded, Reproduction, Row, Table } from "./reproduction.ts";
 
 export interface Listed {
   readonly id: string;
+  readonly what: string;
   readonly about: string;
+  readonly source: string;
+  /** Of a full run. */
+  readonly minutes: number;
+  readonly data: readonly string[];
   readonly recorded: Recorded | undefined;
 }
 
+const halves = ({ id }: Listed): readonly [paper: string, name: string] => {
+  const at = id.indexOf("/") + 1;
+  return [id.slice(0, at), id.slice(at)];
+};
+
+/** One line each, below the paper that all of theirs have in their ids. */
 export function listing(entries: readonly Listed[], columns: number): readonly string[] {
-  return entries.flatMap(({ id, about, recorded }) => [
+  const wide = (of: (entry: Listed) => string): number => Math.max(...entries.map((entry) => of(entry).length));
+  const needs = ({ data }: Listed): string => data.join(", ") || "–";
+  const [names, sets] = [wide((entry) => halves(entry)[1]), wide(needs)];
+  const line = (entry: Listed): string =>
+    cut(
+      `  ${halves(entry)[1].padEnd(names)}  ${String(entry.minutes).padStart(2)} min  ${needs(entry).padEnd(sets)}  ${entry.what}`,
+      columns,
+    );
+  const papers = [...new Set(entries.map((entry) => halves(entry)[0]))];
+  return [
+    ...papers.flatMap((paper) => [paper, ...entries.filter((entry) => halves(entry)[0] === paper).map(line)]),
+    "",
+    ...fill(FOOT, columns).split("\n"),
+  ];
+}
+
+const FOOT =
+  "Minutes are of a full run on two cores. An id is both words, such as 2015-maclaurin/chaos: drmad reproduce ID runs it, " +
+  "with --small in a short form, and with --about tells more of it and what was found.";
+
+/** All that is known of one without running it. */
+export function aboutOne({ id, about, source, minutes, data, recorded }: Listed, columns: number): readonly string[] {
+  const needed = data.length === 0 ? "no data but what drmad brings" : `the data of ${data.join(" and ")}`;
+  return [
     id,
-    ...indented(about, columns),
-    ...(recorded === undefined ? ["  not run"] : recorded.conclusions.flatMap((line) => indented(line, columns))),
-  ]);
+    ...indented(
+      `${about}. ${source}. A full run takes about ${minutes} minutes on two cores and needs ${needed}.`,
+      columns,
+    ),
+    ...(recorded === undefined
+      ? ["  Not run yet."]
+      : ["  Found by a full run:", ...recorded.conclusions.flatMap((text) => indented(worded(text), columns))]),
+  ];
 }
 
 const indented = (text: string, columns: number): string[] =>
@@ -21,10 +62,8 @@ const indented = (text: string, columns: number): string[] =>
     .split("\n")
     .map((line) => `  ${line}`);
 
-const digits = (value: number): string =>
-  Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3)
-    ? value.toExponential(2)
-    : String(Number(value.toPrecision(4)));
+/** At most four figures, with the minus of the text beside it. */
+const digits = (value: number): string => short(value).replaceAll("-", "−");
 
 /** Mean and standard error over seeds, and the range. */
 export function ours({ values }: Row): string {

@@ -1,29 +1,36 @@
 import type { Command } from "commander";
 import { cpus } from "node:os";
 import { relative, resolve } from "node:path";
-import { DrmadError } from "../errors.ts";
-import { shellWord } from "./format.ts";
+import { DrmadError, nearest } from "../errors.ts";
+import { dataFolder } from "./data-folder.ts";
+import { listed, shellWord } from "./format.ts";
 import { interrupt } from "./interrupt.ts";
 import { toJson, writeJson } from "./json.ts";
 import { checked, folder as folderRule, withOutput, type OutputFlags } from "./options.ts";
 import { catalogue, dataFolders, fingerprint, recordedAt } from "./papers.ts";
-import { partsIn } from "./parts.ts";
+import { folderOf, partsIn } from "./parts.ts";
 import { drawn } from "./reproduce-drawings.ts";
-import { listing, report } from "./reproduce-report.ts";
+import { aboutOne, listing, report, type Listed } from "./reproduce-report.ts";
+import { wordedFindings } from "./reproduce-words.ts";
 import type { Recorded, Reproduction } from "./reproduction.ts";
 import { fill, terminalOf } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
 interface ReproduceFlags extends OutputFlags {
   readonly small?: true;
+  readonly about?: true;
   readonly out?: string;
   readonly data?: string;
 }
 
 const EXAMPLES = `
 Examples:
-  drmad reproduce                                     what there is, and what was found
+  drmad reproduce                                     what there is
+  drmad reproduce 2015-maclaurin/chaos --about        more about one, and what was found
   drmad reproduce 2016-fu/mnist-penalties --small     a minute instead of an hour; not the paper's sizes
+
+Without --out, results go to runs/ID-1, runs/ID-2, …; where the latest of these was interrupted, it goes on from the
+parts that it finished.
 `;
 
 export function addReproduce(program: Command, finish: (exit: number) => void): void {
@@ -31,15 +38,22 @@ export function addReproduce(program: Command, finish: (exit: number) => void): 
     .command("reproduce")
     .description("run an experiment of a paper again, beside the paper's figures; without an id, list them")
     .argument("[id]", "which one")
+    .option("--about", "tell about it instead of running it, and what was found; without an id, about all")
     .option("--small", "a small run, which checks what must hold at any size")
     .addOption(
       checked(
         "--out <folder>",
-        "a folder for the results; given again after an interruption, it is continued (default: runs/ID)",
+        "a folder for the results; an interrupted run in it goes on (default: the latest unfinished runs/ID-n, or a new one)",
         folderRule,
       ),
     )
-    .addOption(checked("--data <folder>", "where the data sets lie (default: DRMAD_DATA)", folderRule));
+    .addOption(
+      checked(
+        "--data <folder>",
+        "the folder of a data set's files, or one with mnist, data/mnist, … (default: DRMAD_DATA)",
+        folderRule,
+      ),
+    );
   withOutput(command)
     .addHelpText("after", EXAMPLES)
     .action(async (id: string | undefined, flags: ReproduceFlags) =>
@@ -47,50 +61,75 @@ export function addReproduce(program: Command, finish: (exit: number) => void): 
     );
 }
 
-async function list({ json }: ReproduceFlags): Promise<number> {
+async function list({ json, about }: ReproduceFlags, only?: string): Promise<number> {
   const papers = await catalogue();
-  const entries = Object.entries(papers).map(([id, { about }]) => ({ id, about, recorded: recordedAt(id) }));
+  const known = Object.entries(papers).filter(([id]) => only === undefined || id === only);
+  const entries: readonly Listed[] = await Promise.all(
+    known.map(async ([id, { load, ...words }]) => {
+      const { source, minutes, data } = await load();
+      return { id, ...words, source, minutes, data, recorded: recordedAt(id) };
+    }),
+  );
   if (json === true) for (const entry of entries) writeJson({ type: "reproduction", ...entry });
-  else process.stdout.write(`${listing(entries, terminalOf(process.stdout).columns()).join("\n")}\n`);
+  else {
+    const columns = terminalOf(process.stdout).columns();
+    const lines = about === true ? entries.flatMap((entry) => aboutOne(entry, columns)) : listing(entries, columns);
+    process.stdout.write(`${lines.join("\n")}\n`);
+  }
   if (json === true) writeJson({ type: "result", count: entries.length });
   return 0;
+}
+
+/** The ids that a wrong one may stand for: nearly the same letters, else those that it is a part of, whole or by its last name. */
+export function meantBy(id: string, ids: readonly string[]): readonly string[] {
+  const near = nearest(id, ids);
+  if (near !== undefined) return [near];
+  const [wanted, last] = [id.toLowerCase(), id.toLowerCase().split("/").at(-1)!];
+  const parts = ids.filter((each) => wanted !== "" && each.startsWith(wanted));
+  if (parts.length > 0) return parts;
+  return ids.filter((each) => last !== "" && each.split("/").at(-1)!.includes(last));
 }
 
 async function chosen(id: string): Promise<Reproduction> {
   const papers = await catalogue();
   const found = Object.hasOwn(papers, id) ? papers[id] : undefined;
   if (found !== undefined) return found.load();
+  const meant = meantBy(id, Object.keys(papers));
   throw new DrmadError("invalid-argument", `there is no reproduction ${JSON.stringify(id)}`, {
-    hint: "drmad reproduce, without an id, lists them.",
+    hint: `${meant.length === 0 ? "" : `Did you mean ${listed(meant, "or")}? `}drmad reproduce, without an id, lists them.`,
   });
 }
 
 async function reproduce(id: string, flags: ReproduceFlags): Promise<number> {
   const reproduction = await chosen(id);
+  if (flags.about === true) return list(flags, id);
   const small = flags.small === true;
   const data = dataFolders(flags.data, reproduction.data);
   const terminal = terminalOf(process.stderr);
   const say = (text: string): void =>
     flags.json === true ? writeJson({ type: "progress", text }) : terminal.write(`${fill(text, terminal.columns())}\n`);
   const stop = interrupt(() => say("stopping; finished parts are kept (Ctrl-C again quits at once)"));
+  const own = flags.out === undefined ? folderOf(`runs/${id}${small ? "-small" : ""}`) : undefined;
   const parts = partsIn(
-    flags.out ?? `runs/${id}${small ? "-small" : ""}`,
+    own?.folder ?? flags.out!,
     { id, small, drmad: VERSION, files: fingerprint(), data },
     stop.signal,
     say,
   );
+  if (own?.unfinished === true) say(`Going on with the unfinished run in ${own.folder}.`);
   say(`${reproduction.title}. ${reproduction.source}.`);
   if (!small)
     say(
       `A full run took about ${reproduction.minutes} minutes on two cores that others used as well; --small is shorter.`,
     );
   try {
-    const findings = await reproduction.run({
+    const found = await reproduction.run({
       small,
       signal: stop.signal,
-      folder: (name) => data[name],
+      folder: (name) => data[name] ?? dataFolder("this reproduction", name, flags.data),
       part: parts.part,
     });
+    const findings = { ...found, ...wordedFindings(found) };
     const recorded: Recorded = {
       schema: 1,
       id,

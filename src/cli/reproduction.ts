@@ -1,8 +1,9 @@
 import type { HeatMap } from "../picture/heat-map.ts";
 import type { LineChart } from "../picture/line-chart.ts";
+import type { DataSet } from "./data-folder.ts";
 
 /** Data sets that a reproduction reads from a folder of its user. */
-export type ReproductionData = "mnist" | "omniglot";
+export type ReproductionData = DataSet;
 
 /** One figure, table or claim of a paper, done again. */
 export interface Reproduction {
@@ -74,9 +75,9 @@ export interface Findings {
   readonly drawings: Readonly<Record<string, Drawing>>;
 }
 
-/** What there is, without loading it. */
+/** What there is, without loading it: `what` in a few words, `about` in a sentence. */
 export type Catalogue = Readonly<
-  Record<string, { readonly about: string; readonly load: () => Promise<Reproduction> }>
+  Record<string, { readonly what: string; readonly about: string; readonly load: () => Promise<Reproduction> }>
 >;
 
 /** A run as it is kept in results.json. */

@@ -100,16 +100,16 @@ function claim(temporary: string, wanted: string, numbered: boolean): string {
 }
 
 /** One above the highest number in use. */
-function nextNumber(wanted: string): number {
-  const parent = dirname(wanted);
-  const numbers = readdirSync(parent)
-    .map((name) => join(parent, name))
+const nextNumber = (wanted: string): number => Math.max(0, ...numbersOf(wanted)) + 1;
+
+/** The numbers that folders of this name have had put behind it. */
+export const numbersOf = (wanted: string): readonly number[] =>
+  (existsSync(dirname(wanted)) ? readdirSync(dirname(wanted)) : [])
+    .map((name) => join(dirname(wanted), name))
     .filter((path) => path.startsWith(`${wanted}-`))
     .map((path) => path.slice(wanted.length + 1))
     .filter((rest) => /^\d{1,9}$/.test(rest))
     .map(Number);
-  return Math.max(0, ...numbers) + 1;
-}
 
 /** An experiment's name as that of a folder. */
 export const stemOf = (name: string): string =>

@@ -2,7 +2,7 @@ import type { HyperTensor } from "../problem/hyper.ts";
 import type { Metrics, TuneResult } from "../study/events.ts";
 import { chosenText } from "./chosen.ts";
 import { fidelitySummary } from "./fidelity-report.ts";
-import { counted, count, listed, metricText, number, seconds, short, table } from "./format.ts";
+import { counted, count, listed, metricText, number, seconds, table } from "./format.ts";
 import { statistics } from "./statistics.ts";
 import { fill } from "./terminal.ts";
 
@@ -51,7 +51,7 @@ function metricTable({ steps, best, test }: TuneResult): readonly string[] {
 function valueTable({ values }: TuneResult, hypers: readonly HyperTensor[]): readonly string[] {
   const rows = hypers.slice(0, MOST_TENSORS).map(({ name, shape, start, transform }) => {
     const { min, median, max } = statistics(values[name]!.data);
-    const before = start.every((u) => u === start[0]) ? short(transform.value(start[0]!)) : "varies";
+    const before = start.every((u) => u === start[0]) ? number(transform.value(start[0]!)) : "varies";
     return [name, `[${shape.join(", ")}]`, before, ...[min, median, max].map(number)];
   });
   const more = hypers.length - rows.length;

@@ -10,6 +10,7 @@ import type { TuneResult } from "../study/events.ts";
 import { failureOf } from "./failure.ts";
 import { clock, count, listed, metricText, number, percent, seconds, short } from "./format.ts";
 import { toJson } from "./json.ts";
+import { described } from "./origin.ts";
 import { outerOf, outerOptimizer } from "./outer-options.ts";
 import { statistics } from "./statistics.ts";
 import { cut, fill, terminalOf, widthOf } from "./terminal.ts";
@@ -21,6 +22,8 @@ describe("numbers", () => {
     [12.345, "12.35"],
     [1234.5, "1235"],
     [1.5e-7, "1.50e-7"],
+    [1e-4, "1.00e-4"],
+    [0.001, "0.001000"],
     [-3e9, "-3.00e+9"],
     [0, "0"],
     [NaN, "NaN"],
@@ -98,6 +101,21 @@ describe("failureOf", () => {
     ["folder-not-empty", 2],
   ] as const)("%s ends with %i", (code, exit) => {
     expect(failureOf(new DrmadError(code, "what", { hint: "do" }))).toMatchObject({ code, exit, hint: "do" });
+  });
+
+  test("has no syntax of the library where the command line has its own", () => {
+    const hint = 'Use drmad with samples: "T", or reverse.';
+    expect(failureOf(new DrmadError("unsupported", "a", { hint })).hint).toBe("Use --method drmad, or reverse.");
+  });
+
+  test.each([
+    ["_drmad.ops.take is not a function", "ops has no take; did you mean ops.gather?"],
+    ["_drmad.ops.relo is not a function", "ops has no relo; did you mean ops.relu?"],
+    ["_drmad.hyper.nothingLikeThis is not a function", "hyper has no nothingLikeThis"],
+    ["(0 , _drmad.tunes) is not a function", "drmad has no tunes; did you mean drmad.tune?"],
+    ["_drmad.x.y is undefined", "TypeError: x.y is undefined"],
+  ])("%s: %s", (message, told) => {
+    expect(described(new TypeError(message))).toBe(told);
   });
 
   test("any other error of ours is a defect to report", () => {

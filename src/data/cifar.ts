@@ -26,7 +26,7 @@ export function parseCifar(
   bytes: Uint8Array,
   options: CifarOptions = {},
 ): { readonly images: NdArray; readonly labels: NdArray } {
-  requireOptions("parseCifar", options, { name: "optional", maxBytes: "optional", labels: "optional" });
+  requireOptions("parseCifar", options, { name: "text?", maxBytes: "number?", labels: "text?" });
   const { name = "cifar", maxBytes = MAX_BYTES, labels: which = "label" } = options;
   const fail = failsAt(name, "The file is damaged, or is not a file of the binary version of CIFAR; fetch it again.");
   if (!Object.hasOwn(CLASSES, which)) {

@@ -47,12 +47,12 @@ export interface CsvTable {
  */
 export function parseCsv(bytes: Uint8Array, options: CsvOptions = {}): CsvTable {
   requireOptions("parseCsv", options, {
-    name: "optional",
-    maxBytes: "optional",
-    header: "optional",
-    label: "optional",
-    target: "optional",
-    separator: "optional",
+    name: "text?",
+    maxBytes: "number?",
+    header: "boolean?",
+    label: "text or number?",
+    target: "text or number?",
+    separator: "text?",
   });
   return readTable(bytes, options);
 }

@@ -27,7 +27,7 @@ export interface DigitsOptions {
  * Errors: `invalid-argument` when a size is not a positive integer, or when they add up to more than 1797.
  */
 export function digits(options: DigitsOptions = {}): Dataset<LabelledSplit> {
-  requireOptions("digits", options, { train: "optional", valid: "optional", test: "optional", seed: "optional" });
+  requireOptions("digits", options, { train: "number?", valid: "number?", test: "number?", seed: "number?" });
   const { train = 1000, valid = 397, test = 400, seed = 0 } = options;
   requireSeed("digits", seed);
   const rows = drawRows("digits", ROWS, { train, valid, test }, substream(seed, "digits"));

@@ -15,7 +15,7 @@ export { parseIdx } from "./idx.ts";
 export { encodeNpy, parseNpy } from "./npy.ts";
 export { encodeNpz, parseNpz } from "./npz.ts";
 
-const SIZES: OptionNames<Sizes> = { train: "required", valid: "required", test: "optional", seed: "optional" };
+const SIZES: OptionNames<Sizes> = { train: "number", valid: "number", test: "number?", seed: "number?" };
 
 export interface CsvFileOptions extends CsvColumns, Sizes {
   readonly file: string;
@@ -31,11 +31,11 @@ export interface CsvFileOptions extends CsvColumns, Sizes {
 export function csv(options: CsvFileOptions): Dataset<LabelledSplit> {
   requireOptions("csv", options, {
     ...SIZES,
-    file: "required",
-    header: "optional",
-    label: "optional",
-    target: "optional",
-    separator: "optional",
+    file: "text",
+    header: "boolean?",
+    label: "text or number?",
+    target: "text or number?",
+    separator: "text?",
   });
   const { file } = options;
   requireSeed("csv", options.seed);
@@ -59,7 +59,7 @@ export interface NpzFileOptions extends Sizes {
  * Errors: those of `parseNpz`, of opening the file, and of asking for more rows than it has.
  */
 export function npz(options: NpzFileOptions): Dataset<Split> {
-  requireOptions("npz", options, { ...SIZES, file: "required" });
+  requireOptions("npz", options, { ...SIZES, file: "text" });
   requireSeed("npz", options.seed);
   const { file } = options;
   return splitRows(file, parseNpz(readBytes(file), { name: file }), options);
@@ -83,14 +83,14 @@ export interface Cifar100Options extends Cifar10Options {
  * Errors: those of `parseCifar`, of opening the files, and of asking for more rows than they have.
  */
 export function cifar10(options: Cifar10Options): Dataset<LabelledSplit> {
-  requireOptions("cifar10", options, { ...SIZES, test: "required", folder: "required" });
+  requireOptions("cifar10", options, { ...SIZES, test: "number", folder: "text" });
   const batches = [1, 2, 3, 4, 5].map((batch) => `data_batch_${batch}.bin`);
   return cifar("cifar10", options, batches, "test_batch.bin", "label");
 }
 
 /** CIFAR-100 (Krizhevsky 2009), as `cifar10`, from train.bin and test.bin, with its fine or its coarse labels. */
 export function cifar100(options: Cifar100Options): Dataset<LabelledSplit> {
-  requireOptions("cifar100", options, { ...SIZES, test: "required", folder: "required", labels: "optional" });
+  requireOptions("cifar100", options, { ...SIZES, test: "number", folder: "text", labels: "text?" });
   const { labels = "fine" } = options;
   if (labels !== "fine" && labels !== "coarse") {
     throw new DrmadError("invalid-argument", `cifar100 has no labels ${JSON.stringify(labels)}.`, {

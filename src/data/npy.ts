@@ -101,7 +101,7 @@ export function encodeNpy({ data, shape }: NdArray): Uint8Array {
  * integer that 32 bits do not hold.
  */
 export function parseNpy(bytes: Uint8Array, options: ParseOptions = {}): NdArray {
-  requireOptions("parseNpy", options, { name: "optional", maxBytes: "optional" });
+  requireOptions("parseNpy", options, { name: "text?", maxBytes: "number?" });
   const { name = "npy", maxBytes = MAX_BYTES } = options;
   const fail = failsAt(name, HINT);
   const wrong = MAGIC.findIndex((byte, i) => bytes[i] !== byte);

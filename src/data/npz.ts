@@ -32,7 +32,7 @@ export function encodeNpz(arrays: Readonly<Record<string, NdArray>>): Uint8Array
  * Errors: those of `parseZip` and `parseNpy`, naming the array; `malformed-file` when something else than npy files is in it.
  */
 export function parseNpz(bytes: Uint8Array, options: ZipOptions = {}): Readonly<Record<string, NdArray>> {
-  requireOptions("parseNpz", options, { name: "optional", maxBytes: "optional", maxRatio: "optional" });
+  requireOptions("parseNpz", options, { name: "text?", maxBytes: "number?", maxRatio: "number?" });
   const { name = "npz", maxBytes = MAX_BYTES } = options;
   const arrays: Record<string, NdArray> = Object.create(null) as Record<string, NdArray>;
   let left = maxBytes;

@@ -104,11 +104,11 @@ export interface MnistOptions extends MnistSizes {
  */
 export function mnist(options: MnistOptions): Dataset<LabelledSplit> {
   requireOptions("mnist", options, {
-    folder: "required",
-    train: "required",
-    valid: "required",
-    test: "required",
-    seed: "optional",
+    folder: "text",
+    train: "number",
+    valid: "number",
+    test: "number",
+    seed: "number?",
   });
   const { folder, ...sizes } = options;
   requireSeed("mnist", sizes.seed);

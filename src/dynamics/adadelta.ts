@@ -27,7 +27,7 @@ import type { Dynamics, Setting } from "./dynamics.ts";
 export function adadelta(
   options: { readonly rate?: Setting; readonly decay?: Setting; readonly epsilon?: Setting } = {},
 ): Dynamics {
-  requireOptions("dynamics.adadelta", options, { rate: "optional", decay: "optional", epsilon: "optional" });
+  requireOptions("dynamics.adadelta", options, { rate: "setting?", decay: "setting?", epsilon: "setting?" });
   const { rate = 1, decay = 0.9, epsilon = 1e-6 } = options;
   return {
     name: "adadelta",

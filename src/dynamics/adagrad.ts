@@ -26,7 +26,7 @@ import { root } from "./second-moment.ts";
  * Source: Duchi, Hazan, Singer 2011.
  */
 export function adagrad(options: { readonly rate: Setting; readonly epsilon?: Setting }): Dynamics {
-  requireOptions("dynamics.adagrad", options, { rate: "required", epsilon: "optional" });
+  requireOptions("dynamics.adagrad", options, { rate: "setting", epsilon: "setting?" });
   const { rate, epsilon = 1e-10 } = options;
   return {
     name: "adagrad",

@@ -14,10 +14,10 @@ export interface AdamSettings {
 }
 
 export const ADAM_OPTIONS: OptionNames<AdamSettings> = {
-  rate: "required",
-  first: "optional",
-  second: "optional",
-  epsilon: "optional",
+  rate: "setting",
+  first: "setting?",
+  second: "setting?",
+  epsilon: "setting?",
 };
 
 export const ADAM_DOMAINS = {

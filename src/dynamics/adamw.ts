@@ -20,7 +20,7 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  * Source: Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2.
  */
 export function adamW(options: AdamSettings & { readonly weightDecay?: Setting }): Dynamics {
-  requireOptions("dynamics.adamW", options, { ...ADAM_OPTIONS, weightDecay: "optional" });
+  requireOptions("dynamics.adamW", options, { ...ADAM_OPTIONS, weightDecay: "setting?" });
   const { rate, first = 0.9, second = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options;
   return {
     name: "adamW",

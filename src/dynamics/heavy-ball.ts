@@ -24,7 +24,7 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  * Source: Polyak 1964; Sutskever, Martens, Dahl, Hinton 2013.
  */
 export function heavyBall(settings: { readonly rate: Setting; readonly decay: Setting }): Dynamics {
-  requireOptions("dynamics.heavyBall", settings, { rate: "required", decay: "required" });
+  requireOptions("dynamics.heavyBall", settings, { rate: "setting", decay: "setting" });
   return {
     name: "heavyBall",
     settings: { rate: settings.rate, decay: settings.decay },

@@ -23,7 +23,7 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  * invalid-experiment for a number outside its domain
  */
 export function momentum(settings: { readonly rate: Setting; readonly decay: Setting }): Dynamics {
-  requireOptions("dynamics.momentum", settings, { rate: "required", decay: "required" });
+  requireOptions("dynamics.momentum", settings, { rate: "setting", decay: "setting" });
   return {
     name: "momentum",
     settings: { rate: settings.rate, decay: settings.decay },

@@ -24,7 +24,7 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  * Source: Nesterov 1983; Sutskever, Martens, Dahl, Hinton 2013; Bengio, Boulanger-Lewandowski, Pascanu 2013, equation 7.
  */
 export function nesterov(settings: { readonly rate: Setting; readonly decay: Setting }): Dynamics {
-  requireOptions("dynamics.nesterov", settings, { rate: "required", decay: "required" });
+  requireOptions("dynamics.nesterov", settings, { rate: "setting", decay: "setting" });
   return {
     name: "nesterov",
     settings: { rate: settings.rate, decay: settings.decay },

@@ -30,7 +30,7 @@ export function proximal(inner: Dynamics, settings: { readonly l1: Setting }): D
       hint: "Give dynamics first, such as proximal(sgd({ rate: 0.1 }), { l1: 1e-3 }).",
     });
   }
-  requireOptions("dynamics.proximal", settings, { l1: "required" });
+  requireOptions("dynamics.proximal", settings, { l1: "setting" });
   if (!("rate" in inner.settings)) {
     throw new DrmadError("invalid-argument", `proximal cannot follow ${inner.name}, which has no setting rate`, {
       hint: "The threshold is rate · l1: give dynamics with a rate, such as sgd or momentum.",

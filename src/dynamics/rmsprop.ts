@@ -30,7 +30,7 @@ export function rmsprop(options: {
   readonly decay?: Setting;
   readonly epsilon?: Setting;
 }): Dynamics {
-  requireOptions("dynamics.rmsprop", options, { rate: "required", decay: "optional", epsilon: "optional" });
+  requireOptions("dynamics.rmsprop", options, { rate: "setting", decay: "setting?", epsilon: "setting?" });
   const { rate, decay = 0.99, epsilon = 1e-8 } = options;
   return {
     name: "rmsprop",

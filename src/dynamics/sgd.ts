@@ -11,7 +11,7 @@ import type { Dynamics, Setting } from "./dynamics.ts";
  * invalid-experiment for a number outside its domain
  */
 export function sgd(settings: { readonly rate: Setting }): Dynamics {
-  requireOptions("dynamics.sgd", settings, { rate: "required" });
+  requireOptions("dynamics.sgd", settings, { rate: "setting" });
   return {
     name: "sgd",
     settings: { rate: settings.rate },

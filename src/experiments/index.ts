@@ -6,10 +6,8 @@ import { mnistL2 } from "./mnist-l2.ts";
 export type BuiltIn = { readonly about: string } & (
   | { readonly experiment: DefinedExperiment }
   | {
-      /** The files that the folder holds, each as it is or with `.gz`. */
-      readonly files: readonly string[];
-      /** Where the folder lies below DRMAD_DATA. */
-      readonly place: string;
+      /** The data set in the folder. */
+      readonly data: "mnist";
       readonly from: (folder: string) => DefinedExperiment;
     }
 );
@@ -22,8 +20,7 @@ export const builtIns: Readonly<Record<string, BuiltIn>> = {
   },
   "mnist-l2": {
     about: "the published DrMAD experiment on MNIST; needs its four files",
-    files: ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
-    place: "data/mnist",
+    data: "mnist",
     from: mnistL2,
   },
 };

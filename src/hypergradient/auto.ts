@@ -67,7 +67,7 @@ const sound = (value: number): boolean => Number.isFinite(value) && value > 0;
  * @param budget.time at most this multiple of plain training
  */
 export function auto(budget: Budget): Method {
-  requireOptions("methods.auto", budget, { megabytes: "required", time: "optional" });
+  requireOptions("methods.auto", budget, { megabytes: "number", time: "number?" });
   const { megabytes, time } = budget;
   if (!sound(megabytes) || (time !== undefined && !sound(time))) {
     const given = `${megabytes} MB${time === undefined ? "" : ` and ${time} times plain training`}`;

@@ -23,7 +23,7 @@ function planOf(options: CheckpointedOptions, rollout: Rollout, stepBytes: numbe
 }
 
 function requireOneOf(options: { readonly checkpoints?: number; readonly megabytes?: number } = {}): void {
-  requireOptions("methods.checkpointed", options, { checkpoints: "optional", megabytes: "optional" });
+  requireOptions("methods.checkpointed", options, { checkpoints: "number?", megabytes: "number?" });
   const { checkpoints, megabytes } = options;
   if ((checkpoints === undefined) !== (megabytes === undefined)) return;
   const found = checkpoints === undefined ? "neither checkpoints nor megabytes" : "both checkpoints and megabytes";

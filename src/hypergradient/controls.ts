@@ -29,7 +29,7 @@ export function directOnly(options: NoOptions = {}): Method {
 
 /** A control, not a method to use: ±1 at random for every coordinate, another at every call. */
 export function randomSign(options: { readonly seed?: number } = {}): Method {
-  requireOptions("methods.randomSign", options, { seed: "optional" });
+  requireOptions("methods.randomSign", options, { seed: "number?" });
   const { seed = 0 } = options;
   requireSeed("methods.randomSign", seed);
   return signsFrom(seed, 0);

@@ -22,11 +22,11 @@ const refuse = (what: string, hint: string): DrmadError =>
 
 function checked(options: EvogradOptions): Required<EvogradOptions> {
   requireOptions("methods.evograd", options, {
-    copies: "optional",
-    sigma: "optional",
-    temperature: "optional",
-    every: "optional",
-    seed: "optional",
+    copies: "number?",
+    sigma: "number?",
+    temperature: "number?",
+    every: "number?",
+    seed: "number or text?",
   });
   const { copies = 2, sigma = 0.001, temperature = 0.05, every, seed = 0 } = options;
   requireSeed("methods.evograd", seed);

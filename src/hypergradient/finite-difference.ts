@@ -46,7 +46,7 @@ export interface FiniteDifferenceOptions {
  * Errors: `unsupported` in float32.
  */
 export function finiteDifference(options: FiniteDifferenceOptions = {}): Method {
-  requireOptions("methods.finiteDifference", options, { step: "optional" });
+  requireOptions("methods.finiteDifference", options, { step: "number?" });
   const { step: h = 1e-5 } = options;
   if (!(h > 0 && Number.isFinite(h))) {
     throw new DrmadError("invalid-argument", `finiteDifference has step ${h}`, {

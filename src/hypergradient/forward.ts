@@ -47,7 +47,7 @@ export interface ForwardOptions {
  * Source: Franceschi, Donini, Frasconi, Pontil 2017, section 3.2; Wengert 1964.
  */
 export function forward(options: ForwardOptions = {}): Method {
-  requireOptions("methods.forward", options, { chunk: "optional" });
+  requireOptions("methods.forward", options, { chunk: "number?" });
   const { chunk } = options;
   if (chunk !== undefined && !(Number.isInteger(chunk) && chunk >= 1)) {
     throw new DrmadError("invalid-argument", `forward has chunk ${chunk}`, {

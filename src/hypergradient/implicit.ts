@@ -26,7 +26,7 @@ const fault = (what: string, hint: string): DrmadError =>
   new DrmadError("invalid-argument", `implicit has ${what}`, { hint });
 
 function checkOptions(options: ImplicitOptions): void {
-  const names = { solver: "optional", tolerance: "optional", iterations: "optional", rate: "optional", force: "optional" } as const; // prettier-ignore
+  const names = { solver: "text?", tolerance: "number?", iterations: "number?", rate: "number?", force: "boolean?" } as const; // prettier-ignore
   requireOptions("methods.implicit", options, names);
   const { solver = "cg", tolerance = 1, iterations = 1, rate } = options;
   if (!SOLVERS.includes(solver)) throw fault(`solver ${JSON.stringify(solver)}`, `Give one of ${SOLVERS.join(", ")}.`);

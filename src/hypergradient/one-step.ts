@@ -44,7 +44,7 @@ const mapPoint = (point: Point, f: (value: number, name: string, i: number) => n
  * Source: Luketina, Berglund, Greff, Raiko 2016, equation 5.
  */
 export function oneStep(options: { readonly every?: number } = {}): Method {
-  requireOptions("methods.oneStep", options, { every: "optional" });
+  requireOptions("methods.oneStep", options, { every: "number?" });
   const { every = 10 } = options;
   if (!Number.isInteger(every) || every < 1) {
     throw new DrmadError("invalid-argument", `oneStep at every ${every} steps`, {

@@ -39,10 +39,10 @@ const refuse = (what: string, hint: string): DrmadError =>
  */
 export function persistentEvolution(options: PersistentEvolutionOptions): Method {
   requireOptions("methods.persistentEvolution", options, {
-    pairs: "required",
-    sigma: "optional",
-    segments: "optional",
-    seed: "optional",
+    pairs: "number",
+    sigma: "number?",
+    segments: "number?",
+    seed: "number or text?",
   });
   const { pairs, sigma = 0.1, segments = 1, seed = 0 } = options;
   for (const [name, n] of Object.entries({ pairs, segments }))

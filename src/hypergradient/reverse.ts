@@ -54,7 +54,7 @@ export interface ReverseOptions {
  * Source: Domke 2012; Maclaurin, Duvenaud, Adams 2015, algorithm 2 (in the order of their code).
  */
 export function reverse(options: ReverseOptions = {}): Method {
-  requireOptions("methods.reverse", options, { storage: "optional" });
+  requireOptions("methods.reverse", options, { storage: "text?" });
   const { storage } = options;
   if (storage !== undefined && storage !== "float16" && storage !== "int8") {
     throw new DrmadError("invalid-argument", `methods.reverse has storage ${JSON.stringify(storage)}`, {

@@ -30,13 +30,13 @@ function refuse(what: string, hint: string): never {
 export function snapshotsOf(options: SnapshotOptions | { readonly samples?: string }): SnapshotOptions | undefined {
   const given: Partial<SnapshotOptions> & { readonly samples?: string } = options;
   requireOptions("methods.drmad", given, {
-    samples: "optional",
-    snapshots: "optional",
-    of: "optional",
-    place: "optional",
-    storage: "optional",
-    activations: "optional",
-    growthLimit: "optional",
+    samples: "text?",
+    snapshots: "number?",
+    of: "text?",
+    place: "text?",
+    storage: "text?",
+    activations: "text?",
+    growthLimit: "number?",
   });
   const { samples, snapshots, ...others } = given;
   if (snapshots !== undefined) {

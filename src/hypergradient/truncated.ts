@@ -15,7 +15,7 @@ import { sweepBack } from "./sweep-back.ts";
  * Source: Shaban, Cheng, Hatch, Boots 2019.
  */
 export function truncated(options: { readonly steps: number }): Method {
-  requireOptions("methods.truncated", options, { steps: "required" });
+  requireOptions("methods.truncated", options, { steps: "number" });
   const { steps: K } = options;
   if (!Number.isInteger(K) || K < 1) {
     throw new DrmadError("invalid-argument", `truncated to ${K} steps`, { hint: "Give a whole number, at least 1." });

@@ -22,7 +22,7 @@ export function mlp(sizes: readonly number[], options: MlpOptions = {}): readonl
       hint: "Give the size of the input and of at least one layer.",
     });
   }
-  requireOptions("nn.mlp", options, { deviation: "optional" });
+  requireOptions("nn.mlp", options, { deviation: "number?" });
   const { deviation } = options;
   return sizes.slice(1).map((units, i) => {
     const inputs = sizes[i]!;

@@ -14,6 +14,16 @@ const valueOf = (y: ops.Tensor): number =>
     b: { data: Float64Array.of(1, 1, 2), shape: [3] },
   })["y"]!.data[0]!;
 
+test("weights of crossEntropy multiply rows, and the sum is divided by their number, not by the sum of weights", () => {
+  const logits = ops.literal([0, Math.log(3), 0, 0], [2, 2]);
+  const labels = ops.literal([0, 1], [2], "int");
+  const [first, second] = [Math.log(4), Math.log(2)];
+  const weighted = (a: number, c: number): number =>
+    valueOf(ops.crossEntropy(logits, labels, { weights: ops.literal([a, c], [2]) }));
+  expect(weighted(0.5, 0.25)).toBeCloseTo((0.5 * first + 0.25 * second) / 2, 12);
+  expect(weighted(1, 1)).toBeCloseTo(valueOf(ops.crossEntropy(logits, labels)), 12);
+});
+
 describe("l2", () => {
   test("takes numbers and tensors, one for all or a tree of them", () => {
     expect(valueOf(nn.l2({ W, b }, 2))).toBe(2 * 97);

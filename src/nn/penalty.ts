@@ -70,7 +70,7 @@ export interface L1Options {
  * Errors: `invalid-argument` for a rounding that is not above 0.
  */
 export function l1(weights: Tree<Tensor>, penalties: Tree<TensorLike>, options: L1Options = {}): Tensor {
-  requireOptions("nn.l1", options, { rounding: "optional" });
+  requireOptions("nn.l1", options, { rounding: "number?" });
   const { rounding = 1e-3 } = options;
   if (!(rounding > 0 && Number.isFinite(rounding))) {
     throw new DrmadError("invalid-argument", `nn.l1 has the rounding ${rounding}`, {

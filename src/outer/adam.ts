@@ -25,10 +25,10 @@ export interface AdamState {
  */
 export function adam(options: AdamOptions): OuterOptimizer<AdamState> {
   requireOptions("outer.adam", options, {
-    rate: "required",
-    first: "optional",
-    second: "optional",
-    epsilon: "optional",
+    rate: "number",
+    first: "number?",
+    second: "number?",
+    epsilon: "number?",
   });
   const { rate, first = 0.9, second = 0.999, epsilon = 1e-8 } = options;
   positiveRate("adam", rate);

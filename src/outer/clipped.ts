@@ -24,7 +24,7 @@ export interface ClipLimits {
  */
 export function clipped<S>(optimizer: OuterOptimizer<S>, limits: ClipLimits): OuterOptimizer<S> {
   requireInner("clipped", optimizer);
-  requireOptions("outer.clipped", limits, { norm: "optional", value: "optional" });
+  requireOptions("outer.clipped", limits, { norm: "number?", value: "number?" });
   const { norm, value } = limits ?? {};
   if (norm === undefined && value === undefined) {
     throw new DrmadError("invalid-argument", "clipped has no limit", { hint: "Give a norm, a value, or both." });

@@ -34,7 +34,7 @@ export function coarseToFine<S>(
   steps: CoarseToFineSteps,
 ): OuterOptimizer<CoarseToFineState<S>> {
   requireInner("coarseToFine", optimizer);
-  requireOptions("outer.coarseToFine", steps, { hyperparameter: "optional", tensor: "optional" });
+  requireOptions("outer.coarseToFine", steps, { hyperparameter: "number?", tensor: "number?" });
   const { hyperparameter = 0, tensor = 0 } = steps ?? {};
   for (const [stage, count] of Object.entries({ hyperparameter, tensor })) {
     if (!Number.isInteger(count) || count < 0) {

@@ -47,7 +47,7 @@ const MOST_HALVINGS = 6;
  * Source: Nocedal 1980; Liu and Nocedal 1989, "On the limited memory BFGS method for large scale optimization".
  */
 export function lbfgs(options: LbfgsOptions): OuterOptimizer<LbfgsState> {
-  requireOptions("outer.lbfgs", options, { rate: "required", memory: "optional", longest: "optional" });
+  requireOptions("outer.lbfgs", options, { rate: "number", memory: "number?", longest: "number?" });
   const { rate, memory = 10, longest } = options;
   positiveRate("lbfgs", rate);
   if (!Number.isInteger(memory) || memory < 1) {

@@ -19,7 +19,7 @@ const [FIRST, SECOND, FALL, EPSILON] = [0.9, 0.99, 1e-4, 1e-4];
  * Source: `adam` in hypergrad/optimizers.py of the code of Maclaurin et al., whose b1 and b2 are 1 − β₁ and 1 − β₂.
  */
 export function maclaurinAdam(options: { readonly rate: number }): OuterOptimizer<AdamState> {
-  requireOptions("outer.maclaurinAdam", options, { rate: "required" });
+  requireOptions("outer.maclaurinAdam", options, { rate: "number" });
   const { rate } = options;
   positiveRate("maclaurinAdam", rate);
   return {

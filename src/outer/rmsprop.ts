@@ -24,7 +24,7 @@ export interface RmspropState {
  * RMSprop has it. The code of Maclaurin et al. 2015 starts from s = 1 instead.
  */
 export function rmsprop(options: RmspropOptions): OuterOptimizer<RmspropState> {
-  requireOptions("outer.rmsprop", options, { rate: "required", decay: "optional", epsilon: "optional" });
+  requireOptions("outer.rmsprop", options, { rate: "number", decay: "number?", epsilon: "number?" });
   const { rate, decay = 0.9, epsilon = 1e-8 } = options;
   positiveRate("rmsprop", rate);
   decayOf("rmsprop", "decay", decay);

@@ -4,7 +4,7 @@ import { positiveRate, type OuterOptimizer } from "./optimizer.ts";
 
 /** u ← u − α g. Steps are as long as the gradient is: choose α with that in mind. */
 export function sgd(options: { readonly rate: number }): OuterOptimizer<null> {
-  requireOptions("outer.sgd", options, { rate: "required" });
+  requireOptions("outer.sgd", options, { rate: "number" });
   const { rate } = options;
   positiveRate("sgd", rate);
   return {

@@ -9,7 +9,7 @@ import { positiveRate, type OuterOptimizer } from "./optimizer.ts";
  * Source: Maclaurin et al. 2015 and Fu et al. 2016, who tune penalties with it.
  */
 export function sign(options: { readonly rate: number }): OuterOptimizer<null> {
-  requireOptions("outer.sign", options, { rate: "required" });
+  requireOptions("outer.sign", options, { rate: "number" });
   const { rate } = options;
   positiveRate("sign", rate);
   return {

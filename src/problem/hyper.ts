@@ -1,6 +1,6 @@
 import type { NdArray } from "../data/dataset.ts";
 import { substream } from "../data/random.ts";
-import { DrmadError, requireOptions } from "../errors.ts";
+import { DrmadError, requireOptions, shownValue } from "../errors.ts";
 import { constant } from "../tensor/elementwise.ts";
 import { showShape, sizeOf, type Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -21,8 +21,8 @@ export interface TreeOptions extends HyperOptions {
   readonly biases?: number;
 }
 
-const HYPER_OPTIONS = { transform: "optional", bounds: "optional", perStep: "optional" } as const;
-const TREE_OPTIONS = { ...HYPER_OPTIONS, biases: "optional" } as const;
+const HYPER_OPTIONS = { transform: "text?", bounds: "list?", perStep: "boolean?" } as const;
+const TREE_OPTIONS = { ...HYPER_OPTIONS, biases: "number?" } as const;
 
 /** A hyperparameter as an experiment states it. `K` tells how losses see it: as one tensor, or as a tree like the weights. */
 export interface Hyper<K extends "tensor" | "tree" = "tensor" | "tree"> {
@@ -39,7 +39,7 @@ function requireNumber(what: string, value: number): void {
   if (typeof value === "number") return;
   throw new DrmadError(
     "invalid-argument",
-    `${what} starts at ${value === undefined ? "nothing" : typeof value}, not at a number`,
+    `${what} starts at ${value === undefined ? "nothing" : shownValue(value)}, not at a number`,
     {
       hint: "Give the natural value that it starts from first; hyper.array takes arrays.",
     },
@@ -51,6 +51,13 @@ const tree =
   (value: number, options: TreeOptions = {}): Hyper<"tree"> => {
     requireNumber(name, value);
     requireOptions(name, options, TREE_OPTIONS);
+    transformOf(options);
+    const { biases } = options;
+    if (biases !== undefined && !Number.isFinite(biases)) {
+      throw new DrmadError("invalid-argument", `${name} is given biases: ${biases}`, {
+        hint: "It must be a finite number.",
+      });
+    }
     return { hyper: "tree", sharing, value, options };
   };
 
@@ -90,6 +97,7 @@ export const hyper: {
   scalar(value, options = {}) {
     requireNumber("hyper.scalar", value);
     requireOptions("hyper.scalar", options, HYPER_OPTIONS);
+    transformOf(options);
     return { hyper: "tensor", sharing: "scalar", value, options };
   },
   array(value, options = {}) {
@@ -103,6 +111,7 @@ export const hyper: {
       );
     }
     requireOptions("hyper.array", options, HYPER_OPTIONS);
+    transformOf(options);
     return { hyper: "tensor", sharing: "array", value, options };
   },
   perNetwork: tree("hyper.perNetwork", "network"),

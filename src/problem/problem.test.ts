@@ -137,7 +137,7 @@ describe("is refused", () => {
     ["no dynamics", { train: { dynamics: undefined } }, "train of the experiment needs the option dynamics"],
     ["dynamics that are none", { train: { dynamics: () => 3 } }, "not a training algorithm"],
     ["rows without a batch", { train: { rows: () => Int32Array.of(0) } }, "no train.batch"],
-    ["no data", { data: null }, "the data is null"],
+    ["no data", { data: null }, "given data: null"],
     ["plain numbers", { data: { ...fine, train: { ...split(10), x: [1, 2] } } }, "train.x has no typed array"],
     ["no shape", { data: { ...fine, train: { x: { data: new Float64Array(2) } } } }, "train.x has the shape undefined"],
     ["half a row", { data: { ...fine, train: { x: real([0.5, 2], 1) } } }, "train.x has the shape [0.5, 2]"],

@@ -1,6 +1,6 @@
 import { add, exp, mul, sigmoid, softplus } from "../tensor/elementwise.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { DrmadError } from "../errors.ts";
+import { DrmadError, shownValue } from "../errors.ts";
 
 /**
  * A monotone map from an unconstrained coordinate u to a natural value λ. Losses see λ, optimisers move u.
@@ -73,8 +73,9 @@ export function transformOf({ transform, bounds }: TransformOptions): Transform 
     }
     return found;
   }
-  if (transform !== undefined || !(bounds[0] < bounds[1]) || !Number.isFinite(bounds[1] - bounds[0])) {
-    throw new DrmadError("invalid-argument", `bounds [${bounds.join(", ")}] do not make a transform`, {
+  const pair = bounds.length === 2 && bounds.every((bound) => typeof bound === "number");
+  if (transform !== undefined || !pair || !(bounds[0] < bounds[1]) || !Number.isFinite(bounds[1] - bounds[0])) {
+    throw new DrmadError("invalid-argument", `bounds [${bounds.map(shownValue).join(", ")}] do not make a transform`, {
       hint: "Give two finite numbers, the lower first, and no other transform.",
     });
   }

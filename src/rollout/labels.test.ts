@@ -65,7 +65,7 @@ describe("a label beyond the outputs", () => {
         labels: { valid: 3 },
         valid: (o, y) => ops.add(none(o, y), ops.mean(ops.gather(ops.literal([1, 2, 3], [3]), y))),
       },
-      "there are 3 outputs, for labels from 0 to 2",
+      "valid.y looks up row 3 of an array of 3 rows",
     ],
   ])("%s is refused", async (_, of, part) => {
     await expect(rolloutOf(experimentOf(of), engine)).rejects.toMatchObject(failure("invalid-experiment", part));

@@ -7,6 +7,8 @@ import type { SplitName } from "./programs.ts";
 export interface LabelUse {
   readonly key: string;
   readonly classes: number;
+  /** Rows of an array that are looked up by it, rather than classes. */
+  readonly table?: true;
   /** The one split that the program reads; absent where it is evaluated on all of them. */
   readonly split?: SplitName;
 }
@@ -60,7 +62,8 @@ export function labelUses(roots: readonly Tensor[], split?: SplitName): readonly
     usesOf(node).flatMap(([name, classes]) => {
       if (name === undefined || classes === undefined) return [];
       const key = name.slice(name.indexOf("/") + 1);
-      return [{ key, classes, ...(split === undefined ? {} : { split }) }];
+      const table = node.op === "gather" ? ({ table: true } as const) : {};
+      return [{ key, classes, ...table, ...(split === undefined ? {} : { split }) }];
     }),
   );
 }
@@ -78,6 +81,13 @@ export function checkLabels({ data }: Pick<Problem, "data">, uses: readonly Labe
       const classes = Math.min(...here.map((use) => use.classes));
       const largest = (array.data as Int32Array).reduce((most, label) => Math.max(most, label), 0);
       if (largest < classes) continue;
+      if (here.some((use) => use.table === true && use.classes === classes)) {
+        throw new DrmadError(
+          "invalid-experiment",
+          `${split}.${key} looks up row ${largest} of an array of ${classes} rows by gather`,
+          { hint: "Give the array a row for each index, counted from 0, or correct the indices." },
+        );
+      }
       throw new DrmadError(
         "invalid-experiment",
         `${split}.${key} has labels up to ${largest}, but it is used where there are ${classes} outputs, for labels from 0 to ${classes - 1}`,

@@ -32,7 +32,7 @@ export interface MultiStart {
 /** What one start may fail with while others do not. */
 const OWN: readonly DrmadError["code"][] = ["non-finite", "not-stationary", "not-converged"];
 
-const OPTIONS = { ...NEW_OPTIONS, seeds: "required", aboutEach: "optional", onStudy: "optional" } as const;
+const OPTIONS = { ...NEW_OPTIONS, seeds: "list", aboutEach: "function?", onStudy: "function?" } as const;
 
 export const lossOf = ({ steps, best }: TuneResult): number => steps[best]!.valid.loss;
 

@@ -26,13 +26,19 @@ export interface StoreOptions {
 const STALE_SECONDS = 15;
 
 const NEW_STUDY: OptionNames<NewStudy> = {
-  name: "required",
-  tags: "optional",
-  notes: "optional",
-  experiment: "required",
-  source: "optional",
-  options: "optional",
+  name: "text",
+  tags: "list?",
+  notes: "text?",
+  experiment: "text",
+  source: "text?",
+  options: "record?",
 };
+
+function requireTags(tags: readonly unknown[]): void {
+  const bad = tags.find((tag) => typeof tag !== "string");
+  if (bad === undefined) return;
+  throw new DrmadError("invalid-argument", `tags holds ${String(bad)}`, { hint: "Every tag must be text." });
+}
 
 /**
  * Opens a store of studies. A path is an SQLite file with a folder of safetensors files beside it (`PATH.tensors`), for any
@@ -45,7 +51,7 @@ const NEW_STUDY: OptionNames<NewStudy> = {
  * kind; `store-version` for one of a newer drmad, or an older one that is to be upgraded first.
  */
 export async function open(path: string, options: StoreOptions = {}): Promise<Store> {
-  requireOptions("study.open", options, { create: "optional", staleSeconds: "optional", onActivity: "optional" });
+  requireOptions("study.open", options, { create: "boolean?", staleSeconds: "number?", onActivity: "function?" });
   const { create = true, staleSeconds = STALE_SECONDS, onActivity = () => undefined } = options;
   const at = await backend(path, create);
   const { db, place } = at;
@@ -71,6 +77,7 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
     async create(study) {
       requireOptions("create", study, NEW_STUDY);
       requireName(study.name);
+      requireTags(study.tags ?? []);
       const hash = study.source === undefined ? null : createHash("sha256").update(study.source).digest("hex");
       const row = rowOf(study, randomUUID(), hash, await at.now());
       const made = await db
@@ -144,7 +151,7 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
       });
     },
     async annotate(name, annotation) {
-      requireOptions("annotate", annotation, { notes: "optional", tags: "optional" });
+      requireOptions("annotate", annotation, { notes: "text?", tags: "list?" });
       const { id } = await rowBy(name);
       const { notes, tags } = annotation;
       const change = {
@@ -157,12 +164,12 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
     revision: () => at.revision(),
     exportStudy: async (name) => exportStudy(at, await rowBy(name)),
     async importStudy(bytes, given = {}) {
-      requireOptions("importStudy", given, { as: "optional", file: "optional" });
+      requireOptions("importStudy", given, { as: "text?", file: "text?" });
       return importStudy(at, bytes, given);
     },
     free: () => at.bytes.free(),
     async clean(cleaning = {}) {
-      requireOptions("clean", cleaning, { names: "optional", keep: "optional", dryRun: "optional" });
+      requireOptions("clean", cleaning, { names: "list?", keep: "text?", dryRun: "boolean?" });
       const { names } = cleaning;
       const rows =
         names === undefined

@@ -37,20 +37,20 @@ export interface ForkOptions extends NewStudyOptions {
 
 const RESUME_OPTIONS: OptionNames<TuneOptions & StudyOptions> = {
   ...TUNE_OPTIONS,
-  store: "required",
-  name: "required",
+  store: "store",
+  name: "text",
 };
 export const NEW_OPTIONS: OptionNames<TuneOptions & NewStudyOptions> = {
   ...RESUME_OPTIONS,
-  tags: "optional",
-  notes: "optional",
-  experiment: "optional",
-  source: "optional",
-  keep: "optional",
-  about: "optional",
+  tags: "list?",
+  notes: "text?",
+  experiment: "text?",
+  source: "text?",
+  keep: "text?",
+  about: "record?",
 };
 
-const FORK_OPTIONS: OptionNames<TuneOptions & ForkOptions> = { ...NEW_OPTIONS, of: "required", at: "optional" };
+const FORK_OPTIONS: OptionNames<TuneOptions & ForkOptions> = { ...NEW_OPTIONS, of: "text", at: "number?" };
 
 /** How often a running study gives a sign of life, and looks whether it shall stop. */
 const BEAT_MS = 2000;

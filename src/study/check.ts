@@ -23,10 +23,10 @@ export async function checkExperiment(
   const { precision: _always64, ...sessionOptions } = SESSION_OPTIONS;
   requireOptions("checkExperiment", options, {
     ...sessionOptions,
-    method: "optional",
-    directions: "optional",
-    tolerance: "optional",
-    onDifference: "optional",
+    method: "method?",
+    directions: "number?",
+    tolerance: "number?",
+    onDifference: "function?",
   });
   const method = checkedMethod(options.method ?? (experiment.options as TuneDefaults).method ?? reverse());
   const session = await openSession(experiment, { ...options, precision: "float64" });

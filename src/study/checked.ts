@@ -1,11 +1,10 @@
 import type { Point } from "../data/point.ts";
-import { DrmadError } from "../errors.ts";
+import { DrmadError, shownValue } from "../errors.ts";
 import type { Hypergradient, Method } from "../hypergradient/method.ts";
 import type { OuterOptimizer } from "../outer/optimizer.ts";
 import type { Buffers, Rollout } from "../rollout/rollout.ts";
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-const shown = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : typeof value);
 
 function requireFinite(what: string, numbers: readonly number[] | Float64Array): void {
   const bad = numbers.find((value) => !Number.isFinite(value));
@@ -46,7 +45,7 @@ export async function requireFiniteLoss(rollout: Rollout, final: Buffers): Promi
  */
 export function checkedMethod(method: Method): Method {
   if (!isObject(method) || typeof method.run !== "function") {
-    throw new DrmadError("invalid-argument", `the method is ${shown(method)}, which has no run function`, {
+    throw new DrmadError("invalid-argument", `the method is ${shownValue(method)}, which has no run function`, {
       hint: "Give a method such as reverse() or checkpointed({ checkpoints: 10 }), called, not its name.",
     });
   }
@@ -75,8 +74,12 @@ export function checkedMethod(method: Method): Method {
 /** @throws DrmadError invalid-argument for what is no outer optimiser */
 export function requireOptimizer(optimizer: OuterOptimizer): void {
   if (!isObject(optimizer) || typeof optimizer.update !== "function" || typeof optimizer.init !== "function") {
-    throw new DrmadError("invalid-argument", `the optimizer is ${shown(optimizer)}, which has no update function`, {
-      hint: "Give an optimizer such as outer.adam({ rate: 0.05 }), called, not its name.",
-    });
+    throw new DrmadError(
+      "invalid-argument",
+      `the optimizer is ${shownValue(optimizer)}, which has no update function`,
+      {
+        hint: "Give an optimizer such as outer.adam({ rate: 0.05 }), called, not its name.",
+      },
+    );
   }
 }

@@ -1,5 +1,5 @@
 import type { SplitOf } from "../data/dataset.ts";
-import { requireOptions, type OptionNames } from "../errors.ts";
+import { DrmadError, requireOptions, shownValue, type OptionNames } from "../errors.ts";
 import type { Method } from "../hypergradient/method.ts";
 import type { OuterOptimizer } from "../outer/optimizer.ts";
 import { makeExperiment, type AnySpec, type Experiment, type ExperimentSpec } from "../problem/experiment.ts";
@@ -19,29 +19,35 @@ type Parts = Required<AnySpec & TuneDefaults>;
 /** Files of experiments run without a type checker: a misspelt part would be left out in silence. */
 function requireParts(spec: AnySpec & TuneDefaults): void {
   const names: OptionNames<AnySpec & TuneDefaults> = {
-    name: "optional",
-    data: "required",
-    params: "required",
-    hyper: "required",
-    initial: "optional",
-    train: "required",
-    valid: "required",
-    metrics: "optional",
-    outer: "optional",
-    method: "optional",
+    name: "text?",
+    data: "record or function",
+    params: "tree",
+    hyper: "record",
+    initial: "function?",
+    train: "record",
+    valid: "record",
+    metrics: "record?",
+    outer: "record?",
+    method: "method?",
   };
   const train: OptionNames<Parts["train"]> = {
-    loss: "required",
-    dynamics: "required",
-    steps: "required",
-    batch: "optional",
-    rows: "optional",
+    loss: "function",
+    dynamics: "function or record",
+    steps: "number",
+    batch: "number?",
+    rows: "function?",
   };
   const code = "invalid-experiment";
   requireOptions("defineExperiment", spec, names, code);
   requireOptions("train of the experiment", spec.train, train, code);
-  requireOptions("valid of the experiment", spec.valid, { loss: "required", prior: "optional" }, code);
-  requireOptions("outer of the experiment", spec.outer, { optimizer: "optional", steps: "optional" }, code);
+  requireOptions("valid of the experiment", spec.valid, { loss: "function", prior: "function?" }, code);
+  requireOptions("outer of the experiment", spec.outer, { optimizer: "optimizer?", steps: "number?" }, code);
+  for (const [name, metric] of Object.entries(spec.metrics ?? {})) {
+    if (typeof metric === "function") continue;
+    throw new DrmadError(code, `metrics of the experiment has ${name}: ${shownValue(metric)}`, {
+      hint: "It must be a function of (w, h, batch), like a loss.",
+    });
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { NdArray } from "../data/dataset.ts";
 import type { Point } from "../data/point.ts";
-import { DrmadError, requireOptions } from "../errors.ts";
+import { DrmadError, requireOptions, shownValue } from "../errors.ts";
 import { exactFor, measureFidelity, type FidelityReport } from "../hypergradient/fidelity.ts";
 import type { Method } from "../hypergradient/method.ts";
 import type { Experiment } from "../problem/experiment.ts";
@@ -53,7 +53,7 @@ export async function fidelity(
   options: FidelityOptions = {},
 ): Promise<FidelityReport> {
   requireExperiment(experiment);
-  requireOptions("fidelity", options, { ...SESSION_OPTIONS, exact: "optional", values: "optional" });
+  requireOptions("fidelity", options, { ...SESSION_OPTIONS, exact: "method?", values: "record?" });
   const checked = checkedMethod(method);
   const exact = options.exact === undefined ? undefined : checkedMethod(options.exact);
   const session = await openSession(experiment, options);
@@ -80,7 +80,7 @@ export interface FidelityPlan {
 /** @throws DrmadError invalid-argument */
 export function requireFidelity(asked: boolean | number): void {
   if (typeof asked === "boolean" || (Number.isInteger(asked) && asked >= 1)) return;
-  throw new DrmadError("invalid-argument", `fidelity: ${asked}`, {
+  throw new DrmadError("invalid-argument", `fidelity: ${shownValue(asked)}`, {
     hint: "Give true, or a whole number of outer steps, at least 1.",
   });
 }

@@ -72,11 +72,11 @@ export interface Loop {
 
 export function outerLoop(settings: LoopSettings): Loop {
   requireOptions("study.outerLoop", settings, {
-    optimizer: "required",
-    outerSteps: "required",
-    patience: "optional",
-    onChaos: "optional",
-    advice: "optional",
+    optimizer: "optimizer",
+    outerSteps: "number",
+    patience: "number?",
+    onChaos: "text?",
+    advice: "function?",
   });
   const { optimizer, outerSteps, patience = 10, onChaos = "continue", advice } = settings;
   const positionOf = (point: Point): Position => ({ point, optimizer: optimizer.init(point) });

@@ -18,15 +18,15 @@ export interface SessionOptions extends EngineOptions, Omit<RolloutOptions, "onL
 }
 
 export const SESSION_OPTIONS: OptionNames<SessionOptions> = {
-  engine: "optional",
-  precision: "optional",
-  threads: "optional",
-  worker: "optional",
-  onProgress: "optional",
-  signal: "optional",
-  trustEngine: "optional",
-  seed: "optional",
-  innerSteps: "optional",
+  engine: "text?",
+  precision: "text?",
+  threads: "number?",
+  worker: "boolean?",
+  onProgress: "function?",
+  signal: "record?",
+  trustEngine: "boolean?",
+  seed: "number?",
+  innerSteps: "number?",
 };
 
 /** An experiment on an engine, ready to run. */

@@ -47,16 +47,16 @@ export interface TuneOptions extends SessionOptions {
 
 export const TUNE_OPTIONS: OptionNames<TuneOptions> = {
   ...SESSION_OPTIONS,
-  method: "optional",
-  optimizer: "optional",
-  outerSteps: "optional",
-  patience: "optional",
-  seconds: "optional",
-  testCurve: "optional",
-  fidelity: "optional",
-  onChaos: "optional",
-  seeds: "optional",
-  onEvent: "optional",
+  method: "method?",
+  optimizer: "optimizer?",
+  outerSteps: "number?",
+  patience: "number?",
+  seconds: "number?",
+  testCurve: "boolean?",
+  fidelity: "boolean or number?",
+  onChaos: "text?",
+  seeds: "list?",
+  onEvent: "function?",
 };
 
 export interface Settings {
@@ -107,7 +107,10 @@ function requireSeeds({ seed, seeds }: TuneOptions): void {
     throw refused(`both seed ${seed} and seeds were given`, "Give seeds alone: the seed is one of them.");
   if (!Array.isArray(seeds) || seeds.length === 0)
     throw refused(`seeds: ${JSON.stringify(seeds)}`, "Give a list with at least one seed, such as [0, 1, 2].");
-  for (const each of seeds) requireSeed("tune", each);
+  for (const each of seeds) {
+    if (typeof each !== "number") throw refused(`seeds holds ${JSON.stringify(each)}`, "Give whole numbers from 0.");
+    requireSeed("tune", each);
+  }
   const twice = seeds.find((each, i) => seeds.indexOf(each) !== i);
   if (twice !== undefined)
     throw refused(`seeds holds ${twice} twice`, "The same seed again is the same training again: give it once.");

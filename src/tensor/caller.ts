@@ -1,4 +1,4 @@
-// Everything below this folder's parent is drmad itself; the first stack frame outside it is the user's.
+// Everything below this folder's parent is drmad itself; the first stack frame outside it, and outside packages, is the user's.
 // Frames name files by address or by path; the two differ where a folder has a blank in its name.
 const ROOT: URL = new URL("..", import.meta.url);
 const ROOTS: readonly string[] = [ROOT.href, decodeURIComponent(ROOT.pathname)];
@@ -12,7 +12,8 @@ export function callerLine(): string | undefined {
   const stack = new Error("trace").stack ?? "";
   Error.stackTraceLimit = limit;
   for (const line of stack.split("\n").slice(1)) {
-    if (isOurs(line) || line.includes("node:") || line.includes("(<anonymous>)")) continue;
+    if (isOurs(line) || line.includes("node:") || line.includes("/node_modules/") || line.includes("(<anonymous>)"))
+      continue;
     const place = /^\s*at (?:async )?(?:.*? \()?(.+:\d+:\d+)\)?$/.exec(line);
     if (place) return place[1]!.replace("file://", "");
   }

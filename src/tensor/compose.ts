@@ -60,12 +60,13 @@ export interface CrossEntropyOptions {
 export const asLabels = (labels: Tensor): Tensor => alias(labels);
 
 /**
- * Mean over rows of −Σ_c target_c · logSoftmax(logits)_c.
+ * Mean over rows of −Σ_c target_c · logSoftmax(logits)_c. With `weights` a each row counts a_i times, and the sum is still
+ * divided by the number of rows n, not by Σ a: (1/n) Σ_i a_i ℓ_i.
  * @param logits [n, classes]
  * @param target labels [n] (integers), or probabilities [n, classes]
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  requireOptions("crossEntropy", options, { weights: "optional" });
+  requireOptions("crossEntropy", options, { weights: "tensor?" });
   for (const operand of [logits, target]) toTensor("crossEntropy", operand);
   const classes = logits.shape[logits.shape.length - 1];
   if (logits.shape.length !== 2 || classes === undefined) {

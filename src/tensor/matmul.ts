@@ -24,7 +24,7 @@ const oriented = (shape: Shape, transposed: boolean): readonly [number, number] 
 
 /** Matrix product over the last two axes; leading axes are batches and broadcast. */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
-  requireOptions("matmul", options, { transposeA: "optional", transposeB: "optional" });
+  requireOptions("matmul", options, { transposeA: "boolean?", transposeB: "boolean?" });
   for (const operand of [a, b]) toTensor("matmul", operand);
   if (a.shape.length < 2 || b.shape.length < 2) {
     throw shapeError(

@@ -24,7 +24,7 @@ export interface ReduceOptions {
 }
 
 const requireReduction = (op: string, options: ReduceOptions): void =>
-  requireOptions(op, options, { axes: "optional", keepDims: "optional" });
+  requireOptions(op, options, { axes: "number or list?", keepDims: "boolean?" });
 
 const collapsed = (shape: Shape, axes: readonly number[]): Shape => shape.map((d, i) => (axes.includes(i) ? 1 : d));
 

@@ -91,6 +91,17 @@ describe("a shape error names the operation, the shapes, and the line that asked
     expect(loaded.line.startsWith(folder)).toBe(true);
   });
 
+  test("a package is no place of the user's", () => {
+    const folder = mkdtempSync(join(tmpdir(), "drmad-"));
+    mkdirSync(join(folder, "node_modules", "other"), { recursive: true });
+    const file = join(folder, "node_modules", "other", "index.cjs");
+    writeFileSync(file, "exports.line = globalThis.drmadCaller();\n");
+    Object.assign(globalThis, { drmadCaller: callerLine });
+    const loaded = createRequire(import.meta.url)(file) as { line: string | undefined };
+    rmSync(folder, { recursive: true });
+    expect(loaded.line ?? "").not.toContain("node_modules");
+  });
+
   test("the stack limit of the program is left as it was", () => {
     const before = Error.stackTraceLimit;
     callerLine();

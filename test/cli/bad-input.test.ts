@@ -57,7 +57,7 @@ const cases: [args: string, code: string, says: (string | RegExp)[]][] = [
   ["tune misfit.ts", "shape-mismatch", ["matmul of [20, 64] and [8, 10]", /misfit\.ts:7:\d+/]],
   ["tune bug.ts", "invalid-experiment", ["TypeError", "reading 'W'", /bug\.ts:7:\d+/]],
   ["tune mnist-l2", "file-not-found", ["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "--data", "DRMAD_DATA"]],
-  ["tune mnist-l2 --data nowhere", "file-not-found", ['"nowhere"', "train-images-idx3-ubyte"]],
+  ["tune mnist-l2 --data nowhere", "file-not-found", ["looked in", "/nowhere,", "train-images-idx3-ubyte"]],
   ["tune mnist-l2 --data truncated", "malformed-file", ["train-images-idx3-ubyte", "3 bytes", "at byte 19"]],
   ["tune mnist-l2 --data no-idx", "malformed-file", ["train-images-idx3-ubyte", "at byte 0"]],
   ["tune digits-l2 --data full", "invalid-argument", ["--data", "only mnist-l2"]],

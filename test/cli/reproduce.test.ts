@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { partsIn } from "../../src/cli/parts.ts";
+import { folderOf, partsIn } from "../../src/cli/parts.ts";
 import { cells, ours } from "../../src/cli/reproduce-report.ts";
 import { failure } from "../oracle/measure.ts";
 import { buildFirst, runCli, temporaryFolder } from "./run-cli.ts";
@@ -14,16 +14,34 @@ describe("drmad reproduce", () => {
   test("lists what there is, and what was found", async () => {
     const { code, stdout } = await runCli(["reproduce"], { cwd: folder });
     expect(code).toBe(0);
-    expect(stdout).toMatch(new RegExp(`^${ID}\n {2}a penalty for each input`, "m"));
+    expect(stdout).toMatch(/^2016-fu\/\n {2}mnist-penalties +75 min {2}mnist +a penalty for each input, DrMAD$/m);
+    expect(
+      Math.max(
+        ...stdout
+          .split("\n\n")[0]!
+          .split("\n")
+          .map((line) => [...line].length),
+      ),
+    ).toBeLessThanOrEqual(80);
+    expect(stdout).not.toContain("…");
     const { events } = await runCli(["reproduce", "--json"], { cwd: folder });
     expect(events[0]).toMatchObject({ type: "reproduction", id: expect.any(String) as string });
     expect(events.at(-1)).toMatchObject({ type: "result", count: events.length - 1 });
   });
 
+  test("tells about one, and runs nothing", async () => {
+    const { code, stdout } = await runCli(["reproduce", ID, "--about"], { cwd: folder, env: { DRMAD_DATA: "" } });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^${ID}\n {2}a penalty for each input`, "m"));
+    expect(stdout).toContain("Found by a full run");
+    expect(existsSync(join(folder, "runs"))).toBe(false);
+  });
+
   test.each([
     ["an id that is none", ["2016-fu/nothing"], "there is no reproduction"],
+    ["a part of an id", ["2016-fu/mnist"], "Did you mean 2016-fu/mnist-penalties?"],
     ["no data", [ID], "reads mnist, which drmad does not bring"],
-    ["a folder without the data", [ID, "--data", "."], "reads mnist"],
+    ["a folder without the data", [ID, "--data", "."], `looked in ${folder}, ${join(folder, "mnist")} and`],
   ])("refuses %s, and writes nothing", async (_, args, part) => {
     const { code, stderr } = await runCli(["reproduce", ...args], { cwd: folder, env: { DRMAD_DATA: "" } });
     expect([code, stderr.replaceAll("\n", " ")]).toEqual([2, expect.stringContaining(part)]);
@@ -49,6 +67,16 @@ describe("parts of a run", () => {
     expect(() => partsIn(at, { id: 1 }, running, quiet)).toThrow(
       expect.objectContaining(failure("folder-not-empty", "results.json")),
     );
+  });
+
+  test("without a folder of their own get the next number, and go on where the latest was interrupted", async () => {
+    const stem = join(folder, "numbered", "a");
+    expect(folderOf(stem)).toEqual({ folder: `${stem}-1`, unfinished: false });
+    const first = partsIn(`${stem}-1`, {}, running, quiet);
+    await first.part("a", () => Promise.resolve(1));
+    expect(folderOf(stem)).toEqual({ folder: `${stem}-1`, unfinished: true });
+    first.finish([["results.json", new TextEncoder().encode("{}")]]);
+    expect(folderOf(stem)).toEqual({ folder: `${stem}-2`, unfinished: false });
   });
 
   test("that fail leave nothing of theirs", async () => {
@@ -77,6 +105,11 @@ describe("parts of a run", () => {
 });
 
 describe("a table", () => {
+  test("has the minus of the text, and no exponent where there is as short a number", () => {
+    expect(ours({ name: "a", values: [-0.25] })).toBe("−0.25");
+    expect(ours({ name: "a", values: [430] })).toBe("430");
+  });
+
   test("gives mean, standard error and range, and says what was not run", () => {
     expect(ours({ name: "a", values: [] })).toBe("not run");
     expect(ours({ name: "a", values: [2.5] })).toBe("2.5");

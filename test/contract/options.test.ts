@@ -92,8 +92,11 @@ const TAKERS: Readonly<Record<string, Taker>> = {
   tune: { call: (o) => drmad.tune(experiment, o) },
   "study.open": { call: (o) => study.open("/nowhere/studies.db", o) },
   "study.outerLoop": { call: study.outerLoop, complete: { optimizer: adam, outerSteps: 1 } },
-  "study.resume": { call: (o) => study.resume(experiment, o), complete: { store: {}, name: "a" } },
-  "study.tune": { call: (o) => study.tune(experiment, o), complete: { store: {}, name: "a" } },
+  "study.resume": {
+    call: (o) => study.resume(experiment, o),
+    complete: { store: { claim: () => undefined }, name: "a" },
+  },
+  "study.tune": { call: (o) => study.tune(experiment, o), complete: { store: { claim: () => undefined }, name: "a" } },
 };
 
 /** Public functions whose arguments are all of them values: no record of options could be misspelt. */
@@ -113,6 +116,59 @@ const ALL = Object.entries(drmad).flatMap(([name, value]) =>
     ? [name]
     : Object.entries(value).flatMap(([inner, part]) => (typeof part === "function" ? [`${name}.${inner}`] : [])),
 );
+
+/** What options of these names hold, wherever they stand. Every option of every function is in one row. */
+const HELD = {
+  number:
+    "batch biases checkpoints chunk copies decay deviation directions epsilon every first growthLimit hyperparameter innerSteps iterations l1 longest megabytes memory norm outerSteps pairs patience rate rounding second seconds seed segments sigma snapshots staleSeconds steps temperature tensor threads time tolerance value weightDecay",
+  boolean: "create force keepDims perStep testCurve transposeA transposeB trustEngine worker",
+  text: "activations engine experiment folder name notes of onChaos place precision samples solver source storage transform",
+  function: "advice initial loss onActivity onDifference onEvent onProgress prior rows",
+  record: "about exact hyper metrics method optimizer outer signal store values weights",
+  list: "bounds seeds tags",
+  "record or list": "params",
+  "record or function": "data dynamics",
+  "number or list": "axes",
+  "boolean or number": "fidelity",
+} as const;
+/** Those that mean something else in these functions. */
+const HELD_THERE: Readonly<Record<string, string>> = {
+  "digits.train": "number",
+  "digits.valid": "number",
+  "mnist.train": "number",
+  "mnist.valid": "number",
+  "defineExperiment.train": "record",
+  "defineExperiment.valid": "record",
+  "methods.finiteDifference.step": "number",
+  // A seed of these may be any text; settings may be trees too.
+  "methods.evograd.seed": "number or text",
+  "methods.persistentEvolution.seed": "number or text",
+};
+const holds = (name: string, option: string): readonly string[] => {
+  const there = HELD_THERE[`${name}.${option}`];
+  const found = there ?? Object.entries(HELD).find(([, names]) => names.split(" ").includes(option))?.[0] ?? "number";
+  const settings = name.startsWith("dynamics.") ? ["record", "list"] : [];
+  return [...found.split(" or "), ...settings];
+};
+
+/** One value of every type, with how an error shows it; "xyz" is no word that any option knows. */
+const SAMPLES: readonly (readonly [type: string, value: unknown, shown: string])[] = [
+  ["number", 7, "7"],
+  ["boolean", false, "false"],
+  ["text", "xyz", '"xyz"'],
+  ["function", () => 1, "a function"],
+  ["record", { unheardOf: 1 }, "a record"],
+  ["list", [], "a list"],
+  ["nothing", null, "null"],
+];
+
+/** The options of a function, as it names them itself. */
+async function optionsOf({ call, complete }: Taker): Promise<readonly string[]> {
+  const found = (await refusal(() => call({ ...complete, [UNLIKE]: 1 } as Options))) as DrmadError;
+  return /^Its options are (.*)\.$/.exec(found.hint ?? "")?.[1]?.split(", ") ?? [];
+}
+/** Like no name, so that all are told. */
+const UNLIKE = "unheardOfByAnyone";
 
 /** What a call comes to, thrown or rejected. */
 async function refusal(call: () => unknown): Promise<unknown> {
@@ -143,6 +199,21 @@ describe.each(Object.entries(TAKERS))("%s", (name, { call, complete = {} }) => {
     expect(found).toBeInstanceOf(DrmadError);
     const told = `${(found as DrmadError).message} ${(found as DrmadError).hint}`;
     expect(told).toContain(option);
+  });
+
+  test("says which option has a value of the wrong type, the value, and what it must be", async () => {
+    const silent: string[] = [];
+    for (const option of await optionsOf({ call, complete })) {
+      const right = holds(name, option);
+      for (const [type, value, shown] of SAMPLES) {
+        if (right.includes(type)) continue;
+        const found = await refusal(() => call({ ...complete, [option]: value } as Options));
+        const told = found instanceof DrmadError ? `${found.message} ${found.hint}` : "";
+        const named = told.includes(option) && told.includes(shown) && /It must be |Give /.test(told);
+        if (!named) silent.push(`${option}: ${shown} → ${told === "" ? String(found) : told}`);
+      }
+    }
+    expect(silent).toEqual([]);
   });
 
   test.each([null, 3, "x"])("takes no %j for options", async (wrong) => {
