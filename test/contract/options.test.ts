@@ -90,6 +90,14 @@ const TAKERS: Readonly<Record<string, Taker>> = {
   fidelity: { call: (o) => drmad.fidelity(experiment, drmad.reverse(), o) },
   hypergradient: { call: (o) => drmad.hypergradient(experiment, drmad.reverse(), o) },
   tune: { call: (o) => drmad.tune(experiment, o) },
+  "study.fork": {
+    call: (o) => study.fork(experiment, o),
+    complete: { store: { claim: () => undefined }, name: "b", of: "a" },
+  },
+  "study.multiStart": {
+    call: (o) => study.multiStart(experiment, o),
+    complete: { store: { claim: () => undefined }, name: "a", seeds: [0, 1] },
+  },
   "study.open": { call: (o) => study.open("/nowhere/studies.db", o) },
   "study.outerLoop": { call: study.outerLoop, complete: { optimizer: adam, outerSteps: 1 } },
   "study.resume": {
@@ -122,14 +130,15 @@ const HELD = {
   number:
     "batch biases checkpoints chunk copies decay deviation directions epsilon every first growthLimit hyperparameter innerSteps iterations l1 longest megabytes memory norm outerSteps pairs patience rate rounding second seconds seed segments sigma snapshots staleSeconds steps temperature tensor threads time tolerance value weightDecay",
   boolean: "create force keepDims perStep testCurve transposeA transposeB trustEngine worker",
-  text: "activations engine experiment folder name notes of onChaos place precision samples solver source storage transform",
-  function: "advice initial loss onActivity onDifference onEvent onProgress prior rows",
+  text: "activations engine experiment file folder keep labels name notes separator of onChaos place precision samples solver source storage transform",
+  function: "aboutEach advice initial loss onActivity onDifference onEvent onProgress onStudy prior rows",
   record: "about exact hyper metrics method optimizer outer signal store values weights",
   list: "bounds seeds tags",
   "record or list": "params",
   "record or function": "data dynamics",
   "number or list": "axes",
   "boolean or number": "fidelity",
+  "text or number": "label target",
 } as const;
 /** Those that mean something else in these functions. */
 const HELD_THERE: Readonly<Record<string, string>> = {
@@ -139,6 +148,9 @@ const HELD_THERE: Readonly<Record<string, string>> = {
   "mnist.valid": "number",
   "defineExperiment.train": "record",
   "defineExperiment.valid": "record",
+  "files.csv.header": "boolean",
+  "files.parseCsv.header": "boolean",
+  "study.fork.of": "text",
   "methods.finiteDifference.step": "number",
   // A seed of these may be any text; settings may be trees too.
   "methods.evograd.seed": "number or text",

@@ -117,7 +117,7 @@ const reproduction: Reproduction = {
   claim:
     "Learning one regularisation for all weights, then one for each layer, then one for each input lowers the test loss at each stage.",
   data: ["mnist"],
-  minutes: 15,
+  minutes: 70,
   config: { full: FULL, small: SMALL },
 
   async run(context) {
