@@ -58,6 +58,10 @@ export function decodeKept(json: string, tensors: Readonly<Record<string, NdArra
   );
 }
 
+/** Whether an event must have all of its arrays: the result, and that where the next step begins. `last` is the last step. */
+export const isWhole = (type: string, i: number, last: number): boolean =>
+  i === last || type === "result" || (["start", "fork"].includes(type) && i > last);
+
 /** A study's events, folded, with the arrays of those that what follows depends on. */
 export async function loadState(at: Pick<Backend, "db" | "bytes">, study: string): Promise<StudyState> {
   const rows = await at.db
@@ -71,8 +75,7 @@ export async function loadState(at: Pick<Backend, "db" | "bytes">, study: string
   const [last, best] = [steps.at(-1)?.i, steps.findLast((step) => step.best)?.i];
   let state = nothingYet;
   for (const [i, { sequence, type, json }] of rows.entries()) {
-    // Where the next step begins must be whole: in the last of these.
-    const next = i === last || type === "result" || (["start", "fork"].includes(type) && i > (last ?? -1));
+    const next = isWhole(type, i, last ?? -1);
     const part = i === best || type === "start";
     if (!next && !part) {
       state = fold(state, bare[i]!);

@@ -6,7 +6,7 @@ import type { StudyEvent } from "../study/state.ts";
 import type { Backend } from "./backend.ts";
 import { changesBy, isPassing, ROWS, stepOf, tensorRows } from "./append.ts";
 import { decodeEvent } from "./event-codec.ts";
-import { decodeKept } from "./load.ts";
+import { decodeKept, isWhole } from "./load.ts";
 import { requireName, rowOf, type StudyRow } from "./records.ts";
 import { decodeSafetensors } from "./safetensors.ts";
 import type { ImportOptions } from "./store.ts";
@@ -90,7 +90,8 @@ export async function importStudy(
   const name = as ?? study.name;
   requireName(name);
   const id = randomUUID();
-  const read = study.events.map((event, i) => readEvent(event, id, i, file));
+  const last = study.events.findLastIndex(({ type }) => type === "step");
+  const read = study.events.map((event, i) => readEvent(event, id, i, file, isWhole(event.type, i, last)));
   requireResumable(study, read, file);
   await requireNew(at, name);
   const writeAll = async (to: TensorBytes): Promise<void> => {
@@ -123,7 +124,7 @@ const malformed = (file: string, problem: string): DrmadError =>
   });
 
 /** An event with all of its arrays; the optimiser's state is only there at the latest step. */
-function readEvent({ json, files }: PackedEvent, id: string, i: number, name: string): ReadEvent {
+function readEvent({ json, files }: PackedEvent, id: string, i: number, name: string, whole: boolean): ReadEvent {
   const tensors: Record<string, NdArray> = Object.create(null) as Record<string, NdArray>;
   const bare = decodeEvent(json);
   const rows = files.flatMap(({ file, sha256: wanted, bytes }) => {
@@ -140,8 +141,8 @@ function readEvent({ json, files }: PackedEvent, id: string, i: number, name: st
     }
     return tensorRows(found, { study: id, sequence: i, step: stepOf(bare), file: `${id}/${file}`, sha256: wanted });
   });
-  const event = decodeKept(json, tensors);
-  // A step has all of its arrays or, where they are not kept, none; but the optimiser's.
+  const event = whole ? decodeEvent(json, tensors) : decodeKept(json, tensors);
+  // Any other has all of its arrays or, where they are not kept, none; but the optimiser's.
   if (files.length > 0 && lacks(json, event)) decodeEvent(json, tensors);
   const problem = arraysProblem(event);
   if (problem !== undefined) throw malformed(name, `event ${i} ${problem}`);
