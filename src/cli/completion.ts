@@ -46,6 +46,7 @@ function argumentOf(argument: Argument | undefined): Completions | undefined {
     case "experiment":
       return { ...NOTHING, words: Object.keys(builtIns), files: true };
     case "name":
+    case "names":
       return { ...NOTHING, studies: true };
     case "file":
       return { ...NOTHING, files: true };

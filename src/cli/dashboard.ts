@@ -7,6 +7,7 @@ import { readAssets, type Assets } from "../server/assets.ts";
 import { newToken } from "../server/guard.ts";
 import { isLoopback, listen } from "../server/socket.ts";
 import { open } from "../store/open.ts";
+import { isPostgres, withoutPassword } from "../store/postgres.ts";
 import { shellWord } from "./format.ts";
 import { interrupt } from "./interrupt.ts";
 import { writeJson } from "./json.ts";
@@ -78,7 +79,7 @@ export interface Dashboard {
 
 /** Serves a store that is there, or comes to be. @throws DrmadError for one that is damaged, and what `listen` throws */
 export async function openDashboard({ store: path = DEFAULT_STORE, host, port }: Flags): Promise<Dashboard> {
-  const place = resolve(path);
+  const place = isPostgres(path) ? withoutPassword(path) : resolve(path);
   const store = lateStore(place, () => open(path, { create: false }));
   try {
     // Whatever else is wrong with it is told now.
@@ -122,4 +123,4 @@ function pageFiles(): Assets | undefined {
 
 /** What shows a store's studies from another terminal. */
 export const dashboardLine = (store: string | undefined): string =>
-  ["drmad", "dashboard", ...(store === undefined ? [] : ["--store", store])].map(shellWord).join(" ");
+  ["drmad", "dashboard", ...(store === undefined ? [] : ["--store", withoutPassword(store)])].map(shellWord).join(" ");

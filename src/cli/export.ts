@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { encodeNpz } from "../data/npz.ts";
 import { DrmadError } from "../errors.ts";
+import { isPostgres } from "../store/postgres.ts";
 import { encodeSafetensors } from "../store/safetensors.ts";
 import { folderSource, isRunFolder } from "./export/folder.ts";
 import { pythonText, tunedJson, type Framework } from "./export/python.ts";
@@ -165,11 +166,13 @@ const defaultPath = (name: string, format: Format): string =>
 /** A study has the name before a folder has: `./NAME` means the folder. */
 async function withSource<T>(name: string, { store }: ExportFlags, use: (source: Source) => Promise<T>): Promise<T> {
   const isFolder = isRunFolder(name);
-  if (isFolder && (/[\\/]/.test(name) || !existsSync(store ?? DEFAULT_STORE))) return use(folderSource(name));
+  if (isFolder && (/[\\/]/.test(name) || !isThere(store ?? DEFAULT_STORE))) return use(folderSource(name));
   return withStore({ ...(store !== undefined && { store }) }, false, async (opened) =>
     use(await studySource(opened, name)),
   );
 }
+
+const isThere = (store: string): boolean => isPostgres(store) || existsSync(store);
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 

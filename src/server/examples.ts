@@ -60,4 +60,8 @@ function pictureOf(
   return { label, picture: { ...image, pixels: base64(pixels.data.subarray(row * size, (row + 1) * size)) } };
 }
 
-const base64 = (bytes: ArrayLike<number>): string => btoa(String.fromCharCode(...Array.from(bytes)));
+function base64(bytes: ArrayLike<number>): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]!);
+  return btoa(text);
+}

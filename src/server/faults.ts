@@ -16,6 +16,7 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   "store-version": 409,
   unsupported: 409,
   "write-failed": 503,
+  "store-unreachable": 503,
 };
 
 export const faultOf = ({ code, message, hint }: DrmadError): Fault => ({

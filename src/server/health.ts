@@ -20,11 +20,13 @@ interface Group {
 export async function health(study: Study): Promise<Health> {
   const steps = study.steps.filter(({ record, kept }) => kept && record.gradientNorm !== undefined);
   const all: Groups[] = [];
-  for (const [i, { sequence }] of steps.entries()) {
+  for (const [i, { sequence, record }] of steps.entries()) {
+    // That of an earlier step, where the one before is not kept, is another thing.
+    const former = steps[i - 1]?.record.step === record.step - 1 ? steps[i - 1] : undefined;
     all.push(
-      await study.digest("health", sequence, async () => {
+      await study.digest(`health after ${former?.sequence}`, sequence, async () => {
         await yieldTurn();
-        const before = i === 0 ? {} : gradients(await study.arrays(steps[i - 1]!.sequence));
+        const before = former === undefined ? {} : gradients(await study.arrays(former.sequence));
         const now = gradients(await study.arrays(sequence));
         return Object.fromEntries(Object.entries(now).map(([name, of]) => [name, groupOf(of, before[name])]));
       }),

@@ -22,7 +22,7 @@ function textOf(event: LoggedEvent["event"]): string {
     case "resume":
       return `goes on at step ${event.at}, on ${event.engine}`;
     case "fork":
-      return `forked from step ${event.step} of ${event.of}`;
+      return `forked from step ${event.step} of ${event.of}${event.changes.map(({ what, was, is }) => `; ${what} ${was} → ${is}`).join("")}`;
     case "step": {
       const best = event.best ? ", the best so far" : "";
       return `step ${event.step}: validation loss ${figure(event.valid.loss)}${best}, ${figure(event.seconds)} s`;

@@ -24,7 +24,15 @@ export function imageOf(
 export const tensorInfos = ({ tensors = [], image, rows }: StartInfo): readonly TensorInfo[] =>
   tensors.map((tensor) => {
     const picture = imageOf(tensor, image);
-    return { ...tensor, ...(picture && { image: picture }), perExample: isPerExample(tensor, rows["train"] ?? 0) };
+    const { name, shape, perStep, transform } = tensor;
+    return {
+      name,
+      shape,
+      perStep,
+      transform,
+      ...(picture && { image: picture }),
+      perExample: isPerExample(tensor, rows["train"] ?? 0),
+    };
   });
 
 /** What the arrays of a step tell of them, for studies that do not say. */

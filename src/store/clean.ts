@@ -44,11 +44,16 @@ export async function cleanStudies(
   // A folder that is there before its study's row is looked for belongs to none if there is no row.
   const folders = names === undefined ? await at.bytes.studies() : [];
   for (const { id } of rows) cleaned.push(...(await cleanOne(at, id, keep, dryRun)));
-  const known = new Set((await at.db.selectFrom("studies").select("id").execute()).map(({ id }) => id));
-  for (const study of folders.filter((each) => !known.has(each))) {
-    cleaned.push(...report(undefined, "leftovers", await at.bytes.list(study)));
-    if (!dryRun) await at.bytes.removeStudy(study);
-  }
+  if (folders.length === 0) return cleaned;
+  // In a transaction: what is being imported has its row either before it or after it.
+  await at.db.transaction().execute(async (transaction) => {
+    const bytes = at.bytesWithin?.(transaction) ?? at.bytes;
+    const known = new Set((await transaction.selectFrom("studies").select("id").execute()).map(({ id }) => id));
+    for (const study of folders.filter((each) => !known.has(each))) {
+      cleaned.push(...report(undefined, "leftovers", await bytes.list(study)));
+      if (!dryRun) await bytes.removeStudy(study);
+    }
+  });
   return cleaned;
 }
 

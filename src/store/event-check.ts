@@ -88,6 +88,7 @@ const step: Check = fields(
     growthPassedAt: number,
     chaotic: flag,
     clipped: flag,
+    inner: fields({ at: list(number), loss: list(number) }),
   },
 );
 const START: Fields = {

@@ -50,5 +50,12 @@ export async function readFork(store: Store, { of, step }: ForkOf): Promise<Fork
     if (!LASTING.includes(event.type)) continue;
     before.push(event.type === "step" ? ((await store.event(of, sequence)) ?? event) : event);
   }
+  const best = before.findLast((event) => event.type === "step" && event.best);
+  if (best?.type === "step" && best.kept === undefined) {
+    throw refused(
+      `the values of step ${best.step} of the study ${name}, the best one before step ${step}, are not kept any more`,
+      "Go on from a later step, such as the last, or from one up to that.",
+    );
+  }
   return { of, step, info, identity, at: taken.kept, before };
 }

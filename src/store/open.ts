@@ -154,6 +154,7 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
       requireOptions("annotate", annotation, { notes: "text?", tags: "list?" });
       const { id } = await rowBy(name);
       const { notes, tags } = annotation;
+      requireTags(tags ?? []);
       const change = {
         ...(notes !== undefined && { notes }),
         ...(tags !== undefined && { tags: JSON.stringify(tags) }),

@@ -131,7 +131,9 @@ export async function fork(experiment: Experiment, options: TuneOptions & ForkOp
   requireOptions("study.fork", options, FORK_OPTIONS);
   const { of, at, ...given } = options;
   const { store, name } = given;
-  const merged = { ...given, ...withKept(await store.get(of), given) };
+  const source = await store.get(of);
+  const { keep } = source.options as { readonly keep?: Keep };
+  const merged = { ...(keep !== undefined && { keep }), ...given, ...withKept(source, given) };
   const from: ForkOf = { of, step: at ?? (await lastStep(store, of)) };
   // What is wrong with it is told before anything is made.
   await readFork(store, from);
@@ -184,7 +186,7 @@ async function goOn(experiment: Experiment, store: Store, name: string, options:
   const signals = [stopping.signal, ...(options.signal === undefined ? [] : [options.signal])];
   let ended = false;
   let forecast: StudyEvent | undefined;
-  const { keep = "all" } = (await store.get(name)).options as { readonly keep?: Keep };
+  let keep: Keep = "all";
   const onEvent = (event: TuneEvent): void => {
     options.onEvent?.(event);
     if (forecast?.type !== "start") return;
@@ -202,7 +204,9 @@ async function goOn(experiment: Experiment, store: Store, name: string, options:
   };
   try {
     const begun = from.info !== undefined;
-    const forked = begun ? undefined : ((await store.get(name)).options["fork"] as ForkOf | undefined);
+    const about = (await store.get(name)).options as { readonly keep?: Keep; readonly fork?: ForkOf };
+    keep = about.keep ?? keep;
+    const forked = begun ? undefined : about.fork;
     const result = await runStudy(
       experiment,
       { ...options, onEvent, signal: AbortSignal.any(signals) },

@@ -12,7 +12,7 @@ import { decodeSafetensors } from "./safetensors.ts";
 import type { ImportOptions } from "./store.ts";
 import { decodeStudy, encodeStudy, type PackedEvent, type PackedStudy } from "./study-file.ts";
 import type { Tables, TensorTable } from "./tables.ts";
-import { readChecked, sha256, type TensorBytes } from "./tensor-bytes.ts";
+import { readChecked, sha256, type TensorBytes, type WrittenFile } from "./tensor-bytes.ts";
 
 type Place = Pick<Backend, "db" | "bytes" | "bytesWithin">;
 
@@ -31,22 +31,31 @@ export async function exportStudy(at: Place, row: StudyRow): Promise<Uint8Array>
   }
 }
 
-async function packed({ db, bytes }: Place, id: string): Promise<PackedStudy> {
-  const { row, events, files } = await db.transaction().execute(async (transaction) => ({
-    row: await transaction.selectFrom("studies").selectAll().where("id", "=", id).executeTakeFirstOrThrow(),
-    events: await transaction.selectFrom("events").selectAll().where("study", "=", id).orderBy("sequence").execute(),
-    files: await transaction
+async function packed({ db, bytes, bytesWithin }: Place, id: string): Promise<PackedStudy> {
+  const contents = new Map<string, Uint8Array>();
+  const readAll = async (from: TensorBytes, files: readonly WrittenFile[]): Promise<void> => {
+    for (const file of files) contents.set(file.file, await readChecked(from, file));
+  };
+  // One snapshot of all tables: a step that is committed meanwhile is in none of them.
+  const snapshot = db.transaction().setIsolationLevel("repeatable read");
+  const { row, events, files } = await snapshot.execute(async (transaction) => {
+    const found = await transaction
       .selectFrom("tensors")
       .select(["sequence", "file", "sha256"])
       .distinct()
       .where("study", "=", id)
       .orderBy("sequence")
       .orderBy("file")
-      .execute(),
-  }));
+      .execute();
+    if (bytesWithin !== undefined) await readAll(bytesWithin(transaction), found);
+    return {
+      row: await transaction.selectFrom("studies").selectAll().where("id", "=", id).executeTakeFirstOrThrow(),
+      events: await transaction.selectFrom("events").selectAll().where("study", "=", id).orderBy("sequence").execute(),
+      files: found,
+    };
+  });
+  if (bytesWithin === undefined) await readAll(bytes, files);
   const { name, state, notes, experiment, source, lease } = row;
-  const contents = new Map<string, Uint8Array>();
-  for (const file of files) contents.set(file.file, await readChecked(bytes, file));
   return {
     name,
     state: state === "running" ? "stopped" : state,
@@ -104,7 +113,13 @@ export async function importStudy(
     // Files are written before anybody is kept out by a transaction.
     if (bytesWithin === undefined) await writeAll(at.bytes);
     await insert(at, { ...study, name }, id, read, async (transaction) => {
-      if (bytesWithin !== undefined) await writeAll(bytesWithin(transaction));
+      if (bytesWithin !== undefined) return writeAll(bytesWithin(transaction));
+      // Until now nothing referred to them.
+      const there = new Set((await at.bytes.list(id)).map(({ file: own }) => own));
+      if (study.events.every(({ files }) => files.every(({ file: own }) => there.has(`${id}/${own}`)))) return;
+      throw new DrmadError("write-failed", "the store was cleaned while the study was imported", {
+        hint: "Nothing was imported; import it again.",
+      });
     });
   } catch (error) {
     if (bytesWithin === undefined) await at.bytes.removeStudy(id);

@@ -115,12 +115,15 @@ export function fold(state: StudyState, event: StudyEvent): StudyState {
       return { ...state, next: event.at };
     case "step": {
       const { type: _, best, kept, values: _values, ...record } = event;
-      const { last: __, next: ___, ...rest } = state;
+      const { last: __, next: ___, bestPoint: former, ...rest } = state;
+      // The point of the best step, or none: never that of another.
+      const bestPoint = best ? kept?.point : former;
       return {
         ...rest,
         steps: [...state.steps, record],
         ...(kept && { last: kept }),
-        ...(best && { best: record.step, ...(kept && { bestPoint: kept.point }) }),
+        ...(best && { best: record.step }),
+        ...(bestPoint && { bestPoint }),
       };
     }
     case "chosen": {
