@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import * as persist from "../store/persist.ts";
 import type { Store } from "../store/store.ts";
 import { checked, wholeNumber } from "./options.ts";
-import { begunFlags } from "./resume.ts";
+import { begunFlags, experimentOption } from "./resume.ts";
 import { withStore } from "./store-options.ts";
 import { withTuning, type TuneFlags } from "./tune-command.ts";
 import { runTuning } from "./tune-run.ts";
@@ -20,7 +20,7 @@ Examples:
   drmad fork first-try exact --method reverse
 `;
 
-type ForkFlags = TuneFlags & { readonly at?: number };
+type ForkFlags = TuneFlags & { readonly at?: number; readonly experiment?: string };
 
 export function addFork(program: Command, finish: (exit: number) => void): void {
   const command = program
@@ -28,6 +28,7 @@ export function addFork(program: Command, finish: (exit: number) => void): void 
     .description("begin a study from a kept step of another, with other options")
     .argument("<name>", "of the study to go on from, which stays as it is")
     .argument("<new>", "the name of the new one")
+    .addOption(experimentOption())
     .addOption(checked("--at <step>", "the outer step to go on from (default: the last)", wholeNumber(0)));
   withTuning(command).addHelpText("after", EXAMPLES);
   const words = wordsOf(command);
@@ -37,7 +38,7 @@ export function addFork(program: Command, finish: (exit: number) => void): void 
 }
 
 /** Of no meaning for going on with the study later. */
-const PASSING = ["at", "store", "json", "quiet", "trace", "out", "seconds"];
+const PASSING = ["at", "experiment", "store", "json", "quiet", "trace", "out", "seconds"];
 
 /** The words of the options that a command is given, in order. */
 function wordsOf(command: Command): readonly string[] {
@@ -55,10 +56,10 @@ async function fork(
   store: Store,
   of: string,
   name: string,
-  { at, ...now }: ForkFlags,
+  { at, experiment: typed, ...now }: ForkFlags,
   words: readonly string[],
 ): Promise<number> {
-  const [first, before] = await begunFlags(store, of);
+  const [first, before] = await begunFlags(store, of, typed);
   const { tags: _tags, notes: _notes, ...kept } = before;
   const flags: TuneFlags = { ...kept, ...now, study: name };
   const begun: Begun = {

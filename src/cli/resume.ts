@@ -1,10 +1,14 @@
-import type { Command } from "commander";
+import type { Command, Option } from "commander";
+import { resolve } from "node:path";
+import * as v from "valibot";
 import { DrmadError } from "../errors.ts";
+import { builtIns } from "../experiments/index.ts";
 import * as persist from "../store/persist.ts";
 import type { Store } from "../store/store.ts";
 import type { TuneEvent } from "../study/events.ts";
 import { checked, folder, positiveNumber, withOutput, type OutputFlags } from "./options.ts";
 import { runStarts, startsOf } from "./starts.ts";
+import type { Rule } from "./rule.ts";
 import { storeOption, withStore, type StoreFlags } from "./store-options.ts";
 import type { TuneFlags } from "./tune-command.ts";
 import { flagsOf, type Begun } from "./tune.ts";
@@ -14,7 +18,10 @@ interface ResumeFlags extends StoreFlags, OutputFlags {
   readonly out?: string;
   readonly seconds?: number;
   readonly quiet?: true;
+  readonly experiment?: string;
 }
+
+const file: Rule<string> = { schema: v.pipe(v.string(), v.nonEmpty()), allowed: "the path of a file" };
 
 const EXAMPLES = `
 Examples:
@@ -33,6 +40,7 @@ export function addResume(program: Command, finish: (exit: number) => void): voi
     .addOption(
       checked("--out <folder>", "a new or empty folder for the results (default: a new one below runs)", folder),
     )
+    .addOption(experimentOption())
     .option("--quiet", "no progress, only the result");
   withOutput(command)
     .addHelpText("after", EXAMPLES)
@@ -41,14 +49,26 @@ export function addResume(program: Command, finish: (exit: number) => void): voi
     );
 }
 
+/** The file that is run, for a study that was imported or whose file has moved. */
+export const experimentOption = (): Option =>
+  checked("--experiment <file>", "the experiment's file, where the study was imported or it lies elsewhere now", file);
+
 /** How a study was begun from the command line, and the options that another process goes on with. */
-export async function begunFlags(store: Store, name: string): Promise<readonly [Begun, TuneFlags]> {
-  const { options } = await store.get(name);
+export async function begunFlags(store: Store, name: string, typed?: string): Promise<readonly [Begun, TuneFlags]> {
+  const { options, imported } = await store.get(name);
   const begun = options["begun"] as Begun | undefined;
   if (begun === undefined) {
     throw new DrmadError("unsupported", `the study ${JSON.stringify(name)} was not begun from the command line`, {
       hint: "Go on with it where it was begun: study.resume(experiment, { store, name }).",
     });
+  }
+  const code = !Object.hasOwn(builtIns, begun.experiment);
+  if (imported && code && typed === undefined) {
+    throw new DrmadError(
+      "invalid-argument",
+      `the study ${JSON.stringify(name)} was imported, and would run the code in ${begun.experiment}`,
+      { hint: "Look at that file, or your own copy of it, and name it: --experiment FILE." },
+    );
   }
   const {
     json: _json,
@@ -61,7 +81,10 @@ export async function begunFlags(store: Store, name: string): Promise<readonly [
     ...flags
   } = flagsOf(begun);
   const { data } = begun;
-  return [begun, { ...flags, ...(data !== undefined && { data }) }];
+  return [
+    typed === undefined ? begun : { ...begun, experiment: resolve(typed) },
+    { ...flags, ...(data !== undefined && { data }) },
+  ];
 }
 
 async function resume(store: Store, name: string, now: ResumeFlags): Promise<number> {
@@ -72,8 +95,9 @@ async function resume(store: Store, name: string, now: ResumeFlags): Promise<num
     const [begun, before] = await begunFlags(store, `${name}/1`);
     return runStarts(store, begun.experiment, { ...before, ...now }, starts, begun);
   }
-  const [begun, before] = await begunFlags(store, name);
-  const flags = { ...before, ...now, study: name };
+  const { experiment: typed, ...rest } = now;
+  const [begun, before] = await begunFlags(store, name, typed);
+  const flags = { ...before, ...rest, study: name };
   const { state, steps } = await store.get(name);
   // What was told before is shown again, for people; programs have it, or ask drmad show.
   const earlier = now.json === true || state === "done" ? [] : await earlierSteps(store, name, steps);

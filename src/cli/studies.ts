@@ -10,6 +10,7 @@ import { showSeveral } from "./show-several.ts";
 import { storeOption, withStore, type StoreFlags } from "./store-options.ts";
 import { forkText } from "./study-text.ts";
 import { fill, terminalOf } from "./terminal.ts";
+import { outcomeLines } from "./tune-summary.ts";
 import { stepTable } from "./tune-table.ts";
 
 type Flags = StoreFlags & OutputFlags;
@@ -124,7 +125,8 @@ async function show(store: Store, name: string, { json }: Flags): Promise<number
   const begun = summary.options["begun"] as { readonly args?: readonly string[] } | undefined;
   say(`${summary.name}: ${summary.state}${summary.stopping ? ", asked to stop" : ""}`);
   say(`experiment ${summary.experiment}`);
-  if (begun?.args !== undefined) say(`begun by    drmad tune ${begun.args.join(" ")}`);
+  const forked = events.find(({ event }) => event.type === "fork") !== undefined;
+  if (begun?.args !== undefined && !forked) say(`begun by    drmad tune ${begun.args.join(" ")}`);
   if (start?.type === "start")
     say(
       `${counted(start.hyperparameters, "hyperparameter")}, ${start.method} with ${start.optimizer}, ${start.engine}`,
@@ -142,6 +144,8 @@ async function show(store: Store, name: string, { json }: Flags): Promise<number
   say(rows.header);
   for (const step of steps) say(rows.row(step, step.best));
   for (const { event } of events) if (event.type === "warning") say(fill(`warning: ${event.message}`, columns));
+  const result = events.find(({ event }) => event.type === "result")?.event;
+  if (result?.type === "result") ["", ...outcomeLines(result, columns)].forEach(say);
   return 0;
 }
 

@@ -14,6 +14,13 @@ const DOWNWARD = ["loss", "error"];
 /** A result without the tuned values. */
 export type Figures = Omit<TuneResult, "values">;
 
+/** What came of a study without its values: its figures before and after, and what to think of them. */
+export const outcomeLines = (result: Figures, columns: number): readonly string[] => [
+  ...metricTable(result),
+  "",
+  ...verdicts(result).map((sentence) => fill(sentence, columns)),
+];
+
 /** What came of a study, in lines for people: figures first, then what to make of them. */
 export function tuneSummary(result: TuneResult, hypers: readonly HyperTensor[], columns: number): readonly string[] {
   const { experiment, hyperparameters, steps } = result;
@@ -32,7 +39,7 @@ export function tuneSummary(result: TuneResult, hypers: readonly HyperTensor[], 
 }
 
 /** Two columns, or one where the untuned start is the result. */
-function metricTable({ steps, best, test }: TuneResult): readonly string[] {
+function metricTable({ steps, best, test }: Figures): readonly string[] {
   const start = steps[0]!;
   const tuned = steps[best]!;
   const rows = (split: string, ...columns: Metrics[]): string[][] =>

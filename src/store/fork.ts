@@ -1,7 +1,7 @@
 import { DrmadError } from "../errors.ts";
 import type { StudyEvent } from "../study/state.ts";
 import type { Fork } from "../study/fork.ts";
-import type { Store } from "./store.ts";
+import type { LoggedEvent, Store } from "./store.ts";
 
 /** Which step of which study a new one goes on from; kept with it until it has begun. */
 export interface ForkOf {
@@ -20,6 +20,9 @@ export async function lastStep(store: Store, of: string): Promise<number> {
   if (steps > 0) return steps - 1;
   throw refused(`the study ${JSON.stringify(of)} has no step yet`, "Go on with it first: drmad resume NAME.");
 }
+
+const keptSteps = (logged: readonly LoggedEvent[]): string =>
+  logged.flatMap(({ event, arrays }) => (event.type === "step" && arrays ? [event.step] : [])).join(", ");
 
 /**
  * Reads what a fork begins with.
@@ -40,7 +43,7 @@ export async function readFork(store: Store, { of, step }: ForkOf): Promise<Fork
   if (taken?.type !== "step" || taken.kept === undefined) {
     throw refused(
       `the values of step ${step} of the study ${name} are not kept any more`,
-      "Go on from a step that drmad show lists as kept: the first, the best and the last are.",
+      `Go on from one that is kept: ${keptSteps(logged)}.`,
     );
   }
   // Those of its own choice and warnings come with it, when it is evaluated again.

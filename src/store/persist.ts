@@ -138,7 +138,14 @@ export async function fork(experiment: Experiment, options: TuneOptions & ForkOp
   // What is wrong with it is told before anything is made.
   await readFork(store, from);
   await store.create(described(experiment, { ...merged, about: { ...merged.about, fork: from } }));
-  return goOn(experiment, store, name, tuneOptions(merged));
+  try {
+    return await goOn(experiment, store, name, tuneOptions(merged));
+  } catch (error) {
+    // One that was refused has not begun, and would have the name for nothing.
+    const { events, state } = await store.get(name);
+    if (events === 0 && state === "failed") await store.remove(name);
+    throw error;
+  }
 }
 
 /**

@@ -19,6 +19,7 @@ async function createTables(db: Transaction<Tables>, dialect: Dialect): Promise<
     .addColumn("source", "text")
     .addColumn("hash", "text")
     .addColumn("options", "text", (c) => c.notNull())
+    .addColumn("imported", "integer", (c) => c.notNull())
     .addColumn("lease", "integer", (c) => c.notNull())
     .addColumn("owner", "text")
     .addColumn("heartbeat", "bigint", (c) => c.notNull())

@@ -33,6 +33,8 @@ export interface StudySummary {
   /** SHA-256 of the source. */
   readonly hash: string | null;
   readonly options: Readonly<Record<string, unknown>>;
+  /** Whether it came as a file. */
+  readonly imported: boolean;
   /** Evaluations so far: the untuned start is the first. */
   readonly steps: number;
   /** Updates that it is to make; null before it has begun. */

@@ -20,6 +20,8 @@ export interface StudyTable {
   readonly hash: string | null;
   /** JSON record. */
   readonly options: string;
+  /** 1 where it came as a file: nobody here has typed the path of its experiment. */
+  readonly imported: number;
   /** Increases whenever a process takes the study; only the latest may write. */
   readonly lease: number;
   /** Machine and process of it, null where none runs. */

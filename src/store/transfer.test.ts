@@ -81,7 +81,7 @@ test("comes back as the same bytes, with all that lists show", async () => {
   const bytes = await store.exportStudy("whole");
   await other.importStudy(bytes);
   expect(await other.exportStudy("whole")).toEqual(bytes);
-  expect(await other.get("whole")).toEqual(await store.get("whole"));
+  expect(await other.get("whole")).toEqual({ ...(await store.get("whole")), imported: true });
   expect(await other.events("whole")).toEqual(await store.events("whole"));
   expect(await other.state("whole")).toEqual(await store.state("whole"));
 });

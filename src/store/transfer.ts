@@ -243,6 +243,7 @@ async function insert(
   const row: StudyRow = {
     ...rowOf(about, id, hash, created),
     ...counted,
+    imported: 1,
     state,
     lease,
     updated,

@@ -13,7 +13,9 @@ const TUNE = ["tune", "mine.ts", "--outer-steps", "4", "--optimizer", "lbfgs", "
 
 /** Lines of a kind, without what differs between two runs. */
 const stepsOf = (events: readonly Event[]): object[] =>
-  events.filter(({ type }) => type === "step").map((event) => ({ ...event, seconds: 0 }));
+  events
+    .filter(({ type }) => type === "step")
+    .map((event) => ({ ...event, seconds: 0, inner: "of kept studies only" }));
 const resultOf = ({ events }: Outcome): Event => events.at(-1)!;
 const values = (outcome: Outcome): string[] => {
   const bytes = readFileSync(join(resultOf(outcome)["folder"] as string, "hyperparameters.safetensors"));

@@ -152,7 +152,9 @@ function settings({ info, summary, result }: Source): string[][] {
   const rows = Object.entries(info.rows).map(([split, n]) => `${count(n)} ${split}`);
   return [
     ["experiment", summary?.experiment ?? info.experiment],
-    ...(begun?.args === undefined ? [] : [["begun by", `drmad tune ${begun.args.map(shellWord).join(" ")}`]]),
+    ...(begun?.args === undefined || summary?.options["fork"] !== undefined
+      ? []
+      : [["begun by", `drmad tune ${begun.args.map(shellWord).join(" ")}`]]),
     ["method", info.method],
     ["outer optimizer", info.optimizer],
     ["outer steps", `${info.outerSteps} asked for`],
