@@ -6,6 +6,7 @@ import { failure, formula } from "../../test/oracle/measure.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import * as methods from "../hypergradient/methods.ts";
 import * as nn from "../nn/nn.ts";
+import type { OuterOptimizer } from "../outer/optimizer.ts";
 import * as outer from "../outer/outer.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { hyper } from "../problem/hyper.ts";
@@ -115,6 +116,39 @@ describe("a fork", () => {
     expect(event).toMatchObject({ step: 1, goesOn: true, optimizerState: "new" });
     const changed = event?.type === "fork" ? event.changes.map(({ what }) => what) : [];
     expect(changed).toEqual(["method", "optimizer", "update"]);
+  });
+
+  test("of a study that keeps some steps keeps the same ones, and needs the best step before it", async () => {
+    // Downhill, but uphill from step 3 to step 4.
+    const uphill: OuterOptimizer = {
+      name: "once uphill",
+      init: () => 0,
+      update: (gradient, state) => ({
+        change: Object.fromEntries(Object.entries(gradient).map(([k, g]) => [k, g.map((v) => (state === 3 ? 0.1 : -0.1) * Math.sign(v))])), // prettier-ignore
+        state: (state as number) + 1,
+      }),
+    };
+    await tune(experiment, { ...OPTIONS, optimizer: uphill, store, name: "some", outerSteps: 6, keep: "every:2" });
+    const best = (await store.events("some")).flatMap(({ event }) => (event.type === "step" && event.best ? [event.step] : [])); // prettier-ignore
+    expect(best).toEqual(expect.arrayContaining([3, 6]));
+    const early = fork(experiment, {
+      ...CODE,
+      optimizer: uphill,
+      store,
+      of: "some",
+      name: "early",
+      at: 4,
+      outerSteps: 8,
+    });
+    await expect(early).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringContaining("the values of step 3") as string,
+    });
+    await fork(experiment, { ...CODE, optimizer: uphill, store, of: "some", name: "more", outerSteps: 7 });
+    expect((await store.get("more")).options["keep"]).toBe("every:2");
+    const refused = fork(experiment, { ...CODE, store, of: "some", name: "less", outerSteps: 2 });
+    await expect(refused).rejects.toMatchObject({ code: "invalid-argument" });
+    expect((await store.list()).map(({ name }) => name)).not.toEqual(expect.arrayContaining(["less"]));
   });
 
   test("with another rate keeps the optimiser's state", async () => {

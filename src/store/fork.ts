@@ -53,7 +53,8 @@ export async function readFork(store: Store, { of, step }: ForkOf): Promise<Fork
     if (!LASTING.includes(event.type)) continue;
     before.push(event.type === "step" ? ((await store.event(of, sequence)) ?? event) : event);
   }
-  const best = before.findLast((event) => event.type === "step" && event.best);
+  // Where the step itself is the best it will be so again, and nothing is asked of the one before.
+  const best = taken.best ? undefined : before.findLast((event) => event.type === "step" && event.best);
   if (best?.type === "step" && best.kept === undefined) {
     throw refused(
       `the values of step ${best.step} of the study ${name}, the best one before step ${step}, are not kept any more`,

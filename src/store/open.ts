@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DrmadError, requireOptions, type OptionNames } from "../errors.ts";
 import type { Backend } from "./backend.ts";
@@ -202,7 +202,18 @@ const noStore = (place: string): DrmadError =>
 
 async function backend(path: string, create: boolean): Promise<Backend> {
   if (isPostgres(path)) return postgresBackend(path);
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(path)?.[1];
+  if (scheme !== undefined) {
+    throw new DrmadError("invalid-argument", `a store cannot be at a URL that begins with ${scheme}://`, {
+      hint: "Give the path of a file, or postgres://USER@HOST/DATABASE.",
+    });
+  }
   const place = resolve(path);
+  if (existsSync(place) && statSync(place).isDirectory()) {
+    throw new DrmadError("write-failed", `${JSON.stringify(place)} is a folder, and a store is a file`, {
+      hint: "Name a file in it, such as drmad.db.",
+    });
+  }
   const fresh = !existsSync(place);
   if (fresh && !create) throw noStore(place);
   if (fresh) makeFolder(dirname(place));

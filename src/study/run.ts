@@ -268,7 +268,9 @@ export async function runStudy(
 
     let { stop, pause } = await descend();
     const { best } = state;
-    const bestPoint = state.bestPoint!;
+    const { bestPoint } = state;
+    if (bestPoint === undefined)
+      throw new DrmadError("cancelled", "stopped before the step that the study was forked from was evaluated again");
     const tested: { start?: Metrics | undefined; tuned?: Metrics | undefined } = {};
     try {
       // An interrupted study does not train again for what only its end needs.

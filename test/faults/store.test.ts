@@ -138,7 +138,8 @@ describe("a database", () => {
 
   test("that is a folder, or lies in a file, is an error", async () => {
     mkdirSync(place);
-    await expect(open(place)).rejects.toMatchObject(failure("write-failed", "studies.db"));
+    await expect(open(place)).rejects.toMatchObject(failure("write-failed", "is a folder"));
+    await expect(open("https://example.org/studies")).rejects.toMatchObject(failure("invalid-argument", "https://"));
     writeFileSync(join(folder, "file"), "");
     await expect(open(join(folder, "file", "studies.db"))).rejects.toMatchObject(failure("write-failed"));
   });
