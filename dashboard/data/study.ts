@@ -42,7 +42,7 @@ export function settingsOf(settings: unknown, prefix = ""): readonly (readonly [
     .flatMap(([name, inner]) => settingsOf(inner, prefix === "" ? name : `${prefix}.${name}`));
 }
 
-/** What a study told of itself as it began; its tensors have a page of their own. */
+/** What a study told of itself as it began; its tensors have a page of their own, and its weights none. */
 export function startSettings(start: NonNullable<StudyView["start"]>): readonly (readonly [string, string])[] {
-  return settingsOf(start).filter(([name]) => !name.startsWith("tensors."));
+  return settingsOf(start).filter(([name]) => !/^(?:tensors|parameters)\./.test(name));
 }

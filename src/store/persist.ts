@@ -153,8 +153,8 @@ export async function fork(experiment: Experiment, options: TuneOptions & ForkOp
  * same engine. The experiment, and a method or optimizer that is not the experiment's own, are given again, for code is not
  * kept; other options are as they were. A study that has its result gives it again.
  *
- * Method and optimizer are compared by their names, the experiment by its data, losses, initial weights and starting
- * hyperparameters. A method that draws at random must have `fromDraw`.
+ * The method is compared by its name, the optimizer by how it moves a point, the experiment by its data, losses, initial weights
+ * and starting hyperparameters. A method that draws at random must have `fromDraw`.
  *
  * Errors: those of `tune`; `study-not-found`; `study-running`; `study-changed`; `file-not-found` and `malformed-file` where the
  * store is damaged.
