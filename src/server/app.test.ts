@@ -1,9 +1,7 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
-  fill,
   gradientAt,
   HEIGHT,
   HOSTILE,
@@ -14,33 +12,24 @@ import {
   valueAt,
   WIDTH,
 } from "../../test/server/studies.ts";
-import { asking, type Asking } from "../../test/server/asking.ts";
+import { asking } from "../../test/server/asking.ts";
+import { filled, type Filled } from "../../test/server/filled.ts";
 import { open } from "../store/open.ts";
-import type { Store } from "../store/store.ts";
 import type * as api from "./api.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "drmad-server-"));
-let store: Store;
-let asked: Asking;
-beforeAll(async () => {
-  store = await open(join(folder, "studies.db"));
-  await fill(store);
-  asked = asking(store);
-});
-afterAll(async () => {
-  await store.close();
-  rmSync(folder, { recursive: true });
-});
-const get = (path: string, init?: RequestInit): Promise<Response> => asked.get(path, init);
-const ask = <T>(path: string): Promise<T> => asked.ask<T>(path);
-const post = (path: string, body: unknown): Promise<Response> => asked.post(path, body);
-const fault = (path: string): Promise<readonly [number, string]> => asked.fault(path);
+let given: Filled;
+beforeAll(async () => void (given = await filled()));
+afterAll(() => given.close());
+const get = (path: string, init?: RequestInit): Promise<Response> => given.asked.get(path, init);
+const ask = <T>(path: string): Promise<T> => given.asked.ask<T>(path);
+const post = (path: string, body: unknown): Promise<Response> => given.asked.post(path, body);
+const fault = (path: string): Promise<readonly [number, string]> => given.asked.fault(path);
 const stepOf = (name: string): string => `study=pictures&step=2&tensor=${encodeURIComponent(name)}`;
 
 describe("the list", () => {
   test("has every study without its text", async () => {
     const { version, store: place, studies } = await ask<api.StudyList>("/api/studies");
-    expect([version, place]).toEqual(["1.2.3", join(folder, "studies.db")]);
+    expect([version, place]).toEqual(["1.2.3", join(given.folder, "studies.db")]);
     expect(studies.map(({ name }) => name).sort()).toEqual(
       ["ended", "failed", "older", "pictures", "waiting", ...HOSTILE].sort(),
     );
@@ -117,10 +106,10 @@ describe("a study", () => {
   });
 
   test("with damaged tensors shows the rest, and says so", async () => {
-    const other = await open(join(folder, "damaged.db"));
+    const other = await open(join(given.folder, "damaged.db"));
     const of = asking(other);
     await keep(other, "torn", [startEvent, stepEvent(0), stepEvent(1)]);
-    const place = join(folder, "damaged.db.tensors");
+    const place = join(given.folder, "damaged.db.tensors");
     const [id] = readdirSync(place);
     const files = readdirSync(join(place, id!)).filter((name) => /^00000[12].*\d\.safetensors$/.test(name));
     expect(files).toHaveLength(2);
@@ -245,7 +234,7 @@ test("the log has every event in words and as JSON", async () => {
 describe("what changes a study", () => {
   test("notes and tags", async () => {
     expect((await post("/api/notes", { study: "waiting", notes: "líne\nline", tags: ["x"] })).status).toBe(204);
-    expect(await store.get("waiting")).toMatchObject({ notes: "líne\nline", tags: ["x"] });
+    expect(await given.store.get("waiting")).toMatchObject({ notes: "líne\nline", tags: ["x"] });
     for (const body of [
       { study: "waiting", notes: "a" },
       { study: "waiting", notes: "a\0", tags: [] },
@@ -259,13 +248,13 @@ describe("what changes a study", () => {
       expect((await post("/api/notes", body)).status).toBe(400);
     expect((await post("/api/notes", { study: "none", notes: "", tags: [] })).status).toBe(404);
     expect((await post("/api/notes", { study: "waiting", notes: "a".repeat(2 ** 20), tags: [] })).status).toBe(413);
-    expect(await store.get("waiting")).toMatchObject({ notes: "líne\nline", tags: ["x"] });
+    expect(await given.store.get("waiting")).toMatchObject({ notes: "líne\nline", tags: ["x"] });
   });
 
   test("a stop", async () => {
-    const { over } = await keep(store, "to be stopped", [startEvent]);
+    const { over } = await keep(given.store, "to be stopped", [startEvent]);
     expect((await post("/api/stop", { study: "to be stopped" })).status).toBe(204);
-    expect(await store.get("to be stopped")).toMatchObject({ stopping: true });
+    expect(await given.store.get("to be stopped")).toMatchObject({ stopping: true });
     await over();
     expect((await post("/api/stop", { study: "to be stopped" })).status).toBe(409);
   });

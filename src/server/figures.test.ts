@@ -1,27 +1,16 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { asking, type Asking } from "../../test/server/asking.ts";
-import { fill, gradientAt, HEIGHT, keep, startEvent, stepEvent, valueAt, WIDTH } from "../../test/server/studies.ts";
+import { asking } from "../../test/server/asking.ts";
+import { filled, type Filled } from "../../test/server/filled.ts";
+import { gradientAt, HEIGHT, keep, startEvent, stepEvent, valueAt, WIDTH } from "../../test/server/studies.ts";
 import { open } from "../store/open.ts";
-import type { Store } from "../store/store.ts";
 import type * as api from "./api.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "drmad-server-"));
-let store: Store;
-let asked: Asking;
-beforeAll(async () => {
-  store = await open(join(folder, "studies.db"));
-  await fill(store);
-  asked = asking(store);
-});
-afterAll(async () => {
-  await store.close();
-  rmSync(folder, { recursive: true });
-});
-const ask = <T>(path: string): Promise<T> => asked.ask<T>(path);
-const fault = (path: string): Promise<readonly [number, string]> => asked.fault(path);
+let given: Filled;
+beforeAll(async () => void (given = await filled()));
+afterAll(() => given.close());
+const ask = <T>(path: string): Promise<T> => given.asked.ask<T>(path);
+const fault = (path: string): Promise<readonly [number, string]> => given.asked.fault(path);
 
 test("health tells norms, shares and directions of the hypergradients", async () => {
   const { groups, steps, growth, chaotic } = await ask<api.Health>("/api/health?study=ended");
@@ -45,7 +34,7 @@ const withGradient = (n: number, gradient: readonly number[]): typeof startEvent
 };
 
 test("health has the cosine to the step before", async () => {
-  const other = await open(join(folder, "cosine.db"));
+  const other = await open(join(given.folder, "cosine.db"));
   await keep(other, "s", [
     startEvent,
     withGradient(0, [1e200, 0]),
