@@ -2,7 +2,8 @@ import { methods, outer, reverse, type OuterOptimizer } from "drmad";
 import type { Drawing, Reproduction, ReproductionContext } from "../../../src/cli/reproduction.ts";
 import { mean, paired, plusMinus, show } from "../../statistics.ts";
 import { allOutcomes, rowOf, type Way } from "../../ways.ts";
-import { data, plain, weighted, WRONG, type Size } from "./experiments.ts";
+import { data, plain, type Size } from "../../wrong-labels.ts";
+import { NOISE, weighted } from "./experiments.ts";
 
 const FULL: Size = {
   rows: { train: 5000, valid: 1000, test: 10_000 },
@@ -28,10 +29,10 @@ const WAYS: readonly Way<Size>[] = [
     method: () => methods.oneStep({ every: 30 }),
     optimizer: adam,
   },
-  { name: NOISY, control: true, experiment: plain("given") },
-  { name: TRUE, control: true, experiment: plain("truth") },
-  { name: "the validation images alone", control: true, experiment: plain("validation") },
-  { name: SCALARS, control: true, experiment: plain("given"), method: () => reverse() },
+  { name: NOISY, control: true, experiment: plain(NOISE, "given") },
+  { name: TRUE, control: true, experiment: plain(NOISE, "truth") },
+  { name: "the validation images alone", control: true, experiment: plain(NOISE, "validation") },
+  { name: SCALARS, control: true, experiment: plain(NOISE, "given"), method: () => reverse() },
   {
     name: "weights by random signs",
     control: true,
@@ -68,7 +69,7 @@ const shares = (weights: readonly number[]): number[] =>
 
 /** Training images of a seed, and which of their labels are wrong. */
 function labels({ folder }: ReproductionContext, { rows }: Size, seed: number) {
-  const { x, y, truth } = data(folder("mnist"), rows, seed).train;
+  const { x, y, truth } = data(folder("mnist"), rows, NOISE, seed).train;
   return { x, y, truth, isWrong: [...y.data].map((label, i) => label !== truth.data[i]) };
 }
 
@@ -118,7 +119,7 @@ const reproduction: Reproduction = {
     "With a weight for every training example, tuned on a few clean validation examples, training on many wrong labels comes near to training on the right ones.",
   data: ["mnist"],
   minutes: 4,
-  config: { full: { ...FULL, wrong: WRONG }, small: { ...SMALL, wrong: WRONG } },
+  config: { full: { ...FULL, wrong: NOISE.share }, small: { ...SMALL, wrong: NOISE.share } },
 
   async run(context) {
     const size = context.small ? SMALL : FULL;
@@ -169,7 +170,7 @@ const reproduction: Reproduction = {
           found.map(({ right }) => below(right)),
           1,
         )} % of the right ones.`,
-        `Unlike the paper: ${100 * WRONG} % of the labels are wrong, among all nine other digits; a network with 100 hidden units, minibatches and a fixed rate. ` +
+        `Unlike the paper: ${100 * NOISE.share} % of the labels are wrong, among all nine other digits; a network with 100 hidden units, minibatches and a fixed rate. ` +
           "The optimiser of the learned weights and its rate were chosen on seeds 0 to 4, whose test errors had been seen with Adam; a full run has other seeds. " +
           "The validation loss does not read the weights, so there is no direct part to compare with.",
       ],
