@@ -72,5 +72,11 @@ const papers: Catalogue = {
     about: "the angle by which digits were turned, found by EvoGrad, T1–T2, the exact hypergradient, and a scan",
     load: async () => (await import("./2021-evograd/rotation/reproduction.ts")).default,
   },
+  "2021-evograd/noisy-labels": {
+    what: "wrong labels outweighed by loss",
+    about:
+      "a network that weighs examples by their loss, tuned on wrong labels by EvoGrad, T1–T2 and the exact hypergradient",
+    load: async () => (await import("./2021-evograd/noisy-labels/reproduction.ts")).default,
+  },
 };
 export default papers;

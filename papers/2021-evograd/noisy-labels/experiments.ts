@@ -3,7 +3,7 @@ import { data, DECAY, error, losses, meanLoss, NETWORK, RATE, type Noise, type S
 
 /** A digit can be called one of two others, drawn for it. */
 export const NOISE: Noise = { share: 0.4, others: 2 };
-export const UNITS = 100;
+const UNITS = 100;
 
 /**
  * A Meta-Weight-Net: from an example's training loss to its weight, by one hidden layer of ReLU and a logistic output. Its
@@ -43,3 +43,10 @@ export const weighted = (folder: string, { rows, steps, outerSteps }: Size) =>
     metrics: { error: (w, _, batch) => error(w, batch) },
     outer: { optimizer: outer.adam({ rate: 0.05 }), steps: outerSteps },
   });
+
+/** The same network, of a loss, from its kept values. */
+export function weightOf(values: Readonly<Record<string, readonly number[]>>, loss: number): number {
+  const [hidden, shift, output, base] = [values["hidden"]!, values["shift"]!, values["output"]!, values["base"]!];
+  const sum = output.reduce((total, o, i) => total + o * Math.max(0, hidden[i]! * loss + shift[i]!), base[0]!);
+  return 1 / (1 + Math.exp(-sum));
+}
