@@ -41,7 +41,7 @@ export const weighted = (folder: string, { rows, steps, outerSteps }: Size) =>
     },
     valid: { loss: (w, _, batch) => meanLoss(w, batch) },
     metrics: { error: (w, _, batch) => error(w, batch) },
-    outer: { optimizer: outer.adam({ rate: 0.05 }), steps: outerSteps },
+    outer: { optimizer: outer.adam({ rate: 0.01 }), steps: outerSteps },
   });
 
 /** The same network, of a loss, from its kept values. */
