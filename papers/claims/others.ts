@@ -41,6 +41,9 @@ const onFreshSeeds =
     };
   };
 
+const WEIGHING = { table: ERROR, way: EVOGRAD, start: "wrong labels, no weights", oracles: ["true labels"] } as const;
+const THROUGH_A_STEP = "oneStep (T1–T2)";
+
 export const OTHERS: readonly Paper[] = [
   {
     title: "Luketina, Berglund, Greff, Raiko 2016: T1–T2",
@@ -115,6 +118,30 @@ export const OTHERS: readonly Paper[] = [
           judge: angle,
           tables: [ANGLE, TURNED],
           picture: "angles",
+        },
+      },
+      {
+        says: "A network that weighs examples by their loss, tuned by EvoGrad, lowers what wrong labels cost",
+        where: "Noisy labels with Meta-Weight-Net",
+        evidence: {
+          kind: "run",
+          id: "2021-evograd/noisy-labels",
+          rule: `${IMPROVES} ${FRESH}`,
+          judge: onFreshSeeds(improves(WEIGHING)),
+          tables: [ERROR, "Weight of an example"],
+          picture: "weights",
+        },
+      },
+      {
+        says: "EvoGrad tunes that network as well as the gradient through a training step",
+        where: "Noisy labels with Meta-Weight-Net",
+        evidence: {
+          kind: "run",
+          id: "2021-evograd/noisy-labels",
+          rule: `${keepsRule("the gradient through single steps")} ${FRESH}`,
+          judge: onFreshSeeds(keeps({ ...WEIGHING, best: THROUGH_A_STEP })),
+          tables: [ERROR],
+          picture: "curves",
         },
       },
     ],
