@@ -74,8 +74,7 @@ const papers: Catalogue = {
   },
   "2021-evograd/noisy-labels": {
     what: "wrong labels outweighed by loss",
-    about:
-      "a network that weighs examples by their loss, tuned on wrong labels by EvoGrad, T1–T2 and the exact hypergradient",
+    about: "a network that weighs examples by their loss, tuned on wrong labels by EvoGrad, T1–T2 and reverse mode",
     load: async () => (await import("./2021-evograd/noisy-labels/reproduction.ts")).default,
   },
 };

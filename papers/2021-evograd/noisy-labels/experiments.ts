@@ -10,7 +10,8 @@ const UNITS = 100;
  * own weights are the hyperparameters; a batch's loss is the weighted mean, so equal weights are none.
  *
  * The loss that it reads is held constant, as its authors do: weights of examples pass no gradient to the weights of the
- * network that is trained. Hypergradients hold it constant too.
+ * network that is trained. Hypergradients hold it constant too, so that none of them is that of the whole run: at the start of
+ * seed 100, the slope along reverse's is 0.614, where central differences in float64 find 0.504.
  */
 export const weighted = (folder: string, { rows, steps, outerSteps }: Size) =>
   defineExperiment({
