@@ -150,11 +150,11 @@ const reproduction: Reproduction = {
         `The validation loss falls, then rises: with evograd and 2 copies, from ${plusMinus(lossAt(EVOGRAD, () => 0))} to ${plusMinus(lossAt(EVOGRAD, ({ best }) => best))} at the best of ${size.outerSteps} steps, ` +
           `and ${plusMinus(lossAt(EVOGRAD, () => size.outerSteps))} at the last; by reverse, to ${plusMinus(lossAt(REVERSE, ({ best }) => best))} and ${plusMinus(lossAt(REVERSE, () => size.outerSteps))}. ` +
           "It is by validation images, too, that the step is chosen, for every row of the table.",
-        `Its authors' code, whose noise, weight network, copies, offsets and temperature these are, has CIFAR-10 and CIFAR-100, residual networks and 60 epochs; here are MNIST, ` +
-          `${size.rows.train.toLocaleString("en")} training images and a network of 784, 100 (tanh) and 10 units, so that the paper's figures, which were not at hand, would be no measure for these. ` +
-          "The weight network is held for a whole training, which is repeated, with the mean of several estimates, instead of being moved at each step of one; Adam moves it, not momentum; offsets of copies are normal, not signs.",
-        `${100 * NOISE.share} % of the training labels are wrong, each digit called one of ${NOISE.others} others. The loss that the weight network reads is held constant (ops.detach), as in its authors' code: ` +
-          "a weight passes no gradient to the trained weights, and hypergradients hold it constant too, so that reverse is the derivative of a run in which these losses are given numbers. " +
+        `Unlike the paper: MNIST, ${size.rows.train.toLocaleString("en")} training images and a network of 784, 100 (tanh) and 10 units, where its authors' code has CIFAR-10 and CIFAR-100, ` +
+          "residual networks and 60 epochs: the paper's figures, which were not at hand, would be no measure for these. The weight network is held for a whole training, which is repeated, " +
+          "with the mean of several estimates, instead of being moved at each step of one; Adam moves it, not momentum; offsets of copies are normal, not signs. " +
+          `As in that code, ${100 * NOISE.share} % of the training labels are wrong, each digit called one of ${NOISE.others} others, and the loss that the weight network reads is held constant (ops.detach): ` +
+          "a weight passes no gradient to the trained weights. Hypergradients hold it constant too, so that reverse is the derivative of a run in which these losses are given numbers. " +
           "The rate of Adam and the number of estimates were chosen on seeds 0 to 4, whose test errors had been seen; a full run has other seeds. " +
           "The validation loss does not read the weight network, so there is no direct part to compare with.",
       ],
