@@ -1,0 +1,28 @@
+import { type Difference, show } from "./statistics.ts";
+
+/** Whether a figure is below another by more than two paired standard errors, which one seed alone never shows. */
+export const clearlyBelow = ({ difference, error }: Difference): boolean => difference < -2 * error;
+export const clearlyAbove = ({ difference, error }: Difference): boolean => difference > 2 * error;
+
+/** The same in a word, of figures that are to be low unless other words are given. */
+export function order(
+  difference: Difference,
+  [below, above]: readonly [below: string, above: string] = ["better", "worse"],
+): string {
+  if (clearlyBelow(difference)) return below;
+  return clearlyAbove(difference) ? above : "no clear difference";
+}
+
+/** A figure that is to be low, minus what it has to beat: better or not in each of some tables. */
+export const won = (differences: readonly Difference[]): string =>
+  differences.every(clearlyBelow)
+    ? "better by more than two paired standard errors"
+    : "not better by two paired standard errors";
+
+/** A mean difference and its standard error. */
+export const withError = ({ difference, error }: Difference, digits = 2): string =>
+  `${show(difference, digits)} ± ${show(error, digits)}`;
+
+/** The same with its order, of figures that are to be low. */
+export const withOrder = (difference: Difference, digits: number): string =>
+  `${withError(difference, digits)} (${order(difference)})`;
