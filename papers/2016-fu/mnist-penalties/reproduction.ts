@@ -66,7 +66,7 @@ function conclusions({ untuned, tuned }: Errors, outerSteps: number): string[] {
   return [
     `DrMAD as published ends at ${plusMinus(tuned(PUBLISHED))} % test error, from ${plusMinus(untuned)} % untuned; ${minus(PUBLISHED, EXACT)}.`,
     `The best control is ${best}, at ${plusMinus(tuned(best))} %; ${minus(EXACT, best)}; ${minus(PUBLISHED, best)}.`,
-    `Our recipe ends at ${plusMinus(tuned(RECIPE))} %, ${withError(ours)} points from the best control: ${won([ours])}.`,
+    `Our recipe ends at ${plusMinus(tuned(RECIPE))} %, ${withError(ours)} points from the best control: ${won(ours)}.`,
     `With one t in place of 934 the recipe ends at ${plusMinus(tuned(ONE))} %; ${minus(RECIPE, ONE)}: that is what the many are worth.`,
     `Every way does all ${outerSteps} outer steps, and of these the one with the lowest validation loss is taken.`,
   ];
