@@ -1,12 +1,7 @@
 import type { Recorded, Table } from "../../src/cli/reproduction.ts";
-import { mean, paired, plusMinus, show } from "../statistics.ts";
+import { type Difference, lowest, mean, paired, plusMinus, show } from "../statistics.ts";
+import { order } from "../verdict.ts";
 import { type Judgement, rowOf, tableOf, valuesOf, type Verdict } from "./claim.ts";
-
-export interface Difference {
-  readonly difference: number;
-  /** Infinity where there is one seed only. */
-  readonly error: number;
-}
 
 /** Of two rows over the same seeds: a − b, seed by seed. */
 export const compared = (a: readonly number[], b: readonly number[]): Difference => paired(a, b);
@@ -48,10 +43,10 @@ const digitsOf = ({ unit }: Table): number => (unit.startsWith("%") ? 2 : 3);
 const signed = (value: number, digits: number): string => show(value, digits).replace("-", "−");
 
 export function told(difference: Difference, digits: number): string {
-  const order = isBelow(difference) === "yes" ? "lower" : isAbove(difference) === "yes" ? "higher" : "no clear difference"; // prettier-ignore
+  const so = order(difference, ["lower", "higher"]);
   return Number.isFinite(difference.error)
-    ? `${signed(difference.difference, digits)} ± ${show(difference.error, digits)} (${order})`
-    : `${signed(difference.difference, digits)} (one seed: ${order})`;
+    ? `${signed(difference.difference, digits)} ± ${show(difference.error, digits)} (${so})`
+    : `${signed(difference.difference, digits)} (one seed: ${so})`;
 }
 
 /** Where lower figures are better. */
@@ -70,12 +65,12 @@ const improvesRule = (rivals: string): string =>
 export const IMPROVES = improvesRule("control");
 export const IMPROVES_ON_ALL = improvesRule("other row of the table");
 
-const lowest = (rows: readonly Values[]): Values => rows.reduce((a, b) => (mean(a.values) <= mean(b.values) ? a : b));
-
 interface Values {
   readonly name: string;
   readonly values: readonly number[];
 }
+
+const valuesIn = ({ values }: Values): readonly number[] => values;
 
 /** Controls of a table, or all rows, without those named. */
 function rivalsOf(
@@ -97,7 +92,7 @@ export function improves({ table: title, way, start, oracles = [], rivals: kind 
     const ours = valuesOf(recorded, title, way);
     const fromStart = compared(ours, valuesOf(recorded, title, start));
     const rivals = rivalsOf(recorded, title, [way, start, ...oracles], kind);
-    const best = lowest(rivals);
+    const best = lowest(rivals, valuesIn);
     const lower = rivals.map(({ values }) => isBelow(compared(ours, values)));
     const part = isBelow(fromStart);
     return {
@@ -137,7 +132,7 @@ export function keeps({
     const needed = [isBelow(compared(to, from)), ...alone];
     const lost = `${way}: ${plusMinus(ours, digits)}; ${best}: ${plusMinus(to, digits)}, from ${plusMinus(from, digits)} ${table.unit}. Difference ${told(compared(ours, to), digits)}`;
     if (gain <= 0) return { verdict: verdictOf({ whole: every(needed), part: every(needed) }), figures: `${lost}: ${best} gains nothing that could be kept.` }; // prettier-ignore
-    const rival = controls.length === 0 ? undefined : lowest(controls);
+    const rival = controls.length === 0 ? undefined : lowest(controls, valuesIn);
     return {
       verdict: verdictOf({ whole: every([...needed, kept(0.9)]), part: every([...needed, kept(0.5)]) }),
       figures:

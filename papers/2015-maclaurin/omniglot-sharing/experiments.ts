@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { defineExperiment, files, hyper, momentum, nn, ops, outer, type Dataset, type NdArray } from "drmad";
+import { halved } from "../../pixels.ts";
 import { shuffled, uniform } from "../../random.ts";
 
 export interface Size {
@@ -31,15 +32,6 @@ type Glyphs = readonly (readonly (readonly Float32Array[])[])[];
 const read = (folder: string, name: string): NdArray =>
   files.parseIdx(gunzipSync(readFileSync(`${folder}/${name}`)), name);
 
-/** Means of squares of four pixels. */
-function halved(x: ArrayLike<number>, at: number): Float32Array {
-  const side = 2 * SIDE;
-  return Float32Array.from({ length: PIXELS }, (_, p) => {
-    const first = at + 2 * Math.floor(p / SIDE) * side + 2 * (p % SIDE);
-    return (x[first]! + x[first + 1]! + x[first + side]! + x[first + side + 1]!) / (4 * 255);
-  });
-}
-
 function glyphs(folder: string): Glyphs {
   const images = read(folder, "images-idx3-ubyte.gz").data;
   const labels = read(folder, "labels-idx2-ubyte.gz").data;
@@ -47,7 +39,8 @@ function glyphs(folder: string): Glyphs {
     const characters: Float32Array[][] = [];
     for (let i = 0; i < labels.length / 2; i++) {
       if (labels[2 * i] !== alphabet) continue;
-      (characters[labels[2 * i + 1]!] ??= []).push(halved(images, 4 * PIXELS * i));
+      const bytes = images.subarray(4 * PIXELS * i, 4 * PIXELS * (i + 1));
+      (characters[labels[2 * i + 1]!] ??= []).push(halved(bytes, 2 * SIDE).map((ink) => ink / 255));
     }
     return characters;
   });

@@ -1,7 +1,8 @@
 import { drmad, methods, reverse } from "drmad";
 import type { Drawing, Reproduction } from "../../../src/cli/reproduction.ts";
-import { mean, paired, plusMinus, show } from "../../statistics.ts";
-import { allOutcomes, rowOf, type Outcome, type Way } from "../../ways.ts";
+import { lowest, mean, paired, plusMinus, show } from "../../statistics.ts";
+import { clearlyBelow, withError, won } from "../../verdict.ts";
+import { allOutcomes, controlsOf, rowOf, type Outcome, type Way } from "../../ways.ts";
 import { ALPHABETS, amounts, fixed, learned, TASKS, type Size } from "./experiments.ts";
 
 const FULL: Size = {
@@ -24,10 +25,10 @@ const APART = "separate networks";
 const TIED = "all layers tied";
 const RANDOM = "sharing by random signs";
 const WAYS: readonly Way<Size>[] = [
-  { name: LEARNED, paper: "0.60 / 1.13", experiment: learned, method: () => reverse() },
-  { name: "learned sharing (300), DrMAD", paper: "0.52 / 1.10", experiment: learned, method: () => drmad() },
-  { name: APART, paper: "0.61 / 1.34", control: true, experiment: fixed(0) },
-  { name: "lower two layers tied", paper: "0.90 / 1.25", control: true, experiment: fixed(2) },
+  { name: LEARNED, paper: { loss: "0.60 / 1.13" }, experiment: learned, method: () => reverse() },
+  { name: "learned sharing (300), DrMAD", paper: { loss: "0.52 / 1.10" }, experiment: learned, method: () => drmad() },
+  { name: APART, paper: { loss: "0.61 / 1.34" }, control: true, experiment: fixed(0) },
+  { name: "lower two layers tied", paper: { loss: "0.90 / 1.25" }, control: true, experiment: fixed(2) },
   { name: TIED, control: true, experiment: fixed(3) },
   { name: "separate, penalty and rate tuned", control: true, experiment: fixed(0), method: () => reverse() },
   {
@@ -114,18 +115,11 @@ const reproduction: Reproduction = {
     const of = await allOutcomes(WAYS, size, context.folder("omniglot"), context, LAYERS);
     const losses = (name: string): number[] => of(name).map(({ tuned }) => tuned["loss"]!);
     const errors = (name: string): number[] => of(name).map(({ tuned }) => 100 * tuned["error"]!);
-    const controls = WAYS.filter(({ control }) => control === true).map(({ name }) => name);
-    const best = controls.reduce((a, b) => (mean(losses(a)) <= mean(losses(b)) ? a : b));
+    const best = lowest(controlsOf(WAYS), losses);
     const against = (name: string, figures = losses) => paired(figures(LEARNED), figures(name));
     const told = (name: string): string => {
       const [loss, error] = [against(name), against(name, errors)];
-      const better = (p: typeof loss): boolean => p.difference < -2 * p.error;
-      return (
-        `${show(loss.difference)} ± ${show(loss.error)} in loss and ${show(error.difference, 1)} ± ${show(error.error, 1)} points in error ` +
-        (better(loss) && better(error)
-          ? "(better by more than two paired standard errors in both)"
-          : "(not better by two paired standard errors in both)")
-      );
+      return `${withError(loss)} in loss and ${withError(error, 1)} points in error (${won(loss, error)} in both)`;
     };
     const correlations = LAYERS.map((layer) => of(LEARNED).map(({ values }) => correlation(values[layer]!)));
     const shown = correlations.map((each) => each.map(twins));
@@ -135,16 +129,12 @@ const reproduction: Reproduction = {
         {
           title: "Test loss at the outer step with the lowest validation loss (paper: training and test loss)",
           unit: "nats per image",
-          rows: WAYS.map((way) => rowOf(way, losses(way.name))),
+          rows: WAYS.map((way) => rowOf(way, losses(way.name), "loss")),
         },
         {
           title: "Test error at that step",
           unit: "% of test images",
-          rows: WAYS.map(({ name, control }) => ({
-            name,
-            values: errors(name),
-            ...(control === undefined ? {} : { control }),
-          })),
+          rows: WAYS.map((way) => rowOf(way, errors(way.name), "error")),
         },
         {
           title: "Correlation of networks' weights by learned sharing",
@@ -189,7 +179,7 @@ const reproduction: Reproduction = {
           ? []
           : [APART, TIED].map((name) => ({
               what: `learned sharing has a lower test loss than ${name}, by more than two paired standard errors`,
-              holds: against(name).difference < -2 * against(name).error,
+              holds: clearlyBelow(against(name)),
               found: told(name),
             }))),
       ],

@@ -1,7 +1,10 @@
 import { defineExperiment, hyper, momentum, nn, ops, outer, type Method } from "drmad";
 import { images, type Images } from "../../data.ts";
+import { descent, foundAt, plain, type Plain, typed } from "../../descent.ts";
+import { type Entry, judged, type Judgement } from "../../held-out.ts";
+import { onRollout } from "../../rollout.ts";
+import { errorOf, lossOf } from "../../scaled.ts";
 import { shuffled } from "../draws.ts";
-import { evaluated, onRollout, unlessDiverged, type Point } from "../../rollout.ts";
 
 export interface Size {
   /** Rows to fit and to tune on, half and half in another split at each outer step; in the end all of them are fitted on. */
@@ -11,12 +14,6 @@ export interface Size {
   readonly steps: number;
   readonly batch: number;
 }
-
-type Layers = readonly nn.Layer<ops.Tensor>[];
-
-/** Weights z are used as z·eᵗ. */
-const scaled = (z: Layers, t: Layers): Layers =>
-  z.map(({ W, b }, i) => ({ W: ops.mul(W, ops.exp(t[i]!.W)), b: ops.mul(b, ops.exp(t[i]!.b)) }));
 
 /** Some rows of a split. */
 const taken = ({ x, y }: Images["train"], rows: Int32Array): Images["train"] => {
@@ -43,32 +40,17 @@ const granular = (folder: string, size: Size, fit: "half" | "all") =>
     params: nn.mlp(size.network, { deviation: Math.exp(-3) }),
     hyper: { t: hyper.perInput(0, { biases: 0 }) },
     train: {
-      loss: (z, h, { x, y }) => ops.add(ops.crossEntropy(nn.forward(scaled(z, h.t), x), y), nn.l2(z, Math.exp(-4))),
+      loss: (z, h, batch) => ops.add(lossOf(z, h.t, batch), nn.l2(z, Math.exp(-4))),
       dynamics: momentum({ rate: 0.3, decay: 0.9 }),
       steps: size.steps,
       batch: size.batch,
     },
-    valid: { loss: (z, h, { x, y }) => ops.crossEntropy(nn.forward(scaled(z, h.t), x), y) },
-    metrics: { error: (z, h, { x, y }) => nn.errorRate(nn.forward(scaled(z, h.t), x), y) },
+    valid: { loss: (z, h, batch) => lossOf(z, h.t, batch) },
+    metrics: { error: (z, h, batch) => errorOf(z, h.t, batch) },
   });
 
 /** Which inputs share one t. */
 export type Sharing = "network" | "layer" | "unit";
-
-const total = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
-
-/** The derivative in what is shared is the sum over those that share it; each of them gets it. */
-function shared(gradient: Point, sharing: Sharing): Point {
-  const all = Object.values(gradient).reduce((sum, values) => sum + total(values), 0);
-  return Object.fromEntries(
-    Object.entries(gradient).map(([name, values]) => [
-      name,
-      sharing === "unit" ? values : new Float64Array(values.length).fill(sharing === "layer" ? total(values) : all),
-    ]),
-  );
-}
-
-export type Plain = Readonly<Record<string, readonly number[]>>;
 
 /** What one stage ended with; `losses` are of validation, each of another split and other initial weights. */
 export interface Staged {
@@ -85,47 +67,31 @@ export interface Stage {
   readonly signal: AbortSignal;
 }
 
+const sign = outer.sign({ rate: 0.1 });
 /** Steps of .1 by the sign of each shared derivative. */
+const OPTIMIZERS = {
+  network: outer.shared(sign, "hyperparameter"),
+  layer: outer.shared(sign, "tensor"),
+  unit: sign,
+} as const;
+
+/** One stage of what `outer.coarseToFine` does, and a part of its own so that an interrupted run goes on from its end. */
 export async function staged(folder: string, size: Size, start: Plain | undefined, stage: Stage): Promise<Staged> {
-  const optimizer = outer.sign({ rate: 0.1 });
-  let point: Point | undefined =
-    start && Object.fromEntries(Object.entries(start).map(([k, v]) => [k, Float64Array.from(v)]));
-  const losses: number[] = [];
-  let growth = 0;
-  for (let step = 0; step < stage.outerSteps; step++) {
-    const found = await onRollout(
-      granular(folder, size, "half"),
-      { seed: stage.seed + step, signal: stage.signal },
-      async (rollout) => {
-        const at = rollout.at(point ?? rollout.point);
-        const result = await stage.method.run(at);
-        rollout.free(result.final);
-        return { result, point: at.point };
-      },
-    );
-    losses.push(found.result.value);
-    growth = Math.max(growth, found.result.growth);
-    const { change } = optimizer.update(shared(found.result.gradient, stage.sharing), optimizer.init(found.point));
-    point = Object.fromEntries(Object.entries(found.point).map(([k, v]) => [k, v.map((u, i) => u + change[k]![i]!)]));
-  }
-  return { point: Object.fromEntries(Object.entries(point ?? {}).map(([k, v]) => [k, [...v]])), losses, growth };
+  const { sharing, outerSteps, method, seed, signal } = stage;
+  const { end, curve, growth } = await descent(OPTIMIZERS[sharing], outerSteps, start && typed(start), (step, point) =>
+    onRollout(granular(folder, size, "half"), { seed: seed + step, signal }, (rollout) =>
+      foundAt(rollout, point, method),
+    ),
+  );
+  return { point: plain(end!), losses: curve, growth: Math.max(0, ...growth) };
 }
 
-/** Test loss and error of a training on all rows, at each point; Infinity where it diverged. The untuned start is undefined. */
-export const judged = (
+/** Test loss and error of a training on all rows, at each point. */
+export const judgedOn = (
+  seed: number,
+  points: readonly Entry["point"][],
   folder: string,
   size: Size,
-  seed: number,
-  points: readonly (Plain | undefined)[],
   signal: AbortSignal,
-): Promise<{ readonly loss: number; readonly error: number }[]> =>
-  onRollout(granular(folder, size, "all"), { seed, signal }, async (rollout) => {
-    const found = [];
-    for (const plain of points) {
-      const point = plain && Object.fromEntries(Object.entries(plain).map(([k, v]) => [k, Float64Array.from(v)]));
-      const at = rollout.at(point ?? rollout.point);
-      const metrics = await unlessDiverged(async () => (await evaluated(at, ["valid"])).valid);
-      found.push({ loss: metrics?.["loss"] ?? Infinity, error: metrics?.["error"] ?? Infinity });
-    }
-    return found;
-  });
+): Promise<readonly Judgement[]> =>
+  judged(granular(folder, size, "all"), { seed, signal }, points, { loss: "valid", error: "valid" });

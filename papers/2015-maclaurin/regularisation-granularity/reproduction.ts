@@ -1,7 +1,11 @@
 import { methods, reverse, type Method } from "drmad";
-import type { Reproduction, ReproductionContext, Row } from "../../../src/cli/reproduction.ts";
-import { mean, paired, plusMinus, show } from "../../statistics.ts";
-import { judged, type Plain, type Sharing, type Size, staged, type Staged } from "./experiments.ts";
+import type { Drawing, Expectation, Reproduction, ReproductionContext } from "../../../src/cli/reproduction.ts";
+import type { Plain } from "../../descent.ts";
+import { type Entry, type HeldOut, heldOut } from "../../held-out.ts";
+import { lowest, paired, plusMinus } from "../../statistics.ts";
+import { withOrder } from "../../verdict.ts";
+import { controlsOf } from "../../ways.ts";
+import { judgedOn, type Sharing, type Size, staged, type Staged } from "./experiments.ts";
 
 interface Config extends Size {
   readonly outerSteps: Readonly<Record<Sharing, number>>;
@@ -31,13 +35,15 @@ const SMALL: Config = {
   heldOut: [0, 1],
 };
 
-interface Stop {
-  readonly name: string;
-  readonly control?: true;
-  readonly paper?: string;
-  readonly point: Plain | undefined;
+interface Stop extends Entry {
   readonly staged?: Staged;
 }
+
+const UNTUNED = "untuned";
+const NETWORK = "one for the network";
+const LAYERS = "then one for each layer";
+const UNITS = "then one for each input";
+const ONLY_NETWORK = "one for the network, all steps long";
 
 interface Course {
   readonly name: string;
@@ -54,16 +60,16 @@ function courses({ outerSteps: { network, layer, unit } }: Config): readonly Cou
       name: "",
       method: () => reverse(),
       stages: [
-        ["network", network, "one for the network", ".376"],
-        ["layer", layer, "then one for each layer", ".364"],
-        ["unit", unit, "then one for each input", ".355 to .364"],
+        ["network", network, NETWORK, ".376"],
+        ["layer", layer, LAYERS, ".364"],
+        ["unit", unit, UNITS, ".355 to .364"],
       ],
     },
     {
       name: "",
       control: true,
       method: () => reverse(),
-      stages: [["network", all, "one for the network, all steps long"]],
+      stages: [["network", all, ONLY_NETWORK]],
     },
     {
       name: "direct part only: ",
@@ -85,7 +91,7 @@ function courses({ outerSteps: { network, layer, unit } }: Config): readonly Cou
 }
 
 async function stops(size: Config, { folder, part, signal }: ReproductionContext): Promise<readonly Stop[]> {
-  const found: Stop[] = [{ name: "untuned", control: true, paper: ".490", point: undefined }];
+  const found: Stop[] = [{ name: UNTUNED, control: true, paper: { loss: ".490" }, point: undefined }];
   for (const { name, control, method, stages } of courses(size)) {
     let point: Plain | undefined;
     let seed = size.tuningSeed;
@@ -101,7 +107,7 @@ async function stops(size: Config, { folder, part, signal }: ReproductionContext
       found.push({
         name: control === true && stages.length > 1 ? `${name}all stages` : `${name}${says}`,
         ...(control === undefined ? {} : { control }),
-        ...(paper === undefined ? {} : { paper }),
+        ...(paper === undefined ? {} : { paper: { loss: paper } }),
         point,
         staged: made,
       });
@@ -109,6 +115,63 @@ async function stops(size: Config, { folder, part, signal }: ReproductionContext
   }
   return found;
 }
+
+function conclusions(judged: HeldOut, stops: readonly Stop[]): string[] {
+  const losses = (name: string): readonly number[] => judged.figures(name, "loss");
+  const told = (name: string): string => plusMinus(losses(name), 3);
+  const minus = (a: string, b: string): string => withOrder(paired(losses(a), losses(b)), 3);
+  const best = lowest(
+    controlsOf(stops).filter((name) => name !== UNTUNED),
+    losses,
+  );
+  return [
+    `From ${told(UNTUNED)} untuned, one value for the network comes to ${told(NETWORK)}, layers to ${told(LAYERS)} and inputs to ${told(UNITS)}.`,
+    `Layers minus network: ${minus(LAYERS, NETWORK)}; inputs minus layers: ${minus(UNITS, LAYERS)}; inputs minus as many steps of one value for the network: ${minus(UNITS, ONLY_NETWORK)}.`,
+    `The best control is ${best}, at ${told(best)}; inputs minus it: ${minus(UNITS, best)}.`,
+  ];
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+function expectations({ figures, all }: HeldOut, stops: readonly Stop[], network: readonly number[]): Expectation[] {
+  const tuned = stops.flatMap((stop) => (stop.staged === undefined ? [] : stop.staged.losses));
+  const lengths = Object.values(pointOf(stops, UNITS)).map(({ length }) => length);
+  const [before, after] = [figures(UNTUNED, "loss"), figures(NETWORK, "loss")];
+  return [
+    {
+      what: "every loss is finite",
+      holds: all.every(({ loss }) => Number.isFinite(loss)) && tuned.every(Number.isFinite),
+      found: `${all.length} trainings judged`,
+    },
+    {
+      what: "there is a value for each input of each layer",
+      holds: sum(lengths) === sum(network.slice(0, -1)),
+      found: lengths.join(" + "),
+    },
+    {
+      what: "one value for the network lowers the test loss of every seed",
+      holds: after.every((v, i) => v < before[i]!),
+      found: `${plusMinus(after, 3)} from ${plusMinus(before, 3)}`,
+    },
+  ];
+}
+
+const pointOf = (stops: readonly Stop[], name: string): Plain => stops.find((stop) => stop.name === name)!.point!;
+
+const pixels = (point: Plain): Drawing => ({
+  kind: "maps",
+  columns: 1,
+  maps: [
+    {
+      title: "Log penalty of each pixel's weights",
+      subtitle: "after all three stages; −4 untuned",
+      values: point["t.0.W"]!.map((t) => -4 - 2 * t),
+      height: 28,
+      width: 28,
+      label: "log penalty of the weights as they are used",
+    },
+  ],
+});
 
 const reproduction: Reproduction = {
   title: "Regularisation for the network, its layers, its inputs",
@@ -122,89 +185,18 @@ const reproduction: Reproduction = {
 
   async run(context) {
     const size = context.small ? SMALL : FULL;
-    const all = await stops(size, context);
-    const judgements: { readonly loss: number; readonly error: number }[][] = [];
-    for (const seed of size.heldOut) {
-      judgements.push(
-        await context.part(`judge on seed ${seed}`, () =>
-          judged(
-            context.folder("mnist"),
-            size,
-            seed,
-            all.map(({ point }) => point),
-            context.signal,
-          ),
-        ),
-      );
-    }
-    const of = (i: number, what: "loss" | "error", unit = 1): number[] =>
-      judgements.map((each) => unit * each[i]![what]);
-    const rows = (what: "loss" | "error", unit: number): Row[] =>
-      all.map(({ name, control, paper }, i) => ({
-        name,
-        values: of(i, what, unit),
-        ...(control === undefined ? {} : { control }),
-        ...(paper === undefined || what === "error" ? {} : { paper }),
-      }));
-    const against = (a: number, b: number): string => {
-      const { difference, error } = paired(of(a, "loss"), of(b, "loss"));
-      const clear = Math.abs(difference) > 2 * error;
-      return `${show(difference, 3)} ± ${show(error, 3)} (${clear ? (difference < 0 ? "better" : "worse") : "no clear difference"})`;
-    };
-    const controls = all.flatMap(({ control }, i) => (control === true && i > 0 ? [i] : []));
-    const best = controls.reduce((a, b) => (mean(of(a, "loss")) <= mean(of(b, "loss")) ? a : b));
-    const units = all[3]!.point!;
-    const pixels = units["t.0.W"]!;
-    const tuned = all.flatMap((stop) => (stop.staged === undefined ? [] : [stop.staged]));
+    const found = await stops(size, context);
+    const judged = await heldOut(found, size.heldOut, context, (seed, points) =>
+      judgedOn(seed, points, context.folder("mnist"), size, context.signal),
+    );
     return {
       tables: [
-        { title: "Test loss of trainings on all rows, on seeds not tuned on", unit: "nats", rows: rows("loss", 1) },
-        { title: "Test error of the same", unit: "% of test images", rows: rows("error", 100) },
+        { title: "Test loss of trainings on all rows, on seeds not tuned on", unit: "nats", rows: judged.rows("loss") },
+        { title: "Test error of the same", unit: "% of test images", rows: judged.rows("error") },
       ],
-      conclusions: [
-        `From ${plusMinus(of(0, "loss"), 3)} untuned, one value for the network comes to ${plusMinus(of(1, "loss"), 3)}, layers to ${plusMinus(of(2, "loss"), 3)} and inputs to ${plusMinus(of(3, "loss"), 3)}.`,
-        `Layers minus network: ${against(2, 1)}; inputs minus layers: ${against(3, 2)}; inputs minus as many steps of one value for the network: ${against(3, 4)}.`,
-        `The best control is ${all[best]!.name}, at ${plusMinus(of(best, "loss"), 3)}; inputs minus it: ${against(3, best)}.`,
-      ],
-      expectations: [
-        {
-          what: "every loss is finite",
-          holds:
-            judgements.flat().every(({ loss }) => Number.isFinite(loss)) &&
-            tuned.every(({ losses }) => losses.every(Number.isFinite)),
-          found: `${judgements.flat().length} trainings judged`,
-        },
-        {
-          what: "there is a value for each input of each layer",
-          holds:
-            Object.values(units).reduce((n, { length }) => n + length, 0) ===
-            size.network.slice(0, -1).reduce((a, b) => a + b, 0),
-          found: Object.values(units)
-            .map(({ length }) => length)
-            .join(" + "),
-        },
-        {
-          what: "one value for the network lowers the test loss of every seed",
-          holds: of(1, "loss").every((v, i) => v < of(0, "loss")[i]!),
-          found: `${plusMinus(of(1, "loss"), 3)} from ${plusMinus(of(0, "loss"), 3)}`,
-        },
-      ],
-      drawings: {
-        pixels: {
-          kind: "maps",
-          columns: 1,
-          maps: [
-            {
-              title: "Log penalty of each pixel's weights",
-              subtitle: "after all three stages; −4 untuned",
-              values: pixels.map((t) => -4 - 2 * t),
-              height: 28,
-              width: 28,
-              label: "log penalty of the weights as they are used",
-            },
-          ],
-        },
-      },
+      conclusions: conclusions(judged, found),
+      expectations: expectations(judged, found, size.network),
+      drawings: { pixels: pixels(pointOf(found, UNITS)) },
     };
   },
 };

@@ -1,6 +1,8 @@
 import { defineExperiment, hyper, momentum, nn, ops, outer, type Method } from "drmad";
 import { images } from "../../data.ts";
-import { evaluated, onRollout, unlessDiverged, type Metrics, type Point } from "../../rollout.ts";
+import { descent, foundAt, plain, type Plain, typed } from "../../descent.ts";
+import { type Entry, judged, type Judgement } from "../../held-out.ts";
+import { onRollout, unlessDiverged } from "../../rollout.ts";
 
 export interface Size {
   readonly rows: { readonly train: number; readonly valid: number; readonly test: number };
@@ -61,12 +63,6 @@ export const logit = (p: number): number => Math.log(p) - Math.log1p(-p);
 
 export const logistic = (u: number): number => 1 / (1 + Math.exp(-u));
 
-/** Numbers that survive JSON. */
-export type Plain = Readonly<Record<string, readonly number[]>>;
-export const plain = (point: Point): Plain => Object.fromEntries(Object.entries(point).map(([k, v]) => [k, [...v]]));
-export const typed = (point: Plain): Point =>
-  Object.fromEntries(Object.entries(point).map(([k, v]) => [k, Float64Array.from(v)]));
-
 export interface Constants {
   readonly rate: number;
   readonly decay: number;
@@ -96,7 +92,7 @@ export interface Learning {
   readonly outerSteps: number;
   readonly method: Method;
   readonly signal: AbortSignal;
-  /** One rate, one decay and one scale: a shared coordinate's derivative is the sum of its parts'. */
+  /** One rate, one decay and one scale. */
   readonly shared?: boolean;
 }
 
@@ -109,58 +105,30 @@ export interface Learned {
   readonly growth: readonly number[];
 }
 
-const total = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
-
-function summed(gradient: Point): Point {
-  return Object.fromEntries(Object.entries(gradient).map(([k, v]) => [k, new Float64Array(v.length).fill(total(v))]));
-}
-
 /** Descends with Adam, with other initial weights and minibatches at every outer step. */
 export async function learn(folder: string, size: Size, start: Plain, options: Learning): Promise<Learned> {
   const { seed, outerSteps, method, signal, shared = false } = options;
   const experiment = schedules(folder, size);
-  const optimizer = outer.adam({ rate: 0.04 });
-  let point = typed(start);
-  let state = optimizer.init(point);
-  const points: Point[] = [];
-  const curve: number[] = [];
-  const growth: number[] = [];
-  for (let step = 0; step < outerSteps; step++) {
-    const found = await unlessDiverged(() =>
-      onRollout(experiment, { seed: seed + step, signal }, async (rollout) => {
-        const result = await method.run(rollout.at(point));
-        rollout.free(result.final);
-        return result;
-      }),
-    );
-    if (found === undefined) break;
-    points.push(point);
-    curve.push(found.value);
-    growth.push(found.growth);
-    const update = optimizer.update(shared ? summed(found.gradient) : found.gradient, state);
-    state = update.state;
-    point = Object.fromEntries(Object.entries(point).map(([k, v]) => [k, v.map((u, i) => u + update.change[k]![i]!)]));
-  }
+  const adam = outer.adam({ rate: 0.04 });
+  const { end, points, curve, growth } = await descent(
+    shared ? outer.shared(adam, "tensor") : adam,
+    outerSteps,
+    typed(start),
+    (step, point) =>
+      unlessDiverged(() =>
+        onRollout(experiment, { seed: seed + step, signal }, (rollout) => foundAt(rollout, point, method)),
+      ),
+  );
   const best = curve.indexOf(Math.min(...curve));
-  return { point: plain(points[best] ?? point), best, curve, growth };
+  return { point: plain(points[best] ?? end!), best, curve, growth };
 }
 
-/** A training of each point on one seed: final training loss, and share of test images that are wrong; Infinity where it diverged. */
-export async function judged(
+/** A training of each point on one seed: final training loss, and share of test images that are wrong. */
+export const judgedOn = (
+  seed: number,
+  points: readonly Entry["point"][],
   folder: string,
   size: Size,
-  seed: number,
-  points: readonly Plain[],
   signal: AbortSignal,
-): Promise<readonly { readonly loss: number; readonly error: number }[]> {
-  return onRollout(schedules(folder, size), { seed, signal }, async (rollout) => {
-    const found = [];
-    for (const point of points) {
-      const splits = await unlessDiverged(() => evaluated(rollout.at(typed(point)), ["valid", "test"]));
-      const metric = (split: "valid" | "test", name: string): number =>
-        (splits?.[split] as Metrics | undefined)?.[name] ?? Infinity;
-      found.push({ loss: metric("valid", "loss"), error: metric("test", "error") });
-    }
-    return found;
-  });
-}
+): Promise<readonly Judgement[]> =>
+  judged(schedules(folder, size), { seed, signal }, points, { loss: "valid", error: "test" });

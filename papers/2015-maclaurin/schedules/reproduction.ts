@@ -1,17 +1,19 @@
 import { methods, reverse, type Method } from "drmad";
-import type { Drawing, Reproduction, ReproductionContext, Row } from "../../../src/cli/reproduction.ts";
-import { mean, paired, plusMinus, show } from "../../statistics.ts";
+import type { Drawing, Expectation, Reproduction, ReproductionContext } from "../../../src/cli/reproduction.ts";
+import type { Plain } from "../../descent.ts";
+import { type Entry, type HeldOut, heldOut } from "../../held-out.ts";
+import { lowest, mean, paired, plusMinus, show } from "../../statistics.ts";
+import { order, withError } from "../../verdict.ts";
 import {
   constant,
   type Constants,
   drawn,
   FULL_SIZE,
   GROUPS,
-  judged,
+  judgedOn,
   learn,
   type Learned,
   logistic,
-  type Plain,
   SMALL_SIZE,
   type Size,
   START_RATE,
@@ -49,7 +51,7 @@ async function sweep(size: Config, context: ReproductionContext): Promise<readon
     const points = constants.map((each) => constant(size, each));
     tried.push(
       await context.part(`sweep, seed ${seed}`, async () => {
-        const found = await judged(context.folder("mnist"), size, seed, points, context.signal);
+        const found = await judgedOn(seed, points, context.folder("mnist"), size, context.signal);
         return constants.map((each, k) => ({ constants: each, loss: Math.min(found[k]!.loss, Number.MAX_VALUE) }));
       }),
     );
@@ -57,75 +59,126 @@ async function sweep(size: Config, context: ReproductionContext): Promise<readon
   return tried;
 }
 
-const lowest = (tried: readonly Tried[]): Tried => tried.reduce((a, b) => (a.loss <= b.loss ? a : b));
+const best = (tried: readonly Tried[]): Constants => lowest(tried, ({ loss }) => [loss]).constants;
 const told = ({ rate, decay, scale }: Plain): string =>
   `rate ${show(Math.exp(rate![0]!))}, decay ${show(logistic(decay![0]!))}, scale ${show(Math.exp(scale![0]!), 3)}`;
 
-interface Way {
-  readonly name: string;
-  readonly control?: true;
-  readonly paper?: string;
-  readonly point: Plain;
+interface Way extends Entry {
   readonly learned?: Learned;
 }
 
-/** A way to a point that was learned. */
-async function made(name: string, found: Promise<Learned>, more: Pick<Way, "control" | "paper">): Promise<Way> {
-  const learned = await found;
-  return { name, point: learned.point, learned, ...more };
-}
+const CALM = "untuned, decay .5";
+const HEAVY = "untuned, decay .9";
+const FROM_CALM = "schedules from decay .5";
+const FROM_HEAVY = "schedules from decay .9";
+const FROM_SWEPT = "schedules from the sweep's best";
+/** Of as many trainings as a way that learns has. */
+const sweptName = ({ outerSteps }: Config): string => `best constants of ${outerSteps} trainings`;
+const longSweptName = ({ outerSteps, draws }: Config): string => `best constants of ${outerSteps * draws} trainings`;
 
 async function ways(size: Config, context: ReproductionContext): Promise<readonly Way[]> {
   const tried = await sweep(size, context);
-  const first = lowest(tried.map((each) => each[0]!));
-  const best = lowest(tried.flat());
   const calm = constant(size, { rate: START_RATE, decay: 0.5, scale: START_SCALE });
   const heavy = constant(size, { rate: START_RATE, decay: 0.9, scale: START_SCALE });
-  const swept = constant(size, first.constants);
-  const learned = (name: string, start: Plain, method: Method, shared = false): Promise<Learned> =>
-    context.part(name, () =>
-      learn(context.folder("mnist"), size, start, {
-        seed: size.tuningSeed,
-        outerSteps: size.outerSteps,
-        method,
-        signal: context.signal,
-        shared,
-      }),
-    );
-  const trainings = size.outerSteps;
+  const swept = constant(size, best(tried.map((each) => each[0]!)));
+  const longSwept = constant(size, best(tried.flat()));
+  /** A way to a point that was learned; `part` is what its work is kept as. */
+  const learned = async (
+    name: string,
+    part: string,
+    start: Plain,
+    more: Pick<Way, "control" | "paper"> & { readonly method?: Method; readonly shared?: true } = {},
+  ): Promise<Way> => {
+    const { method = reverse(), shared = false, ...row } = more;
+    const { tuningSeed: seed, outerSteps } = size;
+    const options = { seed, outerSteps, method, signal: context.signal, shared };
+    const found = await context.part(part, () => learn(context.folder("mnist"), size, start, options));
+    return { name, point: found.point, learned: found, ...row };
+  };
   return [
-    { name: "untuned, decay .5", control: true, point: calm },
-    { name: "untuned, decay .9", control: true, paper: ".638", point: heavy },
-    {
-      name: `best constants of ${trainings} trainings`,
+    { name: CALM, control: true, point: calm },
+    { name: HEAVY, control: true, paper: { loss: ".638" }, point: heavy },
+    { name: sweptName(size), control: true, paper: { loss: ".177 (95 suggestions of a search)" }, point: swept },
+    { name: longSweptName(size), control: true, point: longSwept },
+    await learned(FROM_CALM, "learn from decay .5", calm),
+    await learned(FROM_HEAVY, "learn from decay .9", heavy, { paper: { loss: ".141 last, .139 lowest" } }),
+    await learned(FROM_SWEPT, "learn from the sweep's best", swept, { paper: { loss: ".156 last, .110 lowest" } }),
+    await learned("constants by hypergradient, from decay .9", "learn constants from decay .9", heavy, {
       control: true,
-      paper: ".177 (95 suggestions of a search)",
-      point: swept,
-    },
-    {
-      name: `best constants of ${trainings * size.draws} trainings`,
+      shared: true,
+    }),
+    await learned("random signs, from decay .9", "random signs from decay .9", heavy, {
       control: true,
-      point: constant(size, best.constants),
-    },
-    await made("schedules from decay .5", learned("learn from decay .5", calm, reverse()), {}),
-    await made("schedules from decay .9", learned("learn from decay .9", heavy, reverse()), {
-      paper: ".141 last, .139 lowest",
+      method: methods.randomSign({ seed: 0 }),
     }),
-    await made("schedules from the sweep's best", learned("learn from the sweep's best", swept, reverse()), {
-      paper: ".156 last, .110 lowest",
-    }),
-    await made(
-      "constants by hypergradient, from decay .9",
-      learned("learn constants from decay .9", heavy, reverse(), true),
-      { control: true },
-    ),
-    await made(
-      "random signs, from decay .9",
-      learned("random signs from decay .9", heavy, methods.randomSign({ seed: 0 })),
-      { control: true },
-    ),
   ];
 }
+
+type Run = Way & { readonly learned: Learned };
+const runsOf = (all: readonly Way[]): readonly Run[] => all.filter((way): way is Run => way.learned !== undefined);
+
+function conclusions(all: readonly Way[], { figures }: HeldOut, size: Config): string[] {
+  const losses = (name: string): readonly number[] => figures(name, "loss");
+  const verdict = (name: string, against: string): string => {
+    const difference = paired(losses(name), losses(against));
+    const so = order(difference, ["better by more than two standard errors", "worse by more than two standard errors"]);
+    return `${name}: ${plusMinus(losses(name), 3)}; minus ${against}: ${withError(difference, 3)}, ${so}.`;
+  };
+  const constants = all.map(({ name }) => name).filter((name) => name.includes("constants"));
+  const rival = lowest(constants, losses);
+  const swept = sweptName(size);
+  const grown = (name: string): number => Math.max(...all.find((way) => way.name === name)!.learned!.growth);
+  return [
+    verdict(FROM_CALM, CALM),
+    verdict(FROM_CALM, swept),
+    verdict(FROM_HEAVY, swept),
+    verdict(FROM_SWEPT, swept),
+    `The sweep of ${size.outerSteps} found ${told(all.find(({ name }) => name === swept)!.point!)} (the paper's search: rate 2.4, decay .6, scale .196).`,
+    `The best way to constants is ${rival}, at ${plusMinus(losses(rival), 3)}; ${verdict(FROM_SWEPT, rival)}`,
+    `Largest growth of the adjoint while tuning: ${show(grown(FROM_CALM), 1)} from decay .5, ${show(grown(FROM_HEAVY), 1)} from decay .9, ${grown(FROM_SWEPT).toExponential(1)} from the sweep's best.`,
+  ];
+}
+
+function expectations(all: readonly Way[], { figures }: HeldOut, size: Config, small: boolean): Expectation[] {
+  const losses = (name: string): readonly number[] => figures(name, "loss");
+  const told = (name: string): string => plusMinus(losses(name), 3);
+  const lengths = runsOf(all).map(({ learned }) => learned.curve.length);
+  const lower = (name: string, start: string): boolean => losses(name).every((loss, i) => loss < losses(start)[i]!);
+  const swept = sweptName(size);
+  const atFullSize: Expectation = {
+    what: "schedules learned from the sweep's best train lower than it, on the mean of seeds",
+    holds: mean(losses(FROM_SWEPT)) < mean(losses(swept)),
+    found: `${told(FROM_SWEPT)} against ${told(swept)}`,
+  };
+  return [
+    {
+      what: "no tuning run diverged",
+      holds: lengths.every((length) => length === size.outerSteps),
+      found: lengths.join(", ") + " outer steps",
+    },
+    {
+      what: "learned schedules train lower than the start that they were learned from, on every seed judged on",
+      holds: lower(FROM_CALM, CALM) && lower(FROM_HEAVY, HEAVY),
+      found: `${told(FROM_CALM)} from ${told(CALM)}, ${told(FROM_HEAVY)} from ${told(HEAVY)}`,
+    },
+    ...(small ? [] : [atFullSize]),
+  ];
+}
+
+const curves = (all: readonly Way[]): Drawing => ({
+  kind: "lines",
+  title: "Training loss after the last step, by outer step",
+  subtitle: "every outer step has initial weights and minibatches of its own; dashed: controls",
+  xLabel: "outer step",
+  yLabel: "training loss (nats)",
+  series: runsOf(all).map(({ name, learned, control }) => ({
+    name,
+    x: learned.curve.map((_, i) => i),
+    y: learned.curve,
+    dashed: control === true,
+    emphasis: name === FROM_HEAVY,
+  })),
+});
 
 /** By step, of the weights of each layer. */
 function byStep(point: Plain, name: "rate" | "decay", natural: (u: number) => number, title: string): Drawing {
@@ -164,106 +217,25 @@ const reproduction: Reproduction = {
   async run(context) {
     const size = context.small ? SMALL : FULL;
     const all = await ways(size, context);
-    const judgements: { readonly loss: number; readonly error: number }[][] = [];
-    for (const seed of size.heldOut) {
-      judgements.push(
-        await context.part(`judge on seed ${seed}`, async () => [
-          ...(await judged(
-            context.folder("mnist"),
-            size,
-            seed,
-            all.map(({ point }) => point),
-            context.signal,
-          )),
-        ]),
-      );
-    }
-    const of = (i: number, what: "loss" | "error", unit = 1): number[] =>
-      judgements.map((each) => unit * each[i]![what]);
-    const rows = (what: "loss" | "error", unit: number): Row[] =>
-      all.map(({ name, control, paper }, i) => ({
-        name,
-        values: of(i, what, unit),
-        ...(control === undefined ? {} : { control }),
-        ...(paper === undefined || what === "error" ? {} : { paper }),
-      }));
-    const index = (name: string): number => all.findIndex((way) => way.name === name);
-    const losses = (name: string): number[] => of(index(name), "loss");
-    const constants = all.flatMap(({ name }, i) => (name.includes("constants") ? [i] : []));
-    const rival = constants.reduce((a, b) => (mean(of(a, "loss")) <= mean(of(b, "loss")) ? a : b));
-    const sweptName = all[2]!.name;
-    const verdict = (name: string, against: string): string => {
-      const { difference, error } = paired(losses(name), losses(against));
-      const clear = Math.abs(difference) > 2 * error;
-      return (
-        `${name}: ${plusMinus(losses(name), 3)}; minus ${against}: ${show(difference, 3)} ± ${show(error, 3)}, ` +
-        (clear ? (difference < 0 ? "better" : "worse") + " by more than two standard errors." : "no clear difference.")
-      );
-    };
-    const from5 = all[index("schedules from decay .5")]!.learned!;
-    const from9 = all[index("schedules from decay .9")]!.learned!;
-    const fromSwept = all[index("schedules from the sweep's best")]!.learned!;
-    const runs = all.flatMap(({ name, learned, control }) =>
-      learned === undefined ? [] : [{ name, learned, control }],
+    const judged = await heldOut(all, size.heldOut, context, (seed, points) =>
+      judgedOn(seed, points, context.folder("mnist"), size, context.signal),
     );
+    const { point } = all.find(({ name }) => name === FROM_CALM)!;
     return {
       tables: [
-        { title: "Training loss at the last step, on seeds not tuned on", unit: "nats", rows: rows("loss", 1) },
+        { title: "Training loss at the last step, on seeds not tuned on", unit: "nats", rows: judged.rows("loss") },
         {
           title: "Test error of the same trainings; nothing was tuned for it",
           unit: "% of test images",
-          rows: rows("error", 100),
+          rows: judged.rows("error"),
         },
       ],
-      conclusions: [
-        verdict("schedules from decay .5", "untuned, decay .5"),
-        verdict("schedules from decay .5", sweptName),
-        verdict("schedules from decay .9", sweptName),
-        verdict("schedules from the sweep's best", sweptName),
-        `The sweep of ${size.outerSteps} found ${told(all[2]!.point)} (the paper's search: rate 2.4, decay .6, scale .196).`,
-        `The best way to constants is ${all[rival]!.name}, at ${plusMinus(of(rival, "loss"), 3)}; ${verdict("schedules from the sweep's best", all[rival]!.name)}`,
-        `Largest growth of the adjoint while tuning: ${show(Math.max(...from5.growth), 1)} from decay .5, ${show(Math.max(...from9.growth), 1)} from decay .9, ${Math.max(...fromSwept.growth).toExponential(1)} from the sweep's best.`,
-      ],
-      expectations: [
-        {
-          what: "no tuning run diverged",
-          holds: runs.every(({ learned }) => learned.curve.length === size.outerSteps),
-          found: runs.map(({ learned }) => learned.curve.length).join(", ") + " outer steps",
-        },
-        {
-          what: "learned schedules train lower than the start that they were learned from, on every seed judged on",
-          holds: ([5, 9] as const).every((d) =>
-            losses(`schedules from decay .${d}`).every((v, i) => v < losses(`untuned, decay .${d}`)[i]!),
-          ),
-          found: `${plusMinus(losses("schedules from decay .5"), 3)} from ${plusMinus(losses("untuned, decay .5"), 3)}, ${plusMinus(losses("schedules from decay .9"), 3)} from ${plusMinus(losses("untuned, decay .9"), 3)}`,
-        },
-        ...(context.small
-          ? []
-          : [
-              {
-                what: "schedules learned from the sweep's best train lower than it, on the mean of seeds",
-                holds: mean(losses("schedules from the sweep's best")) < mean(losses(sweptName)),
-                found: `${plusMinus(losses("schedules from the sweep's best"), 3)} against ${plusMinus(losses(sweptName), 3)}`,
-              },
-            ]),
-      ],
+      conclusions: conclusions(all, judged, size),
+      expectations: expectations(all, judged, size, context.small),
       drawings: {
-        rates: byStep(from5.point, "rate", Math.exp, "Learned rates of the weights of each layer"),
-        decays: byStep(from5.point, "decay", logistic, "Learned decays of the weights of each layer"),
-        curves: {
-          kind: "lines",
-          title: "Training loss after the last step, by outer step",
-          subtitle: "every outer step has initial weights and minibatches of its own; dashed: controls",
-          xLabel: "outer step",
-          yLabel: "training loss (nats)",
-          series: runs.map(({ name, learned, control }) => ({
-            name,
-            x: learned.curve.map((_, i) => i),
-            y: learned.curve,
-            dashed: control === true,
-            emphasis: name === "schedules from decay .9",
-          })),
-        },
+        rates: byStep(point!, "rate", Math.exp, "Learned rates of the weights of each layer"),
+        decays: byStep(point!, "decay", logistic, "Learned decays of the weights of each layer"),
+        curves: curves(all),
       },
     };
   },

@@ -1,5 +1,6 @@
 import { reverse } from "drmad";
 import type { Reproduction } from "../../../src/cli/reproduction.ts";
+import { typed } from "../../descent.ts";
 import { onRollout } from "../../rollout.ts";
 import { correlation, mean, show } from "../../statistics.ts";
 import {
@@ -10,7 +11,6 @@ import {
   SMALL_SIZE,
   START_RATE,
   START_SCALE,
-  typed,
 } from "../schedules/experiments.ts";
 
 const FULL = { ...FULL_SIZE, seeds: 50 };

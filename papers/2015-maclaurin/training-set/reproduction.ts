@@ -1,38 +1,37 @@
-import { methods, outer, reverse, tune, type DefinedExperiment, type Method, type TuneOptions } from "drmad";
-import type { Reproduction, ReproductionContext, Row } from "../../../src/cli/reproduction.ts";
+import { methods, outer, reverse } from "drmad";
+import type { Drawing, Expectation, Reproduction } from "../../../src/cli/reproduction.ts";
 import { correlation, mean, paired, plusMinus, show } from "../../statistics.ts";
-import { CLASSES, givenImages, learnedImages, means, noise, PIXELS, real, type Size } from "./experiments.ts";
+import { withOrder } from "../../verdict.ts";
+import { allOutcomes, controlsOf, curvesOf, type Way } from "../../ways.ts";
+import { type Figures, figuresOf } from "../figures.ts";
+import { CLASSES, givenImages, learnedImages, means, noise, PIXELS, real, type Size, type Ten } from "./experiments.ts";
 
 const FULL: Size = { rows: { valid: 10_000, test: 10_000 }, steps: 20, outerSteps: 40, seeds: [0, 1, 2, 3, 4] };
 const SMALL: Size = { rows: { valid: 300, test: 300 }, steps: 8, outerSteps: 3, seeds: [0] };
 
-interface Way {
-  readonly name: string;
-  readonly control?: true;
-  readonly paper?: { readonly valid: string; readonly test: string };
-  readonly experiment: (folder: string, size: Size, seed: number) => DefinedExperiment;
-  readonly method: (seed: number) => Method;
-  readonly optimizer: () => TuneOptions["optimizer"];
-}
+const OURS = "ten learned images";
+const FROM_MEANS = "ten images learned from class means";
+const REAL = "ten real images, penalty tuned";
+const RANDOM = "random signs";
 
-const fromNoise: Way["experiment"] = (folder, size, seed) => learnedImages(folder, size, seed, noise(seed));
+const fromNoise: Way<Size>["experiment"] = (folder, size, seed) => learnedImages(folder, size, seed, noise(seed));
 
-const WAYS: readonly Way[] = [
+const WAYS: readonly Way<Size>[] = [
   {
-    name: "ten learned images",
+    name: OURS,
     paper: { valid: ".655 (a variant: 40 training, 20 outer steps)", test: ".733 (the same)" },
     experiment: fromNoise,
     method: () => reverse(),
     optimizer: () => outer.sgd({ rate: 1 }),
   },
   {
-    name: "ten images learned from class means",
+    name: FROM_MEANS,
     experiment: (folder, size, seed) => learnedImages(folder, size, seed, means(folder, size, seed)),
     method: () => reverse(),
     optimizer: () => outer.sgd({ rate: 1 }),
   },
   {
-    name: "ten real images, penalty tuned",
+    name: REAL,
     control: true,
     experiment: (folder, size, seed) => givenImages(folder, size, seed, real(folder, size, seed)),
     method: () => reverse(),
@@ -46,7 +45,7 @@ const WAYS: readonly Way[] = [
     optimizer: () => outer.adam({ rate: 0.2 }),
   },
   {
-    name: "random signs",
+    name: RANDOM,
     control: true,
     experiment: fromNoise,
     method: (seed) => methods.randomSign({ seed }),
@@ -54,62 +53,69 @@ const WAYS: readonly Way[] = [
   },
 ];
 
-interface Judged {
-  readonly valid: number;
-  readonly test: number;
-  /** % of test images */
-  readonly error: number;
+const UNTUNED = { name: "untuned: noise", control: true, paper: { valid: "2.37", test: "2.36" } } as const;
+
+/** Of each learned image: its correlation with the mean image of its own digit, and whether none is higher. */
+function likenesses(images: readonly number[], digits: Ten): readonly { own: number; highest: boolean }[] {
+  return Array.from({ length: CLASSES }, (_, digit) => {
+    const pixels = images.slice(digit * PIXELS, (digit + 1) * PIXELS);
+    const each = Array.from({ length: CLASSES }, (_of, other) =>
+      correlation(pixels, [...digits.subarray(other * PIXELS, (other + 1) * PIXELS)]),
+    );
+    return { own: each[digit]!, highest: each.indexOf(Math.max(...each)) === digit };
+  });
 }
 
-interface Outcome {
-  readonly start: Judged;
-  readonly tuned: Judged;
-  readonly stop: string;
-  readonly curve: readonly number[];
-  /** Of the first way and seed only. */
-  readonly images?: readonly number[];
+function conclusions({ untuned, tuned }: Figures, likeness: ReturnType<typeof likenesses>): string[] {
+  const minus = (name: string): string =>
+    `minus ${name}: ${withOrder(paired(tuned(OURS, "test"), tuned(name, "test")), 3)}`;
+  const alike = likeness.filter(({ highest }) => highest).length;
+  const own = likeness.map((each) => each.own);
+  return [
+    `Ten learned images come to a test loss of ${plusMinus(tuned(OURS, "test"), 3)} and a test error of ${plusMinus(tuned(OURS, "error"), 1)} %, from ${plusMinus(untuned("test"), 3)} and ${plusMinus(untuned("error"), 1)} %; ${controlsOf(WAYS).map(minus).join("; ")}.`,
+    `Of the learned images, ${alike} of ${CLASSES} correlate most with the mean image of their own digit (correlations ${show(Math.min(...own))} to ${show(Math.max(...own))}).`,
+    `Learned from the class means instead, they come to ${plusMinus(tuned(FROM_MEANS, "test"), 3)}; ${minus(FROM_MEANS)}.`,
+  ];
 }
 
-async function outcome(way: Way, folder: string, size: Size, seed: number, signal: AbortSignal): Promise<Outcome> {
-  const { test, steps, best, stop, values } = await tune(way.experiment(folder, size, seed), {
-    seed,
-    method: way.method(seed),
-    optimizer: way.optimizer()!,
-    outerSteps: size.outerSteps,
-    // As many steps as the paper's, whatever happens on the way.
-    patience: size.outerSteps,
-    signal,
-    trustEngine: true,
-    worker: false,
-  });
-  const judged = (step: number, on: { readonly loss: number; readonly [metric: string]: number }): Judged => ({
-    valid: steps[step]!.valid.loss,
-    test: on.loss,
-    error: 100 * on["error"]!,
-  });
-  return {
-    start: judged(0, test!.start),
-    tuned: judged(best, test!.tuned),
-    stop,
-    curve: steps.map(({ valid }) => valid.loss),
-    ...(way === WAYS[0] && seed === size.seeds[0] ? { images: [...values["images"]!.data] } : {}),
+function expectations({ untuned, tuned }: Figures, images: readonly number[], small: boolean): Expectation[] {
+  const [ours, random] = [tuned(OURS, "valid"), tuned(RANDOM, "valid")];
+  const atFullSize: Expectation = {
+    what: "the learned images train lower than ten real ones",
+    holds: mean(tuned(OURS, "test")) < mean(tuned(REAL, "test")),
+    found: `${plusMinus(tuned(OURS, "test"), 3)} against ${plusMinus(tuned(REAL, "test"), 3)}`,
   };
+  return [
+    {
+      what: "there are ten images of 784 finite pixels",
+      holds: images.length === CLASSES * PIXELS && images.every(Number.isFinite),
+      found: `${images.length} pixels`,
+    },
+    {
+      what: "learning lowers the validation loss of every seed by a tenth or more",
+      holds: ours.every((v, i) => v < 0.9 * untuned("valid")[i]!),
+      found: `${plusMinus(ours, 3)} from ${plusMinus(untuned("valid"), 3)}`,
+    },
+    {
+      what: "random signs do less",
+      holds: mean(random) > mean(ours),
+      found: `${plusMinus(random, 3)} against ${plusMinus(ours, 3)}`,
+    },
+    ...(small ? [] : [atFullSize]),
+  ];
 }
 
-async function outcomes(
-  size: Size,
-  { folder, part, signal }: ReproductionContext,
-): Promise<ReadonlyMap<Way, readonly Outcome[]>> {
-  const found = new Map<Way, Outcome[]>(WAYS.map((way) => [way, []]));
-  for (const seed of size.seeds) {
-    for (const way of WAYS) {
-      found
-        .get(way)!
-        .push(await part(`seed ${seed}, ${way.name}`, () => outcome(way, folder("mnist"), size, seed, signal)));
-    }
-  }
-  return found;
-}
+const maps = (images: readonly number[]): Drawing => ({
+  kind: "maps",
+  columns: 5,
+  maps: Array.from({ length: CLASSES }, (_, digit) => ({
+    title: `Digit ${digit}`,
+    values: images.slice(digit * PIXELS, (digit + 1) * PIXELS),
+    height: 28,
+    width: 28,
+    label: "learned pixel (1 is the range of a real one)",
+  })),
+});
 
 const reproduction: Reproduction = {
   title: "A training set of ten learned images",
@@ -122,107 +128,31 @@ const reproduction: Reproduction = {
 
   async run(context) {
     const size = context.small ? SMALL : FULL;
-    const found = await outcomes(size, context);
-    const values = (name: string, what: keyof Judged): number[] =>
-      found.get(WAYS.find((way) => way.name === name)!)!.map(({ tuned }) => tuned[what]);
-    const starts = (what: keyof Judged): number[] => found.get(WAYS[0]!)!.map(({ start }) => start[what]);
-    const rows = (what: keyof Judged): Row[] => [
-      {
-        name: "untuned: noise",
-        values: starts(what),
-        control: true,
-        ...(what === "error" ? {} : { paper: what === "valid" ? "2.37" : "2.36" }),
-      },
-      ...WAYS.map(({ name, control, paper }) => ({
-        name,
-        values: values(name, what),
-        ...(control === undefined ? {} : { control }),
-        ...(paper === undefined || what === "error" ? {} : { paper: paper[what] }),
-      })),
-    ];
-    const ours = WAYS[0]!.name;
-    const against = (name: string): string => {
-      const { difference, error } = paired(values(ours, "test"), values(name, "test"));
-      const clear = Math.abs(difference) > 2 * error;
-      return `minus ${name}: ${show(difference, 3)} ± ${show(error, 3)} (${clear ? (difference < 0 ? "better" : "worse") : "no clear difference"})`;
-    };
-    const images = found.get(WAYS[0]!)![0]!.images!;
-    const controls = WAYS.filter(({ control }) => control === true);
-    const digits = means(context.folder("mnist"), size, size.seeds[0]!);
-    const likeness = Array.from({ length: CLASSES }, (_, digit) => {
-      const pixels = images.slice(digit * PIXELS, (digit + 1) * PIXELS);
-      const each = Array.from({ length: CLASSES }, (_of, other) =>
-        correlation(pixels, [...digits.subarray(other * PIXELS, (other + 1) * PIXELS)]),
-      );
-      return { own: each[digit]!, highest: each.indexOf(Math.max(...each)) === digit };
-    });
-    const alike = likeness.filter(({ highest }) => highest).length;
+    const folder = context.folder("mnist");
+    const of = await allOutcomes(WAYS, size, folder, context, ["images"], { worker: false });
+    const figures = figuresOf(WAYS, of, UNTUNED, "loss");
+    const images = of(OURS)[0]!.values["images"]!;
     return {
       tables: [
-        { title: "Validation loss, after training on ten images only", unit: "nats", rows: rows("valid") },
-        { title: "Test loss of the same", unit: "nats", rows: rows("test") },
-        { title: "Test error of the same", unit: "% of test images", rows: rows("error") },
-      ],
-      conclusions: [
-        `Ten learned images come to a test loss of ${plusMinus(values(ours, "test"), 3)} and a test error of ${plusMinus(values(ours, "error"), 1)} %, from ${plusMinus(starts("test"), 3)} and ${plusMinus(starts("error"), 1)} %; ${controls.map(({ name }) => against(name)).join("; ")}.`,
-        `Of the learned images, ${alike} of ${CLASSES} correlate most with the mean image of their own digit (correlations ${show(Math.min(...likeness.map(({ own }) => own)))} to ${show(Math.max(...likeness.map(({ own }) => own)))}).`,
-        `Learned from the class means instead, they come to ${plusMinus(values("ten images learned from class means", "test"), 3)}; ${against("ten images learned from class means")}.`,
-      ],
-      expectations: [
         {
-          what: "there are ten images of 784 finite pixels",
-          holds: images.length === CLASSES * PIXELS && images.every(Number.isFinite),
-          found: `${images.length} pixels`,
+          title: "Validation loss, after training on ten images only",
+          unit: "nats",
+          rows: figures.rows("valid"),
         },
-        {
-          what: "learning lowers the validation loss of every seed by a tenth or more",
-          holds: values(ours, "valid").every((v, i) => v < 0.9 * starts("valid")[i]!),
-          found: `${plusMinus(values(ours, "valid"), 3)} from ${plusMinus(starts("valid"), 3)}`,
-        },
-        {
-          what: "random signs do less",
-          holds: mean(values("random signs", "valid")) > mean(values(ours, "valid")),
-          found: `${plusMinus(values("random signs", "valid"), 3)} against ${plusMinus(values(ours, "valid"), 3)}`,
-        },
-        ...(context.small
-          ? []
-          : [
-              {
-                what: "the learned images train lower than ten real ones",
-                holds: mean(values(ours, "test")) < mean(values("ten real images, penalty tuned", "test")),
-                found: `${plusMinus(values(ours, "test"), 3)} against ${plusMinus(values("ten real images, penalty tuned", "test"), 3)}`,
-              },
-            ]),
+        { title: "Test loss of the same", unit: "nats", rows: figures.rows("test") },
+        { title: "Test error of the same", unit: "% of test images", rows: figures.rows("error") },
       ],
+      conclusions: conclusions(figures, likenesses(images, means(folder, size, size.seeds[0]!))),
+      expectations: expectations(figures, images, context.small),
       drawings: {
-        images: {
-          kind: "maps",
-          columns: 5,
-          maps: Array.from({ length: CLASSES }, (_, digit) => ({
-            title: `Digit ${digit}`,
-            values: images.slice(digit * PIXELS, (digit + 1) * PIXELS),
-            height: 28,
-            width: 28,
-            label: "learned pixel (1 is the range of a real one)",
-          })),
-        },
+        images: maps(images),
         curves: {
           kind: "lines",
           title: "Validation loss by outer step",
           subtitle: `mean of ${size.seeds.length} seeds; dashed: controls`,
           xLabel: "outer step",
           yLabel: "validation loss (nats)",
-          series: WAYS.map((way) => {
-            const curves = found.get(way)!.map(({ curve }) => curve);
-            const steps = Array.from({ length: Math.max(...curves.map(({ length }) => length)) }, (_, i) => i);
-            return {
-              name: way.name,
-              x: steps,
-              y: steps.map((i) => mean(curves.map((curve) => curve[i] ?? NaN))),
-              dashed: way.control === true,
-              emphasis: way === WAYS[0],
-            };
-          }),
+          series: curvesOf(WAYS, of, (valid) => valid["loss"]!, OURS),
         },
       },
     };

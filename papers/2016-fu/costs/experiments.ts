@@ -1,6 +1,8 @@
 import { checkpointed, defineExperiment, drmad, hyper, methods, momentum, nn, ops, reverse, type Method } from "drmad";
 import { images } from "../../data.ts";
 import { onRollout, type Point, type Rollout } from "../../rollout.ts";
+import { lossOf } from "../../scaled.ts";
+import { cosine } from "../../statistics.ts";
 
 export interface Size {
   readonly rows: { readonly train: number; readonly valid: number; readonly test: number };
@@ -11,11 +13,6 @@ export interface Size {
   readonly megabytes: number;
 }
 
-type Layers = readonly nn.Layer<ops.Tensor>[];
-
-const scaled = (z: Layers, t: Layers): Layers =>
-  z.map(({ W, b }, i) => ({ W: ops.mul(W, ops.exp(t[i]!.W)), b: ops.mul(b, ops.exp(t[i]!.b)) }));
-
 /** The network, the penalties and the step size of the published experiment, with a decay to choose. */
 const published = (folder: string, { rows, steps }: Size, decay: number) =>
   defineExperiment({
@@ -24,12 +21,12 @@ const published = (folder: string, { rows, steps }: Size, decay: number) =>
     params: nn.mlp([784, 50, 50, 50, 10], { deviation: Math.exp(-3) }),
     hyper: { t: hyper.perInput(0.2, { biases: 0.2 }) },
     train: {
-      loss: (z, h, { x, y }) => ops.add(ops.crossEntropy(nn.forward(scaled(z, h.t), x), y), nn.l2(z, Math.exp(-4))),
+      loss: (z, h, batch) => ops.add(lossOf(z, h.t, batch), nn.l2(z, Math.exp(-4))),
       dynamics: momentum({ rate: 0.05, decay }),
       steps,
       batch: 50,
     },
-    valid: { loss: (z, h, { x, y }) => ops.crossEntropy(nn.forward(scaled(z, h.t), x), y) },
+    valid: { loss: (z, h, batch) => lossOf(z, h.t, batch) },
   });
 
 export const PLAIN = "plain training";
@@ -90,12 +87,7 @@ async function lostBits(rollout: Rollout): Promise<Costs["lost"]> {
   }
 }
 
-const product = (x: readonly number[], y: readonly number[]): number => x.reduce((sum, xi, i) => sum + xi * y[i]!, 0);
-
-function cosine(a: Point, b: Point): number {
-  const [u, v] = [a, b].map((point) => Object.values(point).flatMap((each) => [...each])) as [number[], number[]];
-  return product(u, v) / Math.sqrt(product(u, u) * product(v, v));
-}
+const flat = (point: Point): number[] => Object.values(point).flatMap((each) => [...each]);
 
 /** One session and one process: round after round, plain training and then every method in turn. */
 export const costs = (folder: string, size: Size, decay: number, signal: AbortSignal): Promise<Costs> =>
@@ -137,7 +129,7 @@ export const costs = (folder: string, size: Size, decay: number, signal: AbortSi
         // The last weights and velocities as integers of 8 bytes, and the bits.
         [TAKEN_BACK]: 16 * weights + lost.bytes,
       },
-      cosine: cosine(gradients[TAKEN_BACK]!, gradients[STORED]!),
+      cosine: cosine(flat(gradients[TAKEN_BACK]!), flat(gradients[STORED]!)),
     };
   });
 

@@ -1,15 +1,9 @@
 import { outer, type Method } from "drmad";
 import type { ReproductionContext } from "../../../src/cli/reproduction.ts";
-import {
-  constant,
-  drawn,
-  type Plain,
-  plain,
-  schedules,
-  type Size,
-  typed,
-} from "../../2015-maclaurin/schedules/experiments.ts";
-import { evaluated, onRollout, type Point, type Rollout, unlessDiverged } from "../../rollout.ts";
+import { constant, drawn, schedules, type Size } from "../../2015-maclaurin/schedules/experiments.ts";
+import { moved, plain, type Plain, typed } from "../../descent.ts";
+import { evaluated, onRollout, type Rollout, unlessDiverged } from "../../rollout.ts";
+import { cosine, product } from "../../statistics.ts";
 
 /** A hypergradient at a point, in numbers that survive JSON. */
 export interface Found {
@@ -44,15 +38,12 @@ export interface Agreement {
 /** Not the initial scales, whose eight numbers would outweigh all others. */
 export const SCHEDULES: readonly string[] = ["rate", "decay"];
 
-const product = (x: readonly number[], y: readonly number[]): number => x.reduce((sum, xi, i) => sum + xi * y[i]!, 0);
-
 export function agreement(a: Plain, exact: Plain, names: readonly string[] = SCHEDULES): Agreement {
   const [u, v] = [a, exact].map((of) => names.flatMap((name) => [...of[name]!])) as [number[], number[]];
-  const [uu, vv] = [product(u, u), product(v, v)];
   const signed = v.flatMap((vi, i) => (vi === 0 ? [] : [Math.sign(vi) === Math.sign(u[i]!)]));
   return {
-    cosine: product(u, v) / Math.sqrt(uu * vv),
-    length: Math.sqrt(uu / vv),
+    cosine: cosine(u, v),
+    length: Math.sqrt(product(u, u) / product(v, v)),
     signs: signed.filter((right) => right).length / signed.length,
   };
 }
@@ -95,7 +86,8 @@ export interface Learned {
 
 /**
  * All ways descend with Adam from the same start, each with the hypergradients of its own method, on the same seeds of initial
- * weights and minibatches: another one at every outer step. A search of constants has one training on each of these seeds.
+ * weights and minibatches: another one at every outer step. A search of constants has one training on each of these seeds. Like several
+ * `descent`, but a step of all ways is one part of the work, on one compiled rollout.
  */
 export async function sideBySide(
   ways: readonly Way[],
@@ -152,6 +144,3 @@ export async function sideBySide(
   }
   return { courses, tried, along };
 }
-
-const moved = (point: Point, change: Point): Point =>
-  Object.fromEntries(Object.entries(point).map(([name, u]) => [name, u.map((v, i) => v + change[name]![i]!)]));

@@ -1,7 +1,8 @@
 import { methods, reverse } from "drmad";
 import type { Reproduction } from "../../../src/cli/reproduction.ts";
 import { mean, paired, plusMinus, show } from "../../statistics.ts";
-import { allOutcomes, rowOf, type Way } from "../../ways.ts";
+import { withError, won } from "../../verdict.ts";
+import { allOutcomes, curvesOf, rowOf, type Way } from "../../ways.ts";
 import { NOISE, penalised, regularised, type Size } from "./experiments.ts";
 
 const FULL: Size = {
@@ -55,14 +56,11 @@ const reproduction: Reproduction = {
     const errors = (name: string): number[] => of(name).map(({ tuned }) => 100 * tuned["error"]!);
     const losses = (name: string): number[] => of(name).map(({ tuned }) => tuned["loss"]!);
     const noise = (name: string, layer: number): number[] => of(name).map(({ values }) => values["noise"]![layer]!);
-    const against = (a: string, b: string): string => {
-      const [loss, error] = [paired(losses(a), losses(b)), paired(errors(a), errors(b))];
-      return `${show(loss.difference, 3)} ± ${show(loss.error, 3)} in test loss and ${show(error.difference)} ± ${show(error.error)} points in test error`;
-    };
+    const against = (a: string, b: string): string =>
+      `${withError(paired(losses(a), losses(b)), 3)} in test loss and ${withError(paired(errors(a), errors(b)))} points in test error`;
     const scalar = paired(losses(T1_T2), losses(SCALAR));
     const grown = (name: string, layer: number): number => Math.log(mean(noise(name, layer)) / NOISE);
     const opposite = LAYERS.filter((_, i) => grown(T1_T2, i) * grown(EXACT, i) < -1e-6);
-    const steps = Array.from({ length: size.outerSteps + 1 }, (_, i) => i);
     return {
       tables: [
         {
@@ -86,10 +84,7 @@ const reproduction: Reproduction = {
       conclusions: [
         `T1–T2 ends at ${plusMinus(errors(T1_T2))} % test error, from ${plusMinus(errors(UNTUNED))} % untuned: ${against(T1_T2, UNTUNED)}.`,
         `T1–T2 minus the exact hypergradient of the same six hyperparameters: ${against(T1_T2, EXACT)}.`,
-        `T1–T2 minus one penalty tuned exactly: ${against(T1_T2, SCALAR)}; in loss ` +
-          (scalar.difference < -2 * scalar.error
-            ? "better by more than two paired standard errors."
-            : "not better by two paired standard errors."),
+        `T1–T2 minus one penalty tuned exactly: ${against(T1_T2, SCALAR)}; in loss ${won(scalar)}.`,
         opposite.length === 0
           ? "In no layer do T1–T2 and the exact hypergradient move the noise in opposite ways."
           : `T1–T2 and the exact hypergradient move the noise in opposite ways in: ${opposite.join(", ")}.`,
@@ -133,15 +128,12 @@ const reproduction: Reproduction = {
           subtitle: `mean over seeds (${size.seeds.length}); dashed: controls`,
           xLabel: "outer step",
           yLabel: "loss (nats per validation image)",
-          series: ways
-            .filter(({ method }) => method !== undefined)
-            .map(({ name, control }) => ({
-              name,
-              x: steps,
-              y: steps.map((i) => mean(of(name).map(({ valid }) => valid[i]!["loss"]!))),
-              emphasis: name === T1_T2,
-              dashed: control === true,
-            })),
+          series: curvesOf(
+            ways.filter(({ method }) => method !== undefined),
+            of,
+            (valid) => valid["loss"]!,
+            T1_T2,
+          ),
         },
       },
     };

@@ -10,6 +10,7 @@ import {
   type Split,
 } from "drmad";
 import { images } from "../../data.ts";
+import { halved } from "../../pixels.ts";
 
 export interface Size {
   readonly rows: { readonly train: number; readonly valid: number; readonly test: number };
@@ -50,16 +51,6 @@ export function turned(x: Float32Array, side: number, degrees: number): Float32A
     }
   }
   return out;
-}
-
-/** Means of squares of four pixels. */
-function halved(x: Float32Array, side: number): Float32Array {
-  const half = side / 2;
-  return Float32Array.from({ length: x.length / 4 }, (_, i) => {
-    const [image, p] = [Math.floor(i / (half * half)), i % (half * half)];
-    const at = image * side * side + 2 * Math.floor(p / half) * side + 2 * (p % half);
-    return (x[at]! + x[at + 1]! + x[at + side]! + x[at + side + 1]!) / 4;
-  });
 }
 
 type Digits = { readonly x: Split["x"] & object; readonly y: Split["y"] & object };
