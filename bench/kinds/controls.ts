@@ -30,7 +30,7 @@ interface Example {
 type Layers = readonly { readonly W: Tensor; readonly b: Tensor }[];
 type Spec = Partial<Omit<AnySpec, "train">> & { readonly train?: Partial<AnySpec["train"]> };
 
-const changed = ({ spec, options }: DefinedExperiment, change: Spec): DefinedExperiment =>
+export const changed = ({ spec, options }: DefinedExperiment, change: Spec): DefinedExperiment =>
   makeExperiment({ ...spec, ...change, train: { ...spec.train, ...change.train } }, options);
 
 /** The same with another optimiser around the example's own. */
@@ -101,6 +101,7 @@ const allRows: Control = {
     }),
 };
 
+const blank = (n: number) => ({ data: new Float32Array(640 * n), shape: [n, 10, 64] });
 /** The means of the ten classes of the validation rows, in place of the images. */
 const classMeans = (example: DefinedExperiment): DefinedExperiment =>
   changed(example, {
@@ -114,7 +115,6 @@ const classMeans = (example: DefinedExperiment): DefinedExperiment =>
         for (let pixel = 0; pixel < 64; pixel++) sums[64 * digit + pixel]! += valid.x.data[64 * row + pixel]!;
       });
       const means = { data: sums.map((sum, i) => sum / counts[Math.floor(i / 64)]!), shape: [1, 10, 64] };
-      const blank = (n: number) => ({ data: new Float32Array(640 * n), shape: [n, 10, 64] });
       return {
         train: { ...train, means },
         valid: { ...valid, means: blank(1000) },
