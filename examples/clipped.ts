@@ -14,6 +14,6 @@ export default defineExperiment({
   },
   valid: { loss: (w, _, { x, y }) => ops.crossEntropy(nn.forward(w, x), y) },
   metrics: { error: (w, _, { x, y }) => nn.errorRate(nn.forward(w, x), y) },
-  // Long hypergradients at first, forty times shorter ones at the end: a rate for these would be too large for those.
+  // Some hypergradients are a hundred times as long as others: a rate for these would be far too large for those.
   outer: { optimizer: outer.clipped(outer.sgd({ rate: 100 }), { norm: 0.02 }), steps: 30 },
 });

@@ -27,11 +27,17 @@ export const markerOf = (example: string): string => `<!-- figures: ${example} -
 /** An example's table in Markdown, as prettier sets it. */
 export function table({ rows, seeds }: Recorded): string {
   const metrics = Object.keys(rows[0]!.test).filter((name) => name !== "loss");
+  const validated = rows.some(({ valid }) => valid !== undefined);
   const cells = [
-    [`${seeds.length} seeds`, "validation loss", "test loss", ...metrics.map((name) => `test ${name} (%)`)],
+    [
+      `${seeds.length} seeds`,
+      ...(validated ? ["validation loss"] : []),
+      "test loss",
+      ...metrics.map((name) => `test ${name} (%)`),
+    ],
     ...rows.map(({ name, valid, test }) => [
       name,
-      show(valid, 3),
+      ...(validated ? [show(valid, 3)] : []),
       show(test["loss"], 3),
       ...metrics.map((metric) =>
         show(
