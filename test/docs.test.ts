@@ -4,6 +4,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createJiti } from "jiti";
 import { describe, expect, test } from "vitest";
+import { recorded } from "../bench/kinds/record.ts";
+import { markerOf, withTable } from "../bench/kinds/table.ts";
 import { isExperiment } from "../src/problem/experiment.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -118,6 +120,44 @@ describe("links in the documentation", () => {
     const target = path === "" ? page : join(dirname(page), path);
     expect(existsSync(join(ROOT, target))).toBe(true);
     if (anchor !== undefined) expect(anchors(target)).toContain(anchor);
+  });
+});
+
+describe("pages of kinds", () => {
+  const text = (page: string): string => readFileSync(join(ROOT, page), "utf8");
+  const ofKinds = pages.filter((page) => page.startsWith("docs/hyperparameters/"));
+  const files = readdirSync(join(ROOT, "examples")).map((name) => name.slice(0, -3));
+
+  test.each(ofKinds)("%s says when it pays, shows a file, a picture and figures", (page) => {
+    expect(text(page)).toMatch(/\bpays?\b/);
+    expect(text(page)).toMatch(/<!-- example: file /);
+    expect(text(page)).toMatch(/!\[[^\]]+\]\([^)]+\.png\)/);
+    expect(text(page)).toMatch(/<!-- figures: /);
+  });
+
+  test("their tables are what bench/kinds recorded", () => {
+    const marked = pages.flatMap((page) =>
+      [...text(page).matchAll(/<!-- figures: ([a-z0-9-]+) -->/g)].map(([, of]) => of!),
+    );
+    expect(marked.toSorted()).toEqual(
+      recorded()
+        .map(({ example }) => example)
+        .toSorted(),
+    );
+    for (const each of recorded()) {
+      const page = pages.find((one) => text(one).includes(markerOf(each.example)))!;
+      expect(withTable(text(page), each), each.example).toBe(text(page));
+    }
+  });
+
+  test("the list of kinds has every example", () => {
+    const list = text("docs/hyperparameters.md");
+    expect(files.filter((name) => !list.includes(`(../examples/${name}.ts)`))).toEqual([]);
+  });
+
+  test("every picture stands on a page", () => {
+    const shown = pages.map(text).join("\n");
+    expect(readdirSync(join(ROOT, "docs/images")).filter((name) => !shown.includes(`images/${name}`))).toEqual([]);
   });
 });
 

@@ -12,8 +12,9 @@ import type { Experiment } from "../../src/problem/experiment.ts";
 import { hyper, type Hyper, type TreeOptions } from "../../src/problem/hyper.ts";
 import type { Rollout } from "../../src/rollout/rollout.ts";
 import { checkExperiment } from "../../src/study/check.ts";
-import { defineExperiment } from "../../src/study/define.ts";
+import { defineExperiment, type DefinedExperiment } from "../../src/study/define.ts";
 import { hypergradient } from "../../src/study/hypergradient.ts";
+import { tune } from "../../src/study/tune.ts";
 import * as ops from "../../src/tensor/ops.ts";
 import { formula, numbersOf, relativeError, rolloutOf } from "./measure.ts";
 
@@ -37,6 +38,14 @@ describe("examples of every kind: reverse and central differences of few steps i
       // Where rounding hides more than this, the comparison says nothing.
       expect(roundingFloor, direction).toBeLessThan(1e-5);
     }
+  });
+});
+
+describe("examples gain by tuning", () => {
+  test.each(readdirSync(EXAMPLES))("%s", async (name) => {
+    const { default: experiment } = (await import(new URL(name, EXAMPLES).href)) as { default: DefinedExperiment };
+    const { steps, best } = await tune(experiment, { outerSteps: 4, trustEngine: true, threads: 1 });
+    expect(steps[best]!.valid.loss).toBeLessThan(0.9995 * steps[0]!.valid.loss);
   });
 });
 
