@@ -30,3 +30,22 @@ export function gatherCurve(steps: number): {
     },
   };
 }
+
+/** Hears the losses of all trainings, and gathers those of one at a time. */
+export interface LossListener {
+  readonly hear: (from: number, losses: ArrayLike<number>) => void;
+  /** The curve of what is heard while a training of so many steps runs. */
+  gather<R>(steps: number, train: () => Promise<R>): Promise<readonly [R, InnerCurve | undefined]>;
+}
+
+export function lossListener(): LossListener {
+  let gathered: ReturnType<typeof gatherCurve> | undefined;
+  return {
+    hear: (from, losses) => gathered?.add(from, losses),
+    async gather(steps, train) {
+      const curve = (gathered = gatherCurve(steps));
+      const result = await train().finally(() => (gathered = undefined));
+      return [result, curve.curve()];
+    },
+  };
+}
