@@ -4,6 +4,7 @@ import { bytesText, counted, listed } from "./format.ts";
 const WORDS: Readonly<Record<string, string>> = {
   outerSteps: "outer steps",
   innerSteps: "training steps",
+  batch: "rows of a minibatch",
   onChaos: "what to do about chaos",
   testCurve: "test curve",
   fidelityPlan: "fidelity",
@@ -15,7 +16,7 @@ const bare = (text: string): string => text.replaceAll('"', "");
 /** What a study goes on from, and what is not as it was there: a sentence. */
 export function forkText({ of, step, changes, goesOn, optimizerState }: ForkInfo): string {
   const told = changes
-    .filter(({ what }) => what !== "update" || !changes.some((change) => change.what === "optimizer"))
+    .filter(({ what }) => what !== "update" || !changes.some((change) => change.what.startsWith("optimizer")))
     .map(({ what, was, is }) => {
       if (what === "fingerprint") return "other data, losses or start";
       if (what === "update") return "the optimizer's settings";

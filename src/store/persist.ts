@@ -217,7 +217,7 @@ async function goOn(experiment: Experiment, store: Store, name: string, options:
     const result = await runStudy(
       experiment,
       { ...options, onEvent, signal: AbortSignal.any(signals) },
-      { from: begun ? from : undefined, fork: forked && (await readFork(store, forked)), append },
+      { from: begun ? from : undefined, fork: forked && (await readFork(store, forked)), name, append },
     );
     await claim.release(stateAfter(result.stop, ended));
     return result;

@@ -35,7 +35,7 @@ export function forkEvents(
 ): readonly StudyEvent[] {
   requireFitting(at.point, now.start.point);
   const changes = differences({ info, identity }, now.info, now.identity);
-  const goesOn = changes.every(({ what }) => MOVING.includes(what));
+  const goesOn = changes.every(({ what }) => MOVING.includes(what) || /^(?:method|optimizer) /.test(what));
   if (goesOn && now.info.outerSteps <= step) {
     throw new DrmadError("invalid-argument", `nothing is left to do after step ${step} of ${now.info.outerSteps}`, {
       hint: `Give more outer steps than ${step}, or go on from an earlier one.`,

@@ -38,6 +38,8 @@ export interface Journal {
   readonly from?: StudyState | undefined;
   /** What a study that begins is gone on from. */
   readonly fork?: Fork | undefined;
+  /** What the study is called, for errors. */
+  readonly name?: string;
   /** Once it resolves, all of the events are safe; if it fails, none of them is. */
   append(events: readonly StudyEvent[]): Promise<void>;
 }
@@ -256,7 +258,7 @@ export async function runStudy(
         await commit({ ...first!, ...(examples && { examples }) } as StudyEvent, ...cautions(), ...more);
         return;
       }
-      requireSame(state, info, identity);
+      requireSame(state, info, identity, journal?.name);
       const { engine } = state.info;
       const at = state.steps.length;
       await commit({ type: "resume", at, engine: info.engine });
