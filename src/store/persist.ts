@@ -1,6 +1,6 @@
 import { DrmadError, requireOptions, type OptionNames } from "../errors.ts";
 import type { Experiment } from "../problem/experiment.ts";
-import type { StopReason, TuneEvent, TuneResult } from "../study/events.ts";
+import type { StepRecord, StopReason, TuneEvent, TuneResult } from "../study/events.ts";
 import { runStudy } from "../study/run.ts";
 import { TUNE_OPTIONS, type TuneOptions } from "../study/settings.ts";
 import type { StudyEvent } from "../study/state.ts";
@@ -162,7 +162,8 @@ export async function fork(experiment: Experiment, options: TuneOptions & ForkOp
 export async function resume(experiment: Experiment, options: TuneOptions & StudyOptions): Promise<TuneResult> {
   requireOptions("study.resume", options, RESUME_OPTIONS);
   const { store, name, ...rest } = options;
-  return goOn(experiment, store, name, withKept(await store.get(name), rest));
+  const before = await store.get(name);
+  return goOn(experiment, store, name, withKept(before, rest), before);
 }
 
 /** The options that a study was begun with, but where others are given. */
@@ -173,7 +174,14 @@ function withKept({ options: { tune: kept } }: StudySummary, given: TuneOptions)
   return { ...asBefore, ...given };
 }
 
-async function goOn(experiment: Experiment, store: Store, name: string, options: TuneOptions): Promise<TuneResult> {
+/** @param before the study as it was before this process took it, where it was begun earlier */
+async function goOn(
+  experiment: Experiment,
+  store: Store,
+  name: string,
+  options: TuneOptions,
+  before?: StudySummary,
+): Promise<TuneResult> {
   const claim = await store.claim(name);
   const { from } = claim;
   if (from.result !== undefined) {
@@ -196,6 +204,8 @@ async function goOn(experiment: Experiment, store: Store, name: string, options:
   let keep: Keep = "all";
   const onEvent = (event: TuneEvent): void => {
     options.onEvent?.(event);
+    if (event.type === "start" && event.resumedAt !== undefined && before !== undefined)
+      options.onEvent?.(resumedEvent(before, from.steps, event.outerSteps));
     if (forecast?.type !== "start") return;
     const told = forecastOf(forecast, keep, store.free());
     forecast = undefined;
@@ -229,6 +239,20 @@ async function goOn(experiment: Experiment, store: Store, name: string, options:
     clearInterval(beating);
   }
 }
+
+const resumedEvent = (
+  { name, created, updated }: StudySummary,
+  steps: readonly StepRecord[],
+  outerSteps: number,
+): TuneEvent => ({
+  type: "resumed",
+  name,
+  at: steps.length,
+  outerSteps,
+  begun: created.toISOString(),
+  last: updated.toISOString(),
+  seconds: steps.reduce((sum, { seconds }) => sum + seconds, 0),
+});
 
 const DONE: readonly StopReason[] = ["budget", "plateau"];
 const stateAfter = (stop: StopReason, ended: boolean): KeptState =>

@@ -176,6 +176,17 @@ export type TuneEvent =
       readonly bytes: number;
       readonly free?: number;
     }
+  /** Once, after the start, in a kept study that goes on: from which outer step, how old it is, and the seconds it took so far. */
+  | {
+      readonly type: "resumed";
+      readonly name: string;
+      readonly at: number;
+      readonly outerSteps: number;
+      /** ISO 8601, as is `last`: when its last event was kept. */
+      readonly begun: string;
+      readonly last: string;
+      readonly seconds: number;
+    }
   /** Once, after the start, in a study that goes on from another. */
   | ({ readonly type: "fork" } & ForkInfo)
   | ({ readonly type: "result" } & TuneResult);

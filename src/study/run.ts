@@ -58,7 +58,8 @@ export async function runStudy(
   const { outerSteps } = settings;
   let state: StudyState = journal?.from ?? nothingYet;
   let outerStep = state.steps.length;
-  const before = state.steps.reduce((sum, { seconds }) => sum + seconds, 0);
+  /** Of the study so far, in whatever processes. */
+  const before = secondsOf(state.steps) + secondsOf(journal?.fork?.before ?? []);
   const seeds = options.seeds ?? [options.seed ?? 0];
   /** While the first seed of an outer step trains. */
   let inner: ReturnType<typeof gatherCurve> | undefined;
@@ -318,6 +319,10 @@ export async function runStudy(
     await session.close();
   }
 }
+
+/** A fork has the steps of another study, and the time that they took. */
+const secondsOf = (events: readonly object[]): number =>
+  events.reduce((sum, event) => sum + ("seconds" in event && typeof event.seconds === "number" ? event.seconds : 0), 0);
 
 type Evaluated = (Hypergradient & { readonly seconds: number }) | { readonly final: Buffers };
 
