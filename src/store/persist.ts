@@ -4,7 +4,7 @@ import type { StepRecord, StopReason, TuneEvent, TuneResult } from "../study/eve
 import { runStudy } from "../study/run.ts";
 import { TUNE_OPTIONS, type TuneOptions } from "../study/settings.ts";
 import type { StudyEvent } from "../study/state.ts";
-import { lastStep, readFork, type ForkOf } from "./fork.ts";
+import { lastStep, readFork, type ForkOf, type ForkSource } from "./fork.ts";
 import type { NewStudy, Store, StudySummary } from "./store.ts";
 import { forecastOf, requireKeep, type Keep } from "./retention.ts";
 import type { KeptState } from "./tables.ts";
@@ -202,6 +202,7 @@ async function goOn(
   let ended = false;
   let forecast: StudyEvent | undefined;
   let keep: Keep = "all";
+  let source: ForkSource | undefined;
   const onEvent = (event: TuneEvent): void => {
     options.onEvent?.(event);
     if (event.type === "start" && event.resumedAt !== undefined && before !== undefined)
@@ -215,7 +216,8 @@ async function goOn(
     options.onEvent?.({ type: "warning", message });
   };
   const append = async (events: readonly StudyEvent[]): Promise<void> => {
-    await claim.append(events);
+    // The steps that a fork takes over come without their arrays.
+    await claim.append(events, source?.whole);
     forecast = events.find(({ type }) => type === "start") ?? forecast;
     ended ||= events.some(({ type }) => type === "result");
   };
@@ -223,11 +225,12 @@ async function goOn(
     const begun = from.info !== undefined;
     const about = (await store.get(name)).options as { readonly keep?: Keep; readonly fork?: ForkOf };
     keep = about.keep ?? keep;
-    const forked = begun ? undefined : about.fork;
+    const forked = begun || about.fork === undefined ? undefined : await readFork(store, about.fork);
+    source = forked;
     const result = await runStudy(
       experiment,
       { ...options, onEvent, signal: AbortSignal.any(signals) },
-      { from: begun ? from : undefined, fork: forked && (await readFork(store, forked)), name, append },
+      { from: begun ? from : undefined, fork: forked, name, append },
     );
     await claim.release(stateAfter(result.stop, ended));
     return result;

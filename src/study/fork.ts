@@ -13,7 +13,7 @@ export interface Fork {
   readonly identity: Identity;
   /** Where the step was taken; the optimiser's state is undefined where it is not kept any more. */
   readonly at: Kept;
-  /** Of the steps before it. */
+  /** Of the steps before it, of which the best and the last have their arrays. */
   readonly before: readonly StudyEvent[];
 }
 
