@@ -117,7 +117,7 @@ function CostChart({ view }: { readonly view: StudyView }): JSX.Element {
       yLabel="seconds"
       whole
       log={isWide(y)}
-      summary={`${short(total)} seconds in all.`}
+      summary={`${short(total)} seconds the study in all, over every run of it.`}
       height={220}
     />
   );

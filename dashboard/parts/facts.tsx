@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import type { StudyView } from "../../src/server/api.ts";
-import { count, counted, moment, num, visible } from "../data/numbers.ts";
+import { count, counted, moment, num, seconds, visible } from "../data/numbers.ts";
 import { Words } from "./state.tsx";
 
 const STOPS: Readonly<Record<string, string>> = {
@@ -65,7 +65,17 @@ export function Facts({ view }: { readonly view: StudyView }): JSX.Element {
             </Fact>
           </>
         )}
-        <Fact name="created">{moment(summary.created)}</Fact>
+        {view.origin !== null && <Fact name="fork">{visible(view.origin.text)}</Fact>}
+        {view.times !== null && (
+          <Fact name="time">
+            <ul class="plain">
+              <li>{`${seconds(view.times.run)} ${summary.state === "running" ? "this run" : "the last run"}`}</li>
+              <li>{`${seconds(view.times.study)} the study in all`}</li>
+              <li>{`${seconds(view.times.sinceBegun)} since it was begun`}</li>
+            </ul>
+          </Fact>
+        )}
+        <Fact name="begun">{moment(summary.created)}</Fact>
         <Fact name="updated">{moment(summary.updated)}</Fact>
       </dl>
     </section>

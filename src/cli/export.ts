@@ -5,6 +5,8 @@ import { encodeNpz } from "../data/npz.ts";
 import { DrmadError } from "../errors.ts";
 import { isPostgres } from "../store/postgres.ts";
 import { encodeSafetensors } from "../store/safetensors.ts";
+import type { StudySink } from "../store/transfer.ts";
+import { writeFilePieces } from "../store/write.ts";
 import { folderSource, isRunFolder } from "./export/folder.ts";
 import { pythonText, tunedJson, type Framework } from "./export/python.ts";
 import { pictureFiles } from "./export/pictures.ts";
@@ -153,8 +155,20 @@ async function wholeStudy(name: string, path: string, flags: ExportFlags): Promi
       hint: "Leave --step out.",
     });
   }
-  const bytes = await withStore({ ...(store !== undefined && { store }) }, false, (opened) => opened.exportStudy(name));
-  deliver([[path, bytes]], flags, { name, format: "study" });
+  let bytes = 0;
+  const counting = (sink: StudySink): StudySink => ({
+    ...sink,
+    write(piece) {
+      bytes += piece.length;
+      return sink.write(piece);
+    },
+    ...(sink.restart && { restart: () => ((bytes = 0), sink.restart!()) }),
+  });
+  await withStore({ ...(store !== undefined && { store }) }, false, async (opened) => {
+    if (flags.out === "-") return opened.exportStudyTo(name, { write: toStdout });
+    return writeFilePieces(path, (sink) => opened.exportStudyTo(name, counting(sink)));
+  });
+  if (flags.out !== "-") said([{ file: path, bytes }], flags, { name, format: "study" });
   return 0;
 }
 
@@ -209,11 +223,26 @@ async function filesOf(
   }
 }
 
+/** Resolves when the next piece may come, so that a slow reader makes nothing pile up. */
+const toStdout = (piece: Uint8Array): Promise<void> =>
+  new Promise((resolve, reject) => process.stdout.write(piece, (error) => (error ? reject(error) : resolve())));
+
 /** Writes the files, or the one to standard output, and says so. */
-function deliver(files: readonly Written[], { out, json }: ExportFlags, about: object): void {
-  if (out === "-") return void process.stdout.write(files[0]![1]);
+function deliver(files: readonly Written[], flags: ExportFlags, about: object): void {
+  if (flags.out === "-") return void process.stdout.write(files[0]![1]);
   writeAll(files);
-  const written = files.map(([file, { length }]) => ({ file, bytes: length }));
+  said(
+    files.map(([file, { length }]) => ({ file, bytes: length })),
+    flags,
+    about,
+  );
+}
+
+function said(
+  written: readonly { readonly file: string; readonly bytes: number }[],
+  { json }: ExportFlags,
+  about: object,
+): void {
   const total = written.reduce((sum, { bytes }) => sum + bytes, 0);
   if (json === true) writeJson({ type: "result", ...about, files: written });
   else process.stdout.write(`Wrote ${written.map(({ file }) => file).join(", ")} (${counted(total, "byte")}).\n`);

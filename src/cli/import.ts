@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { readBytes } from "../data/open.ts";
+import { withFileBytes } from "../store/file-bytes.ts";
 import { writeJson } from "./json.ts";
 import { checked, withOutput, type OutputFlags } from "./options.ts";
 import { storeOption, studyName, withStore, type StoreFlags } from "./store-options.ts";
@@ -27,12 +27,14 @@ export function addImport(program: Command, finish: (exit: number) => void): voi
 }
 
 async function run(file: string, { as, store: place, json }: ImportFlags): Promise<number> {
-  const bytes = readBytes(file);
-  return withStore({ ...(place !== undefined && { store: place }) }, true, async (store) => {
-    const name = await store.importStudy(bytes, { file, ...(as !== undefined && { as }) });
-    const { state, steps } = await store.get(name);
-    if (json === true) writeJson({ type: "result", study: name, state, steps, store: store.place });
-    else process.stdout.write(`Imported ${name} into ${store.place}; drmad show and drmad resume go on with it.\n`);
-    return 0;
-  });
+  // A file that is not there makes no store.
+  return withFileBytes(file, (bytes) =>
+    withStore({ ...(place !== undefined && { store: place }) }, true, async (store) => {
+      const name = await store.importStudy(bytes, { file, ...(as !== undefined && { as }) });
+      const { state, steps } = await store.get(name);
+      if (json === true) writeJson({ type: "result", study: name, state, steps, store: store.place });
+      else process.stdout.write(`Imported ${name} into ${store.place}; drmad show and drmad resume go on with it.\n`);
+      return 0;
+    }),
+  );
 }

@@ -36,6 +36,7 @@ export function lateStore(place: string, open: () => Promise<Store>): Store {
     requestStop: async (name) => (await found()).requestStop(name),
     annotate: async (name, annotation) => (await found()).annotate(name, annotation),
     exportStudy: async (name) => (await found()).exportStudy(name),
+    exportStudyTo: async (name, sink) => (await found()).exportStudyTo(name, sink),
     importStudy: async (bytes, options) => (await found()).importStudy(bytes, options),
     close: async () => (await opening)?.close(),
   };

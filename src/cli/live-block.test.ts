@@ -159,8 +159,8 @@ describe("liveView", () => {
     for (const part of [
       "study: 1,234 hyperparameters, 5,678 weights, 100 training steps on 1,000 rows, seed 3",
       "reverse with adam(0.2), 10 outer steps; onnxruntime 1 (cpu), float32, 2 threads",
-      "step  train loss  train error  valid loss  valid error  |gradient|     growth  seconds  best",
-      "   1      0.1000       1.00 %      0.2000       2.50 %           -          -     2.00     *",
+      "step  train loss  train error  valid loss  valid error  |gradient|     growth  seconds  better",
+      "   1      0.1000       1.00 %      0.2000       2.50 %           -          -     2.00       *",
       "warning: the adjoint grew",
       "outer step 2 of 10  differentiating  ███████████████░░░░░░░░░░░░░░░  50/100",
       "best so far: step 1, validation loss 0.2000, error 2.50 % (untuned loss 0.4000, error 5.00 %)",

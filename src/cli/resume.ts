@@ -10,6 +10,7 @@ import { checked, folder, positiveNumber, withOutput, type OutputFlags } from ".
 import { runStarts, startsOf } from "./starts.ts";
 import type { Rule } from "./rule.ts";
 import { storeOption, withStore, type StoreFlags } from "./store-options.ts";
+import { ageText } from "./study-text.ts";
 import type { TuneFlags } from "./tune-command.ts";
 import { flagsOf, type Begun } from "./tune.ts";
 import { runTuning } from "./tune-run.ts";
@@ -98,21 +99,24 @@ async function resume(store: Store, name: string, now: ResumeFlags): Promise<num
   const { experiment: typed, ...rest } = now;
   const [begun, before] = await begunFlags(store, name, typed);
   const flags = { ...before, ...rest, study: name };
-  const { state, steps } = await store.get(name);
+  const { state, steps, updated } = await store.get(name);
   // What was told before is shown again, for people; programs have it, or ask drmad show.
   const earlier = now.json === true || state === "done" ? [] : await earlierSteps(store, name, steps);
-  return runTuning(begun.experiment, flags, (experiment, { threads: _threads, onEvent, ...tuning }) =>
+  return runTuning(begun.experiment, flags, async (experiment, { threads: _threads, onEvent, ...tuning }, say) => {
+    if (state === "done")
+      say(`${name} has ended, ${ageText((Date.now() - updated.getTime()) / 1000)} ago: its result again`);
     // Threads are as they were: the study remembers.
-    persist.resume(experiment, {
+    return persist.resume(experiment, {
       ...tuning,
       store,
       name,
       onEvent(event) {
         onEvent?.(event);
-        if (event.type === "start") earlier.forEach((step) => onEvent?.(step));
+        // One that goes on says so before it shows what it had.
+        if (event.type === "resumed") earlier.forEach((step) => onEvent?.(step));
       },
-    }),
-  );
+    });
+  });
 }
 
 async function earlierSteps(store: Store, name: string, steps: number): Promise<readonly TuneEvent[]> {

@@ -25,15 +25,19 @@ export async function runStarts(
   flags: TuneFlags,
   starts: Starts,
   begun: Begun,
-  more: Partial<NewStudyOptions> = {},
+  { tell, ...more }: Partial<NewStudyOptions> & { readonly tell?: (say: (line: string) => void) => void } = {},
 ): Promise<number> {
   let found: MultiStart | undefined;
-  const tuning: Tuning = async (defined, { seed: _seed, seeds: _seeds, ...options }) => {
+  const tuning: Tuning = async (defined, { seed: _seed, seeds: _seeds, onEvent, ...options }, say) => {
     found = await multiStart(defined, {
       ...options,
       ...more,
       store,
       ...starts,
+      onEvent(event) {
+        if (event.type === "start") tell?.(say);
+        onEvent?.(event);
+      },
       aboutEach: (name, seed) => ({
         starts,
         begun: { ...begun, args: [...begun.args, `--seed=${seed}`, `--study=${name}`] },

@@ -3,15 +3,12 @@ import type { State, Store, StudySummary } from "../store/store.ts";
 import { DrmadError } from "../errors.ts";
 import { upgrade } from "../store/open.ts";
 import { DEFAULT_STORE } from "./default-store.ts";
-import { counted, number, table } from "./format.ts";
+import { number, table } from "./format.ts";
 import { writeJson } from "./json.ts";
 import { checked, folder, withOutput, type OutputFlags } from "./options.ts";
+import { showOne } from "./show.ts";
 import { showSeveral } from "./show-several.ts";
 import { storeOption, withStore, type StoreFlags } from "./store-options.ts";
-import { forkText } from "./study-text.ts";
-import { fill, terminalOf } from "./terminal.ts";
-import { outcomeLines } from "./tune-summary.ts";
-import { stepTable } from "./tune-table.ts";
 
 type Flags = StoreFlags & OutputFlags;
 
@@ -63,7 +60,7 @@ export function addStudies(program: Command, finish: (exit: number) => void): vo
         });
       }
       const shown = (store: Store): Promise<number> =>
-        others.length === 0 ? show(store, name, flags) : showSeveral(store, names, flags);
+        others.length === 0 ? showOne(store, name, flags.json === true) : showSeveral(store, names, flags);
       finish(await withStore(flags, false, shown));
     });
   withOutput(
@@ -110,44 +107,6 @@ async function list(store: Store, { json }: Flags): Promise<number> {
 
 const stepsOf = ({ steps, outerSteps }: StudySummary): string =>
   outerSteps === null ? "-" : `${Math.max(0, steps - 1)}/${outerSteps}`;
-
-async function show(store: Store, name: string, { json }: Flags): Promise<number> {
-  const summary = await store.get(name);
-  const events = await store.events(name);
-  if (json === true) {
-    writeJson(lineOf(summary));
-    for (const each of events) writeJson({ type: "event", ...each });
-    writeJson({ type: "result", store: store.place, events: events.length });
-    return 0;
-  }
-  const columns = terminalOf(process.stdout).columns();
-  const start = events.find(({ event }) => event.type === "start")?.event;
-  const begun = summary.options["begun"] as { readonly args?: readonly string[] } | undefined;
-  say(`${summary.name}: ${summary.state}${summary.stopping ? ", asked to stop" : ""}`);
-  say(`experiment ${summary.experiment}`);
-  const forked = events.find(({ event }) => event.type === "fork") !== undefined;
-  if (begun?.args !== undefined && !forked) say(`begun by    drmad tune ${begun.args.join(" ")}`);
-  if (start?.type === "start")
-    say(
-      `${counted(start.hyperparameters, "hyperparameter")}, ${start.method} with ${start.optimizer}, ${start.engine}`,
-    );
-  for (const { event } of events) if (event.type === "fork") say(fill(`fork        ${forkText(event)}`, columns));
-  if (summary.tags.length > 0) say(`tags        ${summary.tags.join(", ")}`);
-  if (summary.notes !== "") say(fill(`notes       ${summary.notes}`, columns));
-  say(`begun       ${summary.created.toISOString()}`);
-  say(`updated     ${summary.updated.toISOString()}`);
-  if (summary.error !== null) say(fill(`failed      ${summary.error.message}`, columns));
-  const steps = events.flatMap(({ event }) => (event.type === "step" ? [event] : []));
-  if (steps.length === 0) return 0;
-  const rows = stepTable(steps[0]!, columns);
-  say("");
-  say(rows.header);
-  for (const step of steps) say(rows.row(step, step.best));
-  for (const { event } of events) if (event.type === "warning") say(fill(`warning: ${event.message}`, columns));
-  const result = events.find(({ event }) => event.type === "result")?.event;
-  if (result?.type === "result") ["", ...outcomeLines(result, columns)].forEach(say);
-  return 0;
-}
 
 /** Between two looks, and until a person would rather be told that it takes longer. */
 const [LOOK_MS, PATIENCE_MS] = [200, 60_000];

@@ -1,34 +1,46 @@
-import type { ForkInfo, TuneEvent } from "../study/events.ts";
-import { bytesText, counted, listed } from "./format.ts";
+import type { StudyTimes } from "../store/times.ts";
+import type { Settings, TuneEvent } from "../study/events.ts";
+import { bytesText, counted, seconds, short } from "./format.ts";
 
-const WORDS: Readonly<Record<string, string>> = {
-  outerSteps: "outer steps",
-  innerSteps: "training steps",
-  onChaos: "what to do about chaos",
-  testCurve: "test curve",
-  fidelityPlan: "fidelity",
-};
+export { forkText } from "../study/fork-text.ts";
 
-/** What JSON is of text without its quotes. */
-const bare = (text: string): string => text.replaceAll('"', "");
-
-/** What a study goes on from, and what is not as it was there: a sentence. */
-export function forkText({ of, step, changes, goesOn, optimizerState }: ForkInfo): string {
-  const told = changes
-    .filter(({ what }) => what !== "update" || !changes.some((change) => change.what === "optimizer"))
-    .map(({ what, was, is }) => {
-      if (what === "fingerprint") return "other data, losses or start";
-      if (what === "update") return "the optimizer's settings";
-      return `${WORDS[what] ?? what} ${bare(was)} → ${bare(is)}`;
-    });
-  const what = told.length === 0 ? "with the same options" : `with ${listed(told)}`;
-  const state = optimizerState === "kept" ? "" : "; the optimizer begins anew";
-  const first = goesOn ? `goes on from step ${step} of ${of}` : `starts at the values of step ${step} of ${of}`;
-  return `${first}, ${what}${state}`;
-}
+type Told<K extends TuneEvent["type"]> = Extract<TuneEvent, { readonly type: K }>;
 
 /** The room that a study takes: a sentence. */
-export function forecastText({ steps, bytesPerStep, bytes, free }: Extract<TuneEvent, { type: "forecast" }>): string {
+export function forecastText({ steps, bytesPerStep, bytes, free }: Told<"forecast">): string {
   const room = free === undefined ? "" : `; ${bytesText(free)} are free`;
   return `keeps the arrays of up to ${counted(steps, "step")}, ${bytesText(bytesPerStep)} each, ${bytesText(bytes)} in all${room}`;
+}
+
+/** 34 s, 12 min, 5 h, 12 days: how old something is. */
+export function ageText(age: number): string {
+  if (age < 100) return `${Math.max(0, Math.round(age))} s`;
+  if (age < 6000) return `${Math.round(age / 60)} min`;
+  if (age < 48 * 3600) return `${Math.round(age / 3600)} h`;
+  return `${Math.round(age / 86_400)} days`;
+}
+
+/** That a study goes on, from where, and how old it is. */
+export function resumedText(
+  { name, at, outerSteps, begun, last, seconds: spent }: Told<"resumed">,
+  now = Date.now(),
+): string {
+  const ago = (when: string): string => `${ageText((now - Date.parse(when)) / 1000)} ago`;
+  const kept = at === 0 ? "no outer step kept yet" : `${counted(at, "step")} kept, the last ${ago(last)}`;
+  return (
+    `resumes ${name}: outer step ${at} of ${outerSteps} is next (${kept}); begun ${ago(begun)}, ` +
+    `${seconds(spent)} the study in all so far`
+  );
+}
+
+/** The three times of a study, each by its name; these words are the same in every command and on the study's page. */
+export const timesText = (times: StudyTimes, run: "this run" | "the last run"): string =>
+  `${seconds(times.run)} ${run}, ${seconds(times.study)} the study in all, ${seconds(times.sinceBegun)} since it was begun`;
+
+/** `adam(0.05)` with what else it was made with: `adam(0.05), first 0.9, epsilon 1e-8`. */
+export function withSettings(name: string, settings: Settings | undefined): string {
+  const told = Object.entries(settings ?? {}).map(
+    ([key, value]) => `${key} ${typeof value === "number" ? short(value) : String(value)}`,
+  );
+  return told.length === 0 ? name : `${name} (${told.join(", ")})`;
 }

@@ -12,7 +12,9 @@ export interface Progress {
   readonly now: Extract<TuneEvent, { type: "progress" }> | undefined;
   readonly steps: readonly StepRecord[];
   readonly best: number;
-  /** Seconds since the start, and since the outer step that runs began. */
+  /** What a study that goes on had before this run. */
+  readonly before?: Extract<TuneEvent, { type: "resumed" }>;
+  /** Seconds since the start of this run, and since the outer step that runs began. */
   readonly elapsed: number;
   readonly sinceStep: number;
   /** Seconds after which no outer step begins. */
@@ -36,7 +38,7 @@ export function blockLines(terminal: Terminal, progress: Progress): readonly str
   return [
     over ? paint(terminal, "bold", "evaluating and writing") : phaseLine(terminal, info, progress, room),
     bestLine(progress, room),
-    `${clock(progress.elapsed)} elapsed, ${leftText(info, progress)}`,
+    timeLine(info, progress, room),
   ];
 }
 
@@ -67,6 +69,17 @@ function bestLine({ steps, best }: Progress, room: number): string {
     `best: step ${best}, ${metricsText({ loss: valid.loss })}`,
   ];
   return forms.find((form) => widthOf(form) <= room) ?? forms.at(-1)!;
+}
+
+/** Says whose time it tells, where a study has more than one; the longest of its forms that there is room for. */
+function timeLine(info: StartInfo, progress: Progress, room: number): string {
+  const { elapsed, before } = progress;
+  const left = leftText(info, progress);
+  if (before === undefined) return `${clock(elapsed)} elapsed, ${left}`;
+  const run = `${clock(elapsed)} this run, ${clock(before.seconds + elapsed)} the study in all`;
+  const since = clock((Date.now() - Date.parse(before.begun)) / 1000);
+  const forms = [`${run}, ${since} since it was begun, ${left}`, `${run}, ${left}`];
+  return forms.find((form) => widthOf(form) <= room) ?? `${clock(elapsed)} this run, ${left}`;
 }
 
 function leftText({ outerSteps }: StartInfo, { steps, elapsed, sinceStep, limit }: Progress): string {

@@ -2,7 +2,8 @@ import { relative } from "node:path";
 import { DrmadError } from "../errors.ts";
 import { withoutPassword } from "../store/postgres.ts";
 import type { DefinedExperiment } from "../study/define.ts";
-import type { StopReason, TuneResult } from "../study/events.ts";
+import type { StudyTimes } from "../store/times.ts";
+import type { StopReason, TuneEvent, TuneResult } from "../study/events.ts";
 import type { TuneOptions } from "../study/settings.ts";
 import { shellWord } from "./format.ts";
 import { interrupt } from "./interrupt.ts";
@@ -12,6 +13,7 @@ import { outerOf } from "./outer-options.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import { describeResult, runFiles } from "./run-files.ts";
 import { destination, stemOf, writeRun, type Destination } from "./run-folder.ts";
+import { timesText } from "./study-text.ts";
 import { fill, terminalOf } from "./terminal.ts";
 import type { TuneFlags } from "./tune-command.ts";
 import { tuneSummary } from "./tune-summary.ts";
@@ -19,7 +21,12 @@ import { liveView, plainView, silentView, type View } from "./tune-view.ts";
 import { VERSION } from "./version.ts";
 
 /** How an experiment is tuned: alone, kept as a study, or as one that goes on. */
-export type Tuning = (experiment: DefinedExperiment, options: TuneOptions) => Promise<TuneResult>;
+export type Tuning = (
+  experiment: DefinedExperiment,
+  options: TuneOptions,
+  /** Prints a line that stays, wherever the view has its lines; nothing where it is silent. */
+  say: (line: string) => void,
+) => Promise<TuneResult>;
 
 /** Loads an experiment, tunes it in view of the user, and writes what came of it. */
 export async function runTuning(name: string, flags: TuneFlags, tuning: Tuning): Promise<number> {
@@ -53,26 +60,40 @@ const FAILED: readonly StopReason[] = [
 
 interface Done extends Prepared {
   readonly result: TuneResult;
+  /** Of a kept study. */
+  readonly times?: StudyTimes;
 }
 
 async function tuned(name: string, flags: TuneFlags, view: View, signal: AbortSignal, tuning: Tuning): Promise<Done> {
+  const begin = performance.now();
+  let before: Extract<TuneEvent, { readonly type: "resumed" }> | undefined;
   const prepared = await prepare(name, flags);
   const { experiment, threads } = prepared;
   if (signal.aborted) throw new DrmadError("cancelled", "stopped while the experiment was loaded");
-  const result = await tuning(experiment, {
-    ...optionsFor(flags, experiment),
-    threads,
-    signal,
-    onEvent(event) {
-      // The result comes last, once its files are there.
-      if (event.type !== "result") view.event(event);
-      if (event.type === "start" && flags.engine !== "reference" && event.engine.startsWith("reference")) {
-        const message = "ONNX Runtime cannot be loaded, so the slow reference interpreter runs; drmad doctor says why";
-        view.event({ type: "warning", message });
-      }
+  const result = await tuning(
+    experiment,
+    {
+      ...optionsFor(flags, experiment),
+      threads,
+      signal,
+      onEvent(event) {
+        // The result comes last, once its files are there.
+        if (event.type !== "result") view.event(event);
+        if (event.type === "resumed") before = event;
+        if (event.type === "start" && flags.engine !== "reference" && event.engine.startsWith("reference")) {
+          const message =
+            "ONNX Runtime cannot be loaded, so the slow reference interpreter runs; drmad doctor says why";
+          view.event({ type: "warning", message });
+        }
+      },
     },
-  });
-  return { ...prepared, result };
+    view.line,
+  );
+  // Of several starts, each has times of its own.
+  if (flags.study === undefined || before?.name !== flags.study) return { ...prepared, result };
+  const run = (performance.now() - begin) / 1000;
+  const sinceBegun = (Date.now() - Date.parse(before.begun)) / 1000;
+  return { ...prepared, result, times: { run, study: result.seconds, sinceBegun } };
 }
 
 /** What the library is to do, of what the command line says. */
@@ -111,16 +132,24 @@ async function keep(to: Destination, name: string, flags: TuneFlags, done: Done)
   }
 }
 
-function tell({ json, study, store }: TuneFlags, { result, problem }: Done, kept: Kept | Error): void {
+function tell({ json, study, store }: TuneFlags, { result, problem, times }: Done, kept: Kept | Error): void {
   const { folder, files, warnings } = kept instanceof Error ? { folder: null, files: [], warnings: [] } : kept;
   if (json === true) {
     for (const message of warnings) writeJson({ type: "warning", message });
-    writeJson({ type: "result", ...(study !== undefined && { study }), folder, files, ...describeResult(result) });
+    writeJson({
+      type: "result",
+      ...(study !== undefined && { study }),
+      folder,
+      files,
+      ...describeResult(result),
+      ...(times && { times }),
+    });
     return;
   }
   for (const message of warnings) process.stderr.write(`warning: ${message}\n`);
   const columns = terminalOf(process.stdout).columns();
   const lines = [...tuneSummary(result, problem.hypers.tensors, columns)];
+  if (times !== undefined) lines.push("", fill(`Time: ${timesText(times, "this run")}.`, columns));
   if (folder !== null) {
     const near = relative(process.cwd(), folder) || ".";
     const shown = near.startsWith("..") ? folder : near;

@@ -27,7 +27,7 @@ export function tuneSummary(result: TuneResult, hypers: readonly HyperTensor[], 
   const done = counted(steps.length - 1, "outer step");
   const first =
     `${experiment}: ${counted(hyperparameters, "hyperparameter")} after ${done} ` +
-    `of ${result.method} with ${result.optimizer}, ${seconds(result.seconds)}`;
+    `of ${result.method} with ${result.optimizer}, ${seconds(result.seconds)} in all`;
   return [
     fill(first, columns),
     "",

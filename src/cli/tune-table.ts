@@ -5,7 +5,7 @@ import { counted, listed, metricText, number } from "./format.ts";
 /** One outer step a row; only the columns that a window has room for. */
 export interface StepTable {
   readonly header: string;
-  row(record: StepRecord, best: boolean): string;
+  row(record: StepRecord, best: boolean, kept?: boolean): string;
 }
 
 interface Column {
@@ -17,8 +17,10 @@ interface Column {
 }
 
 const SPLITS = ["train", "valid", "test"] as const;
-/** The last column: a mark at every step that is better than all before. */
-const BEST = "  best";
+/** The last column: a mark at every step that is better than all before, or at the best of all. */
+const MARKS = { running: "  better", over: "  best" } as const;
+/** One more, where the arrays of some steps are not kept. */
+const KEPT = "  arrays";
 
 const optional = (value: number | undefined): string => (value === undefined ? "-" : number(value));
 
@@ -51,9 +53,21 @@ function columnsOf(first: StepRecord): Column[] {
   ];
 }
 
-export function stepTable(first: StepRecord, room: number): StepTable {
+export interface StepTableOptions {
+  /** While steps come, each that is better than all before is marked; afterwards, the best of all. Default `running`. */
+  readonly when?: keyof typeof MARKS;
+  /** Whether to tell which steps have arrays. */
+  readonly arrays?: boolean;
+}
+
+export function stepTable(
+  first: StepRecord,
+  room: number,
+  { when = "running", arrays = false }: StepTableOptions = {},
+): StepTable {
   const all = columnsOf(first);
-  let left = room - BEST.length;
+  const last = MARKS[when];
+  let left = room - last.length - (arrays ? KEPT.length : 0);
   const fitting = new Set<Column>();
   for (const column of [...all].sort((a, b) => a.rank - b.rank)) {
     left -= column.width + (fitting.size === 0 ? 0 : 2);
@@ -64,8 +78,13 @@ export function stepTable(first: StepRecord, room: number): StepTable {
   const line = (cell: (column: Column) => string): string =>
     columns.map((column) => cell(column).padStart(column.width)).join("  ");
   return {
-    header: line(({ title }) => title) + BEST,
-    row: (record, best) => line(({ cell }) => cell(record)) + (best ? "*".padStart(BEST.length) : ""),
+    header: line(({ title }) => title) + last + (arrays ? KEPT : ""),
+    row: (record, best, kept = false) =>
+      (
+        line(({ cell }) => cell(record)) +
+        (best ? "*" : "").padStart(last.length) +
+        (arrays && kept ? "kept" : "").padStart(arrays ? KEPT.length : 0)
+      ).trimEnd(),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { TuneEvent } from "../study/events.ts";
 import { chosenText } from "./chosen.ts";
 import { fidelityLine } from "./fidelity-report.ts";
-import { forecastText, forkText } from "./study-text.ts";
+import { forecastText, forkText, resumedText } from "./study-text.ts";
 import { liveBlock } from "./live-block.ts";
 import { throttled } from "./progress.ts";
 import { fill, paint, type Terminal } from "./terminal.ts";
@@ -11,12 +11,24 @@ import { heading, stepTable, type StepTable } from "./tune-table.ts";
 /** Shows a study while it runs. */
 export interface View {
   event(event: TuneEvent): void;
-  /** One line that stays. */
+  /** What happens to it now. */
   note(text: string): void;
+  /** A line of its own that stays. */
+  line(text: string): void;
   close(): void;
 }
 
-export const silentView: View = { event: () => undefined, note: () => undefined, close: () => undefined };
+export const silentView: View = {
+  event: () => undefined,
+  note: () => undefined,
+  line: () => undefined,
+  close: () => undefined,
+};
+
+const aboutText = (event: Extract<TuneEvent, { readonly type: "fork" | "forecast" | "resumed" }>): string => {
+  if (event.type === "resumed") return resumedText(event);
+  return event.type === "fork" ? forkText(event) : forecastText(event);
+};
 
 /** Lines that stay, one for every outer step. */
 export function plainView(terminal: Terminal): View {
@@ -27,8 +39,8 @@ export function plainView(terminal: Terminal): View {
       if (event.type === "start") heading(event).forEach(line);
       else if (event.type === "chosen") line(fill(chosenText(event, event.outerStep), terminal.columns()));
       else if (event.type === "warning") line(`warning: ${event.message}`);
-      else if (event.type === "fork") line(fill(forkText(event), terminal.columns()));
-      else if (event.type === "forecast") line(fill(forecastText(event), terminal.columns()));
+      else if (event.type === "fork" || event.type === "forecast" || event.type === "resumed")
+        line(fill(aboutText(event), terminal.columns()));
       else if (event.type === "fidelity") line(fidelityLine(event));
       else if (event.type === "step") {
         if (table === undefined) line((table = stepTable(event, terminal.columns())).header);
@@ -36,6 +48,7 @@ export function plainView(terminal: Terminal): View {
       }
     },
     note: line,
+    line,
     close: () => undefined,
   };
 }
@@ -71,7 +84,9 @@ export function liveView(terminal: Terminal, name: string, limit?: number): View
   return {
     event(event) {
       if (event.type === "start") {
-        progress = { ...progress, info: event, now: undefined, steps: [], best: 0 };
+        // Of several starts, each has a past of its own.
+        const { before: _, ...rest } = progress;
+        progress = { ...rest, info: event, now: undefined, steps: [], best: 0 };
         const [first, ...others] = heading(event).map((line) => fill(line, terminal.columns() - 1));
         block.print([paint(terminal, "bold", first!), ...others.map((o) => paint(terminal, "dim", o))].join("\n"));
       } else if (event.type === "progress") progress = { ...progress, now: event };
@@ -79,9 +94,9 @@ export function liveView(terminal: Terminal, name: string, limit?: number): View
         block.print(paint(terminal, "dim", fill(chosenText(event, event.outerStep), terminal.columns() - 1)));
       } else if (event.type === "warning") {
         block.print(paint(terminal, "yellow", fill(`warning: ${event.message}`, terminal.columns() - 1)));
-      } else if (event.type === "fork" || event.type === "forecast") {
-        const text = event.type === "fork" ? forkText(event) : forecastText(event);
-        block.print(paint(terminal, "dim", fill(text, terminal.columns() - 1)));
+      } else if (event.type === "fork" || event.type === "forecast" || event.type === "resumed") {
+        if (event.type === "resumed") progress = { ...progress, before: event };
+        block.print(paint(terminal, "dim", fill(aboutText(event), terminal.columns() - 1)));
       } else if (event.type === "fidelity") {
         block.print(paint(terminal, "dim", fill(fidelityLine(event), terminal.columns() - 1)));
       } else if (event.type === "step") {
@@ -103,6 +118,7 @@ export function liveView(terminal: Terminal, name: string, limit?: number): View
       stopping = text;
       draw();
     },
+    line: (text) => block.print(fill(text, terminal.columns() - 1)),
     close() {
       clearInterval(clockTick);
       soon.cancel();

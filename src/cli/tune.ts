@@ -7,6 +7,8 @@ import type { Method } from "../hypergradient/method.ts";
 import { withoutPassword } from "../store/postgres.ts";
 import * as persist from "../store/persist.ts";
 import type { Store } from "../store/store.ts";
+import type { TuneEvent } from "../study/events.ts";
+import type { TuneOptions } from "../study/settings.ts";
 import { tune } from "../study/tune.ts";
 import { dashboardLine, openDashboard } from "./dashboard.ts";
 import { fileKind } from "./file-kind.ts";
@@ -78,11 +80,18 @@ async function runStudy(name: string, flags: TuneFlags, args: readonly string[])
       const { seed = 0 } = flags;
       const seeds = Array.from({ length: starts }, (_, i) => seed + i);
       await requireNone(store, `${study}/1`);
-      return beside(flags, () => runStarts(store, name, flags, { name: study, seeds }, begun, kept));
+      return beside(flags, (tell) => runStarts(store, name, flags, { name: study, seeds }, begun, { ...kept, tell }));
     }
-    return beside(flags, () =>
-      runTuning(name, flags, (defined, options) =>
-        persist.tune(defined, { ...options, ...kept, store, name: study, about: { begun } }),
+    return beside(flags, (tell) =>
+      runTuning(name, flags, (defined, { onEvent, ...options }, say) =>
+        persist.tune(defined, {
+          ...options,
+          ...kept,
+          store,
+          name: study,
+          about: { begun },
+          onEvent: telling(tell, say, onEvent),
+        }),
       ),
     );
   });
@@ -110,26 +119,46 @@ export function keptWords(args: readonly string[], method: Method | undefined): 
     .map((word) => word.replace(/postgres(?:ql)?:\/\/.*/is, withoutPassword));
 }
 
-/** Says how the study can be seen while something runs, or shows it. */
-async function beside(flags: TuneFlags, run: () => Promise<number>): Promise<number> {
+/** Tells, once the study is there, how it can be seen. */
+type Tell = (say: (line: string) => void) => void;
+
+/** Serves the page of a study while something runs, where that is asked for; nothing is told of a study that never began. */
+async function beside(flags: TuneFlags, run: (begun: Tell) => Promise<number>): Promise<number> {
   const { json, quiet, store } = flags;
-  const tell = (text: string): void => void (json !== true && quiet !== true && process.stderr.write(`${text}\n`));
-  if (flags.dashboard !== true) {
-    tell(`In a browser: ${dashboardLine(store)}`);
-    return run();
-  }
+  const loud = json !== true && quiet !== true;
+  if (flags.dashboard !== true) return run(once((say) => loud && say(`In a browser: ${dashboardLine(store)}`)));
   // With a connection of its own, it sees of the store what any other program does.
   const dashboard = await openDashboard({ ...(store !== undefined && { store }) });
+  let told = false;
   try {
     const { url, built, warnings } = dashboard;
-    if (json === true) writeJson({ type: "dashboard", url, store: dashboard.store, built });
-    tell([`In a browser: ${url}`, ...warnings.map((message) => `warning: ${message}`)].join("\n"));
-    return await run();
+    return await run(
+      once((say) => {
+        told = true;
+        if (json === true) writeJson({ type: "dashboard", url, store: dashboard.store, built });
+        if (loud) [`In a browser: ${url}`, ...warnings.map((message) => `warning: ${message}`)].forEach(say);
+      }),
+    );
   } finally {
     await dashboard.close();
-    tell(`The dashboard ended with the study; ${dashboardLine(store)} shows it again.`);
+    const line = `The dashboard ended with the study; ${dashboardLine(store)} shows it again.`;
+    if (told && loud) process.stderr.write(`${line}\n`);
   }
 }
+
+function once(tell: Tell): Tell {
+  let told = false;
+  return (say) => {
+    if (!told) tell(say);
+    told = true;
+  };
+}
+
+/** Calls as soon as the first event says that the study is in its store. */
+const telling = (tell: Tell, say: (line: string) => void, onEvent: TuneOptions["onEvent"]) => (event: TuneEvent) => {
+  if (event.type === "start") tell(say);
+  onEvent?.(event);
+};
 
 /** The options that a study was begun with. @throws DrmadError where another drmad wrote what this one cannot read */
 export function flagsOf({ args }: Begun): TuneFlags {

@@ -16,6 +16,21 @@ export interface ZipOptions extends ParseOptions {
   readonly maxRatio?: number;
 }
 
+/** Bytes by their place: an array, or a file that is read where it is asked. */
+export type Bytes = Pick<Uint8Array, "length"> & { subarray(from: number, to: number): Uint8Array };
+
+/** Numbers between two places, by their places in the whole. */
+interface Window {
+  u16(at: number): number;
+  u32(at: number): number;
+}
+
+function windowOf(bytes: Bytes, from: number, to: number): Window {
+  const part = bytes.subarray(from, to);
+  const view = new DataView(part.buffer, part.byteOffset, part.byteLength);
+  return { u16: (at) => view.getUint16(at - from, true), u32: (at) => view.getUint32(at - from, true) };
+}
+
 interface Entry {
   readonly name: string;
   /** Of its record in the directory, for errors. */
@@ -35,11 +50,10 @@ interface Entry {
  * stand twice, for entries that overlap, or that swell to more than `maxRatio` times their size, which is seen before anything
  * is inflated and watched while it is; `unsupported` for encryption, other compressions, or more than `maxBytes` in all.
  */
-export function parseZip(bytes: Uint8Array, options: ZipOptions = {}): ReadonlyMap<string, () => Uint8Array> {
+export function parseZip(bytes: Bytes, options: ZipOptions = {}): ReadonlyMap<string, () => Uint8Array> {
   const { name = "zip", maxBytes = MAX_BYTES, maxRatio = MAX_RATIO } = options;
   const fail = failsAt(name, "The file is damaged, or was not written as a plain zip archive.");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const entries = readDirectory(bytes, view, name, fail);
+  const entries = readDirectory(bytes, name, fail);
   const total = entries.reduce((sum, { size }) => sum + size, 0);
   if (total > maxBytes) {
     throw new DrmadError("unsupported", `${name} holds ${total} bytes, more than ${maxBytes}.`, {
@@ -54,7 +68,7 @@ export function parseZip(bytes: Uint8Array, options: ZipOptions = {}): ReadonlyM
   const starts = new Map<Entry, number>();
   for (const entry of [...entries].sort((a, b) => a.local - b.local)) {
     if (entry.local < free) fail(entry.at, `${quoted(entry.name)} overlaps the entry before it`);
-    const start = dataStart(bytes, view, entry, fail);
+    const start = dataStart(bytes, entry, fail);
     free = start + entry.packed;
     if (free > bytes.length) fail(entry.at, `${quoted(entry.name)} goes on after the end of the file`);
     starts.set(entry, start);
@@ -62,32 +76,26 @@ export function parseZip(bytes: Uint8Array, options: ZipOptions = {}): ReadonlyM
   return new Map(entries.map((entry) => [entry.name, () => contents(bytes, entry, starts.get(entry)!, fail)]));
 }
 
-function readDirectory(bytes: Uint8Array, view: DataView, name: string, fail: FailAt): readonly Entry[] {
-  const end = endRecord(bytes, view, fail);
-  const count = view.getUint16(end + 10, true);
-  const size = view.getUint32(end + 12, true);
-  let at = view.getUint32(end + 16, true);
-  if (
-    view.getUint16(end + 4, true) !== 0 ||
-    view.getUint16(end + 6, true) !== 0 ||
-    view.getUint16(end + 8, true) !== count
-  )
+function readDirectory(bytes: Bytes, name: string, fail: FailAt): readonly Entry[] {
+  const end = endRecord(bytes, fail);
+  const last = windowOf(bytes, end, bytes.length);
+  const count = last.u16(end + 10);
+  const size = last.u32(end + 12);
+  let at = last.u32(end + 16);
+  if (last.u16(end + 4) !== 0 || last.u16(end + 6) !== 0 || last.u16(end + 8) !== count)
     return fail(end + 4, "the archive is one part of several");
   if (count === 0xffff || size === 0xffffffff || at === 0xffffffff)
     return fail(end + 10, "the archive is larger than 2 GiB");
   if (at + size !== end) return fail(end + 16, `a directory of ${size} bytes from ${at} does not end at ${end}`);
+  const view = windowOf(bytes, at, end);
   const entries: Entry[] = [];
   const names = new Set<string>();
   for (let i = 0; i < count; i++) {
-    if (at + 46 > end || view.getUint32(at, true) !== CENTRAL)
+    if (at + 46 > end || view.u32(at) !== CENTRAL)
       return fail(Math.min(at, end), `entry ${i + 1} of ${count} is missing`);
-    const flags = view.getUint16(at + 8, true);
-    const method = view.getUint16(at + 10, true);
-    const [nameLength, extra, comment] = [28, 30, 32].map((field) => view.getUint16(at + field, true)) as [
-      number,
-      number,
-      number,
-    ];
+    const flags = view.u16(at + 8);
+    const method = view.u16(at + 10);
+    const [nameLength, extra, comment] = [28, 30, 32].map((field) => view.u16(at + field)) as [number, number, number];
     const next = at + 46 + nameLength + extra + comment;
     if (next > end) return fail(at + 28, `entry ${i + 1} of ${count} goes on after the directory`);
     if (nameLength > MAX_NAME) return fail(at + 28, `a name of ${nameLength} bytes, more than ${MAX_NAME}`);
@@ -103,14 +111,10 @@ function readDirectory(bytes: Uint8Array, view: DataView, name: string, fail: Fa
         hint: "Write the archive with numpy.savez or numpy.savez_compressed.",
       });
     }
-    const [crc, packed, unpacked] = [16, 20, 24].map((field) => view.getUint32(at + field, true)) as [
-      number,
-      number,
-      number,
-    ];
+    const [crc, packed, unpacked] = [16, 20, 24].map((field) => view.u32(at + field)) as [number, number, number];
     if (method === 0 && packed !== unpacked)
       return fail(at + 20, `${quoted(entry)} is stored as ${packed} bytes of ${unpacked}`);
-    const local = view.getUint32(at + 42, true);
+    const local = view.u32(at + 42);
     entries.push({ name: entry, at, method, crc, packed, size: unpacked, local });
     at = next;
   }
@@ -118,9 +122,11 @@ function readDirectory(bytes: Uint8Array, view: DataView, name: string, fail: Fa
 }
 
 /** Where the last record begins: it ends the file, but for a comment whose length it says. */
-function endRecord(bytes: Uint8Array, view: DataView, fail: FailAt): number {
-  for (let at = bytes.length - END_SIZE; at >= Math.max(0, bytes.length - END_SIZE - 0xffff); at--) {
-    if (view.getUint32(at, true) === END && at + END_SIZE + view.getUint16(at + 20, true) === bytes.length) return at;
+function endRecord(bytes: Bytes, fail: FailAt): number {
+  const least = Math.max(0, bytes.length - END_SIZE - 0xffff);
+  const view = windowOf(bytes, least, bytes.length);
+  for (let at = bytes.length - END_SIZE; at >= least; at--) {
+    if (view.u32(at) === END && at + END_SIZE + view.u16(at + 20) === bytes.length) return at;
   }
   return fail(bytes.length, "no zip archive ends here");
 }
@@ -143,31 +149,29 @@ export function nameProblem(name: string): string | undefined {
 }
 
 /** Where the data of an entry start; the record before them must tell the same as the directory. */
-function dataStart(bytes: Uint8Array, view: DataView, entry: Entry, fail: FailAt): number {
+function dataStart(bytes: Bytes, entry: Entry, fail: FailAt): number {
   const { local, at } = entry;
-  if (local + 30 > bytes.length || view.getUint32(local, true) !== LOCAL) {
+  const view = windowOf(bytes, local, Math.min(local + 30, bytes.length));
+  if (local + 30 > bytes.length || view.u32(local) !== LOCAL) {
     return fail(at + 42, `${quoted(entry.name)} is not where the directory says`);
   }
-  const nameLength = view.getUint16(local + 26, true);
-  const start = local + 30 + nameLength + view.getUint16(local + 28, true);
+  const nameLength = view.u16(local + 26);
+  const start = local + 30 + nameLength + view.u16(local + 28);
   if (start > bytes.length) return fail(local + 26, `${quoted(entry.name)} has a name beyond the end of the file`);
   if (readName(bytes.subarray(local + 30, local + 30 + nameLength), local + 30, fail) !== entry.name)
     return fail(local + 30, `the directory calls this entry ${quoted(entry.name)}`);
-  if (view.getUint16(local + 8, true) !== entry.method)
-    return fail(local + 8, "the directory tells another compression");
+  if (view.u16(local + 8) !== entry.method) return fail(local + 8, "the directory tells another compression");
   // All ones: told in the 64-bit field, as NumPy has it. Bit 3: told after the data. Then the directory alone is asked.
-  const told = (field: number): boolean => view.getUint32(local + field, true) !== 0xffffffff;
-  if ((view.getUint16(local + 6, true) & 8) === 0) {
-    if (told(18) && view.getUint32(local + 18, true) !== entry.packed)
-      return fail(local + 18, "the directory tells another size");
-    if (told(22) && view.getUint32(local + 22, true) !== entry.size)
-      return fail(local + 22, "the directory tells another size");
-    if (view.getUint32(local + 14, true) !== entry.crc) return fail(local + 14, "the directory tells another checksum");
+  const told = (field: number): boolean => view.u32(local + field) !== 0xffffffff;
+  if ((view.u16(local + 6) & 8) === 0) {
+    if (told(18) && view.u32(local + 18) !== entry.packed) return fail(local + 18, "the directory tells another size");
+    if (told(22) && view.u32(local + 22) !== entry.size) return fail(local + 22, "the directory tells another size");
+    if (view.u32(local + 14) !== entry.crc) return fail(local + 14, "the directory tells another checksum");
   }
   return start;
 }
 
-function contents(bytes: Uint8Array, entry: Entry, start: number, fail: FailAt): Uint8Array {
+function contents(bytes: Bytes, entry: Entry, start: number, fail: FailAt): Uint8Array {
   const packed = bytes.subarray(start, start + entry.packed);
   const plain = entry.method === 0 ? packed : inflate(packed, entry, start, fail);
   const crc = crc32(plain);
@@ -215,50 +219,96 @@ export function crc32(bytes: Uint8Array): number {
 
 /** A zip archive of stored files, all of them of 1 January 1980: equal contents are equal bytes. The names must be sound. */
 export function encodeZip(files: readonly (readonly [name: string, bytes: Uint8Array])[]): Uint8Array {
-  const named = files.map(([name, bytes]) => ({ name: new TextEncoder().encode(name), bytes, crc: crc32(bytes) }));
-  const total = named.reduce((sum, { name, bytes }) => sum + 76 + 2 * name.length + bytes.length, END_SIZE);
-  if (total >= MAX_BYTES || files.length >= MAX_ENTRIES) {
-    throw new DrmadError(
-      "invalid-argument",
-      `${files.length} files of ${total} bytes are more than one archive takes.`,
-      {
-        hint: "Write fewer or smaller arrays into one file.",
-      },
-    );
-  }
+  const total = files.reduce((sum, [name, bytes]) => sum + sizeOf(utf8(name), bytes), END_SIZE);
+  requireRoom(files.length, total);
   const out = new Uint8Array(total);
+  let at = 0;
+  const put = (piece: Uint8Array): void => (out.set(piece, at), void (at += piece.length));
+  const zip = zipPieces();
+  for (const [name, bytes] of files) zip.add(name, bytes).forEach(put);
+  put(zip.end());
+  return out;
+}
+
+/** An archive in the making: what `add` and then `end` give, one after another, is the archive. */
+export interface ZipPieces {
+  /** @throws DrmadError invalid-argument where the archive becomes too large */
+  add(name: string, bytes: Uint8Array): readonly Uint8Array[];
+  end(): Uint8Array;
+}
+
+/** The archive of `encodeZip`, file by file: none of them is held. */
+export function zipPieces(): ZipPieces {
+  const files: Named[] = [];
+  let [start, total] = [0, END_SIZE];
+  return {
+    add(name, bytes) {
+      const file = { name: utf8(name), size: bytes.length, crc: crc32(bytes), start };
+      total += sizeOf(file.name, bytes);
+      requireRoom(files.length + 1, total);
+      files.push(file);
+      const { put32, put, out: header } = writer(30 + file.name.length);
+      put32(LOCAL);
+      put(common(file), file.name);
+      start += header.length + bytes.length;
+      return [header, bytes];
+    },
+    end() {
+      const { put16, put32, put, out } = writer(total - start);
+      for (const file of files) {
+        put32(CENTRAL);
+        put16(20);
+        put(common(file));
+        put16(0, 0, 0);
+        put32(0, file.start);
+        put(file.name);
+      }
+      const size = total - start - END_SIZE;
+      put32(END);
+      put16(0, 0, files.length, files.length);
+      put32(size, start);
+      put16(0);
+      return out;
+    },
+  };
+}
+
+interface Named {
+  readonly name: Uint8Array;
+  readonly size: number;
+  readonly crc: number;
+  readonly start: number;
+}
+
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+/** With both of its records. */
+const sizeOf = (name: Uint8Array, bytes: Uint8Array): number => 76 + 2 * name.length + bytes.length;
+
+function requireRoom(files: number, total: number): void {
+  if (total < MAX_BYTES && files < MAX_ENTRIES) return;
+  throw new DrmadError("invalid-argument", `${files} files of ${total} bytes are more than one archive takes.`, {
+    hint: "Write fewer or smaller arrays into one file.",
+  });
+}
+
+/** What both records of an entry share: version 2.0, names in UTF-8, stored, the date, and the sizes. */
+function common({ name, size, crc }: Named): Uint8Array {
+  const { put16, put32, out } = writer(26);
+  put16(20, 0x800, 0, 0, 0x21);
+  put32(crc, size, size);
+  put16(name.length, 0);
+  return out;
+}
+
+/** So many bytes, written in order. */
+function writer(length: number) {
+  const out = new Uint8Array(length);
   const view = new DataView(out.buffer);
   let at = 0;
-  const put16 = (...words: number[]): void => words.forEach((word) => (view.setUint16(at, word, true), (at += 2)));
-  const put32 = (...words: number[]): void => words.forEach((word) => (view.setUint32(at, word, true), (at += 4)));
-  const put = (bytes: Uint8Array): void => (out.set(bytes, at), void (at += bytes.length));
-  /** What both records of an entry share: version 2.0, names in UTF-8, stored, the date, and the sizes. */
-  const common = ({ name, bytes, crc }: (typeof named)[number]): void => {
-    put16(20, 0x800, 0, 0, 0x21);
-    put32(crc, bytes.length, bytes.length);
-    put16(name.length, 0);
+  return {
+    put16: (...words: number[]): void => words.forEach((word) => (view.setUint16(at, word, true), (at += 2))),
+    put32: (...words: number[]): void => words.forEach((word) => (view.setUint32(at, word, true), (at += 4))),
+    put: (...parts: Uint8Array[]): void => parts.forEach((part) => (out.set(part, at), (at += part.length))),
+    out,
   };
-  const starts = named.map((file) => {
-    const start = at;
-    put32(LOCAL);
-    common(file);
-    put(file.name);
-    put(file.bytes);
-    return start;
-  });
-  const directory = at;
-  named.forEach((file, i) => {
-    put32(CENTRAL);
-    put16(20);
-    common(file);
-    put16(0, 0, 0);
-    put32(0, starts[i]!);
-    put(file.name);
-  });
-  const size = at - directory;
-  put32(END);
-  put16(0, 0, files.length, files.length);
-  put32(size, directory);
-  put16(0);
-  return out;
 }

@@ -77,6 +77,7 @@ export function auto(budget: Budget): Method {
     name: `auto ${megabytes} MB${time === undefined ? "" : ` ${time} times`}`,
     // Decided for each problem: `chosen` tells.
     exact: false,
+    settings: { megabytes, time },
     async run(rollout) {
       const { method, ...chosen } = await plan(rollout, budget, true);
       try {

@@ -49,6 +49,7 @@ export function checkpointed(options: CheckpointedOptions): Method {
   return {
     name: "checkpointed",
     exact: true,
+    settings: { ...options },
     async run(rollout) {
       const sweep = await rollout.sweep(storedPath(rollout.steps));
       const stepBytes = rollout.keptBytes(sweep.reads);

@@ -24,7 +24,7 @@ async function trained(rollout: Rollout): Promise<Hypergradient> {
  */
 export function directOnly(options: NoOptions = {}): Method {
   requireOptions("methods.directOnly", options, {});
-  return { name: "directOnly", exact: false, run: trained };
+  return { name: "directOnly", exact: false, settings: {}, run: trained };
 }
 
 /** A control, not a method to use: ±1 at random for every coordinate, another at every call. */
@@ -40,6 +40,7 @@ function signsFrom(seed: number, first: number): Method {
   return {
     name: "randomSign",
     exact: false,
+    settings: { seed },
     async run(rollout) {
       const next = substream(seed, "random sign", call++);
       const result = await trained(rollout);
@@ -64,6 +65,7 @@ export function oneScalar(options: NoOptions = {}): Method {
   return {
     name: "oneScalar",
     exact: false,
+    settings: {},
     async run(rollout) {
       const training = await rollout.forward(1);
       const { final, tangents } = await training.run([mapPoint(rollout.point, () => 1)]);

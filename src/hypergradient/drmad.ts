@@ -3,7 +3,7 @@ import type { Buffers } from "../rollout/rollout.ts";
 import { chord, publishedChord } from "./line.ts";
 import type { Method } from "./method.ts";
 import { alongSnapshots } from "./snapshots.ts";
-import { snapshotsOf, type SnapshotOptions } from "./snapshot-options.ts";
+import { filled, snapshotsOf, type SnapshotOptions } from "./snapshot-options.ts";
 import { sweepBack } from "./sweep-back.ts";
 
 export type DrmadOptions =
@@ -47,7 +47,7 @@ export type DrmadOptions =
  */
 export function drmad(options: DrmadOptions = {}): Method {
   const snapshots = snapshotsOf(options);
-  if (snapshots !== undefined) return alongSnapshots(snapshots);
+  if (snapshots !== undefined) return { ...alongSnapshots(snapshots), settings: filled(snapshots) };
   const { samples = "T" } = options as { readonly samples?: "T" | "T/10" };
   if (samples !== "T" && samples !== "T/10") {
     throw new DrmadError("invalid-argument", `drmad has samples ${JSON.stringify(samples)}`, {
@@ -57,6 +57,7 @@ export function drmad(options: DrmadOptions = {}): Method {
   return {
     name: samples === "T" ? "drmad" : "drmad T/10",
     exact: false,
+    settings: { samples },
     async run(rollout) {
       const { steps } = rollout;
       const path = samples === "T" ? chord(steps) : publishedChord(steps, sampleCount(steps, rollout.hypers));

@@ -87,6 +87,7 @@ function copiesFrom(options: Required<EvogradOptions>, first: number): Method {
   return {
     name: Number.isFinite(every) ? `evograd(${copies}, every ${every})` : `evograd(${copies})`,
     exact: false,
+    settings: { copies, sigma, temperature, every, seed },
     fromDraw: (draw) => copiesFrom(options, draw),
     async run(rollout) {
       const merge = await rollout.merger({ copies, temperature });

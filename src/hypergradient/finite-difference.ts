@@ -56,6 +56,7 @@ export function finiteDifference(options: FiniteDifferenceOptions = {}): Method 
   return {
     name: "finiteDifference",
     exact: false,
+    settings: { step: h },
     async run(rollout) {
       requireFloat64(rollout);
       const zero: Point = Object.fromEntries(

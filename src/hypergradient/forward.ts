@@ -57,6 +57,7 @@ export function forward(options: ForwardOptions = {}): Method {
   return {
     name: "forward",
     exact: true,
+    settings: { chunk },
     async run(rollout) {
       const coordinates = rollout.hypers.flatMap(({ name, shape }) =>
         Array.from({ length: sizeOf(shape) }, (_, i) => ({ name, i })),

@@ -78,6 +78,7 @@ export function implicit(options: ImplicitOptions = {}): Method {
   return {
     name: `implicit(${solver})`,
     exact: false,
+    settings: { solver, tolerance: options.tolerance, iterations, rate, force },
     async run(rollout) {
       const curvature = rollout.curvature();
       const tolerance = options.tolerance ?? (rollout.engine.precision === "float64" ? 1e-6 : 1e-4);

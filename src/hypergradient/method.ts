@@ -39,9 +39,17 @@ export interface Hypergradient {
   readonly final: Buffers;
 }
 
+/** One setting of a method, as JSON has it; undefined where it was left out and means nothing then. */
+export type Setting = string | number | boolean | undefined;
+
 /** A way to compute hypergradients: control flow over a rollout, and nothing else. */
 export interface Method {
   readonly name: string;
+  /**
+   * All that it was made with, defaults filled in: what a kept study lists, and compares before it goes on. A method of one's
+   * own that has none is compared by its name alone.
+   */
+  readonly settings?: Readonly<Record<string, Setting>>;
   /** Whether it always gives the derivative of the run as computed, up to rounding. */
   readonly exact: boolean;
   /** How far, relatively, its gradient may be from that of plain training, where it trains in numbers of its own. */

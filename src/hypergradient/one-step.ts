@@ -54,6 +54,7 @@ export function oneStep(options: { readonly every?: number } = {}): Method {
   return {
     name: `oneStep(${every})`,
     exact: false,
+    settings: { every },
     async run(rollout) {
       const sweep = await rollout.sweep(storedPath(rollout.steps));
       const count = Math.ceil(rollout.steps / every);

@@ -57,6 +57,7 @@ function particlesFrom({ pairs, sigma, segments, seed }: Required<PersistentEvol
   return {
     name: segments === 1 ? `persistentEvolution(${pairs})` : `persistentEvolution(${pairs}, ${segments} segments)`,
     exact: false,
+    settings: { pairs, sigma, segments, seed },
     fromDraw: (draw) => particlesFrom({ pairs, sigma, segments, seed }, draw),
     async run(rollout) {
       const { point, steps } = rollout;

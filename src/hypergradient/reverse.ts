@@ -64,6 +64,7 @@ export function reverse(options: ReverseOptions = {}): Method {
   return {
     name: storage === undefined ? "reverse" : `reverse ${storage}`,
     exact: storage === undefined,
+    settings: { storage },
     async run(rollout) {
       const { steps } = rollout;
       const sweep = await rollout.sweep(storage === undefined ? storedPath(steps) : packedPath(steps, storage));

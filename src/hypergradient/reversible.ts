@@ -32,6 +32,7 @@ export function reversible(options: NoOptions = {}): Method {
     name: "reversible",
     exact: true,
     near: 1e-4,
+    settings: {},
     async run(rollout) {
       const reversal = rollout.reversal();
       const sweep = await reversal.sweep(storedPath(rollout.steps));

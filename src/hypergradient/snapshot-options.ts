@@ -1,5 +1,6 @@
 import { DrmadError, requireOptions } from "../errors.ts";
 import type { Packed } from "../tensor/tensor.ts";
+import type { Setting } from "./method.ts";
 
 export interface SnapshotOptions {
   /** Windows k of training, one snapshot each. */
@@ -48,6 +49,17 @@ export function snapshotsOf(options: SnapshotOptions | { readonly samples?: stri
   if (other !== undefined) refuse(`is given ${other[0]} without snapshots`, "Give snapshots as well, such as 32.");
   return undefined;
 }
+
+/** With what is left out. */
+export const filled = ({
+  of = "points",
+  place = "time",
+  ...rest
+}: SnapshotOptions): Readonly<Record<string, Setting>> => ({
+  of,
+  place,
+  ...rest,
+});
 
 function requireName(option: string, given: string | undefined, names: readonly string[]): void {
   if (given === undefined || names.includes(given)) return;

@@ -23,6 +23,7 @@ export function truncated(options: { readonly steps: number }): Method {
   return {
     name: `truncated(${K})`,
     exact: false,
+    settings: { steps: K },
     async run(rollout) {
       const T = rollout.steps;
       if (K >= T) return reverse().run(rollout);

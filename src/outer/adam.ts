@@ -37,6 +37,7 @@ export function adam(options: AdamOptions): OuterOptimizer<AdamState> {
   positive("adam", "epsilon", epsilon);
   return {
     name: `adam(${rate})`,
+    settings: { rate, first, second, epsilon },
     init: (point) => ({ step: 0, mean: mapPoint(point, () => 0), square: mapPoint(point, () => 0) }),
     update(gradient, state) {
       const step = state.step + 1;

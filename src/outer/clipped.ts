@@ -44,6 +44,7 @@ export function clipped<S>(optimizer: OuterOptimizer<S>, limits: ClipLimits): Ou
   };
   return {
     name: `${optimizer.name} clipped to ${shown}`,
+    ...(optimizer.settings && { settings: { ...optimizer.settings, "clipped norm": norm, "clipped value": value } }),
     init: (point) => optimizer.init(point),
     update: (gradient, state, loss) => optimizer.update(clip(gradient), state, loss),
     clips(gradient, state) {

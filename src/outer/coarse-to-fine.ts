@@ -59,6 +59,9 @@ export function coarseToFine<S>(
 
   return {
     name: `${optimizer.name}, coarse to fine ${hyperparameter},${tensor}`,
+    ...(optimizer.settings && {
+      settings: { ...optimizer.settings, "coarse steps": hyperparameter, "tensor steps": tensor },
+    }),
     stages: { coarse: hyperparameter + tensor, fine: optimizer },
     init: (point) => ({ step: 0, stage: begun(0, point) }),
     update(gradient, { step, stage }, value) {

@@ -61,6 +61,7 @@ export function lbfgs(options: LbfgsOptions): OuterOptimizer<LbfgsState> {
 
   return {
     name: `lbfgs(${rate})`,
+    settings: { rate, memory, longest: most },
     init: () => ({ halvings: 0, pairs: [] }),
     update(gradient, { last, value: lowest, halvings, pairs: known }, value) {
       const seen = last === undefined ? known : withPair(known, last, gradient).slice(-memory);

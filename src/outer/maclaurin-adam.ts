@@ -24,6 +24,7 @@ export function maclaurinAdam(options: { readonly rate: number }): OuterOptimize
   positiveRate("maclaurinAdam", rate);
   return {
     name: `maclaurinAdam(${rate})`,
+    settings: { rate },
     init: (point) => ({ step: 0, mean: mapPoint(point, () => 0), square: mapPoint(point, () => 0) }),
     update(gradient, state) {
       const step = state.step + 1;

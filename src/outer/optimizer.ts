@@ -10,6 +10,8 @@ export interface Update<S> {
 /** An outer optimiser: a pure transform of hypergradients into changes. Its state is plain data. */
 export interface OuterOptimizer<S = unknown> {
   readonly name: string;
+  /** All that it was made with, defaults filled in; kept studies list them, and compare them before they go on. */
+  readonly settings?: Readonly<Record<string, string | number | boolean | undefined>>;
   init(point: Point): S;
   /** @param value the outer loss where the gradient was taken, for optimisers that compare one step with the next */
   update(gradient: Point, state: S, value?: number): Update<S>;

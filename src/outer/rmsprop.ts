@@ -31,6 +31,7 @@ export function rmsprop(options: RmspropOptions): OuterOptimizer<RmspropState> {
   positive("rmsprop", "epsilon", epsilon);
   return {
     name: `rmsprop(${rate})`,
+    settings: { rate, decay, epsilon },
     init: (point) => ({ square: mapPoint(point, () => 0) }),
     update(gradient, state) {
       const square = mapPoint(state.square, (s, name, i) => decay * s + (1 - decay) * gradient[name]![i]! ** 2);

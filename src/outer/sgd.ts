@@ -9,6 +9,7 @@ export function sgd(options: { readonly rate: number }): OuterOptimizer<null> {
   positiveRate("sgd", rate);
   return {
     name: `sgd(${rate})`,
+    settings: { rate },
     init: () => null,
     update: (gradient, state) => ({ change: mapPoint(gradient, (g) => -rate * g), state }),
     withRate: (other) => sgd({ rate: other }),

@@ -40,6 +40,7 @@ export function shared<S>(optimizer: OuterOptimizer<S>, ties: Ties): OuterOptimi
   requireTies(ties);
   return {
     name: `${optimizer.name} shared by ${ties}`,
+    ...(optimizer.settings && { settings: { ...optimizer.settings, "shared by": ties } }),
     init: (point) => optimizer.init(mapPoint(tied(point, ties), () => 0)),
     update(gradient, state, value): Update<S> {
       const update = optimizer.update(tied(gradient, ties), state, value);

@@ -14,6 +14,7 @@ export function sign(options: { readonly rate: number }): OuterOptimizer<null> {
   positiveRate("sign", rate);
   return {
     name: `sign(${rate})`,
+    settings: { rate },
     init: () => null,
     update: (gradient, state) => ({ change: mapPoint(gradient, (g) => -rate * Math.sign(g)), state }),
     withRate: (other) => sign({ rate: other }),

@@ -1,5 +1,6 @@
 import type { StudySummary } from "../store/store.ts";
-import type { StartInfo, StepFidelity, StepRecord, TuneResult, Warning } from "../study/events.ts";
+import type { StudyTimes } from "../store/times.ts";
+import type { ForkInfo, StartInfo, StepFidelity, StepRecord, TuneResult, Warning } from "../study/events.ts";
 
 /**
  * What the dashboard asks and is answered. Every route but the stream and the maps answers JSON; numbers that JSON has no
@@ -81,6 +82,10 @@ export interface StudyView {
   readonly stop: { readonly reason: string; readonly detail: string | null } | null;
   /** Present once the study has ended. */
   readonly test: Json<NonNullable<TuneResult["test"]>> | null;
+  /** What another study this one goes on from, at which step, and with which options changed; null for one that is no fork. */
+  readonly origin: (Json<ForkInfo> & { readonly text: string }) | null;
+  /** In seconds: of the process that runs it (or ran it last), of the study in all, and of wall clock since it was begun. */
+  readonly times: Json<StudyTimes> | null;
   /** Seconds until the last outer step at the pace of the latest ones; null where nothing runs or nothing is known. */
   readonly secondsLeft: number | null;
   /** What is the matter with a study that cannot be shown whole, in words for its user. */

@@ -1,6 +1,8 @@
 import { DrmadError } from "../errors.ts";
 import type { StudySummary } from "../store/store.ts";
-import type { StepFidelity, Warning } from "../study/events.ts";
+import { timesOf } from "../store/times.ts";
+import type { ForkInfo, StepFidelity, Warning } from "../study/events.ts";
+import { forkText } from "../study/fork-text.ts";
 import type { StudyEvent } from "../study/state.ts";
 import type { Fault, Json, StudyRow, StudyView } from "./api.ts";
 import { faultOf } from "./faults.ts";
@@ -37,6 +39,7 @@ export async function studyView(study: Study): Promise<StudyView> {
   const found = await newestTensors(study, trouble);
   const chosen = all("chosen").at(-1);
   const result = all("result").at(-1);
+  const origin = all("fork").at(-1);
   return {
     summary: studyRow(summary),
     source: summary.source,
@@ -49,6 +52,8 @@ export async function studyView(study: Study): Promise<StudyView> {
     chosen: chosen === undefined ? null : { method: chosen.name, why: chosen.why },
     stop: stopOf(study),
     test: result?.test === undefined ? null : inJson(result.test),
+    origin: origin === undefined ? null : { ...untyped<ForkInfo>(origin), text: forkText(origin) },
+    times: inJson(timesOf(summary, study.log) ?? null),
     secondsLeft: secondsLeft(study),
     trouble,
   };

@@ -1,5 +1,5 @@
 import { DrmadError } from "../errors.ts";
-import type { StudyEvent, StudyState } from "../study/state.ts";
+import type { StudyState } from "../study/state.ts";
 import { commitEvents, lost, writeEvent, type WrittenEvent } from "./append.ts";
 import type { Backend } from "./backend.ts";
 import { loadState } from "./load.ts";
@@ -49,10 +49,11 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
   onActivity("recovery ends");
 
   let turn: Promise<void> = Promise.resolve();
-  const append = async (events: readonly StudyEvent[]): Promise<void> => {
+  const append: Claim["append"] = async (events, whole = async (event) => event) => {
     onActivity("commit begins");
     const written: WrittenEvent[] = [];
-    for (const [i, event] of events.entries()) written.push(await writeEvent(bytes, id, lease, sequence + i, event));
+    for (const [i, event] of events.entries())
+      written.push(await writeEvent(bytes, id, lease, sequence + i, await whole(event)));
     onActivity("commit files");
     const now = await at.now();
     const dropped = await db
@@ -76,9 +77,9 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
   };
   return {
     from,
-    append(events) {
+    append(events, whole) {
       // One after another, whoever asks.
-      const next = turn.then(() => append(events));
+      const next = turn.then(() => append(events, whole));
       turn = next.catch(() => undefined);
       return next;
     },

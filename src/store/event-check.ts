@@ -106,7 +106,11 @@ const START: Fields = {
   outerSteps: whole,
   rows: recordOf(whole),
 };
+const settings = recordOf((value) => ["string", "number", "boolean"].includes(typeof value));
 const START_TOO: Fields = {
+  methodSettings: settings,
+  optimizerSettings: settings,
+  batch: whole,
   seeds: list(whole),
   tensors: list(fields({ name: text, shape, perStep: flag, transform: text }, { sharing: text, uses: list(text) })),
   parameters: list(fields({ path: text, shape })),
@@ -119,7 +123,10 @@ const START_TOO: Fields = {
 const EVENTS: Readonly<Record<StudyEvent["type"], Check>> = {
   start: fields(START, {
     ...START_TOO,
-    identity: fields({ fingerprint: text, patience: whole, onChaos: either("continue", "stop"), testCurve: flag }),
+    identity: fields(
+      { fingerprint: text, patience: whole, onChaos: either("continue", "stop"), testCurve: flag },
+      { parts: recordOf(text) },
+    ),
   }),
   resume: fields({ at: whole, engine: text }),
   fork: fields({

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { DrmadError } from "../errors.ts";
 import { failure, formula } from "../../test/oracle/measure.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import * as methods from "../hypergradient/methods.ts";
@@ -12,6 +13,7 @@ import type { Experiment } from "../problem/experiment.ts";
 import { hyper } from "../problem/hyper.ts";
 import { defineExperiment } from "../study/define.ts";
 import type { TuneResult } from "../study/events.ts";
+import { requireSame } from "../study/identity.ts";
 import { tune as plainTune } from "../study/tune.ts";
 import * as ops from "../tensor/ops.ts";
 import { open } from "./open.ts";
@@ -195,13 +197,79 @@ describe("a fork", () => {
   });
 });
 
-test("an optimiser of the same name that moves otherwise is told apart when a study goes on", async () => {
-  const name = "same name";
-  const abort = new AbortController();
-  const onEvent = (event: { readonly type: string }): void => void (event.type === "step" && abort.abort());
-  await tune(experiment, { ...OPTIONS, store, name, signal: abort.signal, onEvent });
-  const optimizer = outer.adam({ rate: 0.1, first: 0.5 });
-  await expect(resume(experiment, { ...CODE, optimizer, store, name })).rejects.toMatchObject(
-    failure("study-changed", "moves otherwise"),
-  );
+describe("a study that is to go on", () => {
+  const stopped = async (name: string, more: object = {}): Promise<void> => {
+    const abort = new AbortController();
+    const onEvent = (event: { readonly type: string }): void => void (event.type === "step" && abort.abort());
+    await tune(experiment, { ...OPTIONS, store, name, ...more, signal: abort.signal, onEvent });
+  };
+  const refusal = async (name: string, more: object): Promise<DrmadError> => {
+    const error: unknown = await resume(experiment, { ...CODE, store, name, ...more }).catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ code: "study-changed", hint: expect.stringContaining(`drmad fork ${name} NEW`) });
+    return error as DrmadError;
+  };
+  const { drmad, evograd, checkpointed } = methods;
+  /** Another optimiser, whoever made it, that says nothing of its settings. */
+  const silent = (optimizer: OuterOptimizer): OuterOptimizer => {
+    const { settings: _, ...rest } = optimizer;
+    return rest;
+  };
+  const WAS = outer.adam({ rate: 0.1 });
+
+  test.each([
+    ["samples", { method: drmad() }, { method: drmad({ samples: "T/10" }) }, ["method was", "drmad T/10"]],
+    [
+      "growth",
+      { method: drmad({ snapshots: 4 }) },
+      { method: drmad({ snapshots: 4, growthLimit: 9 }) },
+      ["method growthLimit was none and is 9"],
+    ],
+    ["sigma", { method: evograd() }, { method: evograd({ sigma: 0.5 }) }, ["method sigma was", "is 0.5"]],
+    [
+      "memory",
+      { method: checkpointed({ checkpoints: 3 }) },
+      { method: checkpointed({ checkpoints: 4 }) },
+      ["method checkpoints was 3 and is 4"],
+    ],
+    ["adam", {}, { optimizer: outer.adam({ rate: 0.1, first: 0.5 }) }, ["optimizer first was 0.9 and is 0.5"]],
+    ["rate", {}, { optimizer: outer.adam({ rate: 0.2 }) }, ["adam(0.1)", "and is", "adam(0.2)"]],
+    ["inner", {}, { innerSteps: 30, seed: 5 }, ["seed was 0 and is 5", "training steps was 20 and is 30"]],
+    [
+      "silent",
+      { optimizer: silent(WAS) },
+      { optimizer: silent(outer.adam({ rate: 0.1, first: 0.5 })) },
+      ["moves otherwise"],
+    ],
+  ] as const)("is refused with other options, which are named: %s", async (name, was, is, says) => {
+    await stopped(name, was);
+    const { message } = await refusal(name, is);
+    for (const text of says) expect(message).toContain(text);
+    // With what it was begun with, it goes on.
+    expect((await resume(experiment, { ...CODE, store, name, ...was })).stop).toBe("budget");
+  });
+
+  test("is refused with other parts of the experiment, which are named", async () => {
+    await stopped("parts");
+    const parts = experiment.spec!;
+    const other = (change: object): Promise<unknown> =>
+      resume(defineExperiment({ ...parts, ...change } as never), { ...CODE, store, name: "parts" }).catch(
+        (e: unknown) => e,
+      );
+    const batch = await other({ train: { ...parts.train, batch: 4 } });
+    expect(batch).toMatchObject({ message: expect.stringContaining("rows of a minibatch was 5 and is 4") });
+    const data = await other({ data: { train: split(1), valid: split(4), test: split(3) } });
+    expect(data).toMatchObject({ message: expect.stringMatching(/: it has other data than it began with$/) });
+    const dynamics = await other({ train: { ...parts.train, dynamics: momentum({ rate: 0.3, decay: 0.6 }) } });
+    expect(dynamics).toMatchObject({ message: expect.stringMatching(/: it has other training \(its loss, dynamics/) });
+  });
+
+  test("of an earlier drmad, which kept no settings, is compared by its names", async () => {
+    await stopped("earlier");
+    const state = await store.state("earlier");
+    const { methodSettings: _m, optimizerSettings: _o, batch: _b, ...info } = state.info!;
+    const { parts: _p, ...identity } = state.identity!;
+    const now = { ...state.info!, methodSettings: { storage: "int8" } };
+    expect(() => requireSame({ ...state, info, identity }, now, state.identity!)).not.toThrow();
+    expect(() => requireSame(state, now, state.identity!)).toThrow('method storage was none and is "int8"');
+  });
 });

@@ -24,11 +24,17 @@ export async function lastStep(store: Store, of: string): Promise<number> {
 const keptSteps = (logged: readonly LoggedEvent[]): string =>
   logged.flatMap(({ event, arrays }) => (event.type === "step" && arrays ? [event.step] : [])).join(", ");
 
+/** What a fork begins with, and where the arrays of the steps before it are. */
+export interface ForkSource extends Fork {
+  /** A step with its arrays, where `before` has it without; any other event as it is. */
+  whole(event: StudyEvent): Promise<StudyEvent>;
+}
+
 /**
- * Reads what a fork begins with.
+ * Reads what a fork begins with: of the steps before it only the arrays of the best and the last, the others' when they are copied.
  * @throws DrmadError study-not-found; invalid-argument for a step that there is not, or whose values are not kept any more
  */
-export async function readFork(store: Store, { of, step }: ForkOf): Promise<Fork> {
+export async function readFork(store: Store, { of, step }: ForkOf): Promise<ForkSource> {
   const logged = await store.events(of);
   const start = logged.find(({ event }) => event.type === "start")?.event;
   const place = logged.findIndex(({ event }) => event.type === "step" && event.step === step);
@@ -48,18 +54,33 @@ export async function readFork(store: Store, { of, step }: ForkOf): Promise<Fork
   }
   // Those of its own choice and warnings come with it, when it is evaluated again.
   const end = logged.findLastIndex(({ event }, i) => i < place && event.type === "step") + 1;
-  const before: StudyEvent[] = [];
-  for (const { sequence, event } of logged.slice(0, Math.max(end, 0))) {
-    if (!LASTING.includes(event.type)) continue;
-    before.push(event.type === "step" ? ((await store.event(of, sequence)) ?? event) : event);
-  }
+  const lasting = logged.slice(0, Math.max(end, 0)).filter(({ event }) => LASTING.includes(event.type));
   // Where the step itself is the best it will be so again, and nothing is asked of the one before.
-  const best = taken.best ? undefined : before.findLast((event) => event.type === "step" && event.best);
-  if (best?.type === "step" && best.kept === undefined) {
+  const best = lasting.findLast(({ event }) => event.type === "step" && event.best);
+  const bestWhole = best && (await store.event(of, best.sequence));
+  if (!taken.best && bestWhole?.type === "step" && bestWhole.kept === undefined) {
     throw refused(
-      `the values of step ${best.step} of the study ${name}, the best one before step ${step}, are not kept any more`,
+      `the values of step ${bestWhole.step} of the study ${name}, the best one before step ${step}, are not kept any more`,
       "Go on from a later step, such as the last, or from one up to that.",
     );
   }
-  return { of, step, info, identity, at: taken.kept, before };
+  // The state that the fork goes on with has the best step's point, and the last step.
+  const last = lasting.findLast(({ event }) => event.type === "step");
+  const lastWhole = last && (await store.event(of, last.sequence));
+  const before = lasting.map(
+    (each) => (each === best ? bestWhole : each === last ? lastWhole : undefined) ?? each.event,
+  );
+  const sequences = new Map(lasting.map(({ event, sequence }) => [event, sequence]));
+  return {
+    of,
+    step,
+    info,
+    identity,
+    at: taken.kept,
+    before,
+    async whole(event) {
+      const sequence = event.type === "step" ? sequences.get(event) : undefined;
+      return sequence === undefined ? event : ((await store.event(of, sequence)) ?? event);
+    },
+  };
 }

@@ -12,7 +12,7 @@ import { isStale, requireName, rowOf, summaryOfRow, type StudyRow } from "./reco
 import { hasSchema, requireSchema, upgradeSchema } from "./schema.ts";
 import { sqliteBackend } from "./sqlite.ts";
 import type { Activity, NewStudy, Store } from "./store.ts";
-import { exportStudy, importStudy } from "./transfer.ts";
+import { exportedBytes, exportStudy, importStudy } from "./transfer.ts";
 import { requireWhole } from "./whole.ts";
 
 export interface StoreOptions {
@@ -163,10 +163,14 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
       await db.updateTable("studies").set(change).where("id", "=", id).execute();
     },
     revision: () => at.revision(),
-    exportStudy: async (name) => exportStudy(at, await rowBy(name)),
+    exportStudy: async (name) => exportedBytes(at, await rowBy(name)),
+    async exportStudyTo(name, sink) {
+      requireOptions("exportStudyTo", sink, { write: "function", restart: "function?" });
+      await exportStudy(at, await rowBy(name), sink);
+    },
     async importStudy(bytes, given = {}) {
       requireOptions("importStudy", given, { as: "text?", file: "text?" });
-      return importStudy(at, bytes, given);
+      return importStudy({ ...at, onActivity }, bytes, given);
     },
     free: () => at.bytes.free(),
     async clean(cleaning = {}) {

@@ -204,9 +204,9 @@ describe("going on", () => {
   });
 
   test.each([
-    ["other data", experimentOf(1), {}, "data, losses"],
-    ["another start", experimentOf(0, 0.02), {}, "data, losses"],
-    ["more outer steps", experiment, { outerSteps: 9 }, "outerSteps was 4 and is 9"],
+    ["other data", experimentOf(1), {}, "it has other data than it began with"],
+    ["another start", experimentOf(0, 0.02), {}, "other starting hyperparameters"],
+    ["more outer steps", experiment, { outerSteps: 9 }, "outer steps was 4 and is 9"],
     ["another seed", experiment, { seed: 1 }, "seed was 0 and is 1"],
     ["another method", experiment, { method: methods.drmad() }, 'method was "reverse" and is "drmad"'],
     ["another precision", experiment, { precision: "float32" }, "precision was"],

@@ -1,10 +1,10 @@
 import { DrmadError, requireOptions, type OptionNames } from "../errors.ts";
 import type { Experiment } from "../problem/experiment.ts";
-import type { StopReason, TuneEvent, TuneResult } from "../study/events.ts";
+import type { StepRecord, StopReason, TuneEvent, TuneResult } from "../study/events.ts";
 import { runStudy } from "../study/run.ts";
 import { TUNE_OPTIONS, type TuneOptions } from "../study/settings.ts";
 import type { StudyEvent } from "../study/state.ts";
-import { lastStep, readFork, type ForkOf } from "./fork.ts";
+import { lastStep, readFork, type ForkOf, type ForkSource } from "./fork.ts";
 import type { NewStudy, Store, StudySummary } from "./store.ts";
 import { forecastOf, requireKeep, type Keep } from "./retention.ts";
 import type { KeptState } from "./tables.ts";
@@ -162,7 +162,8 @@ export async function fork(experiment: Experiment, options: TuneOptions & ForkOp
 export async function resume(experiment: Experiment, options: TuneOptions & StudyOptions): Promise<TuneResult> {
   requireOptions("study.resume", options, RESUME_OPTIONS);
   const { store, name, ...rest } = options;
-  return goOn(experiment, store, name, withKept(await store.get(name), rest));
+  const before = await store.get(name);
+  return goOn(experiment, store, name, withKept(before, rest), before);
 }
 
 /** The options that a study was begun with, but where others are given. */
@@ -173,7 +174,14 @@ function withKept({ options: { tune: kept } }: StudySummary, given: TuneOptions)
   return { ...asBefore, ...given };
 }
 
-async function goOn(experiment: Experiment, store: Store, name: string, options: TuneOptions): Promise<TuneResult> {
+/** @param before the study as it was before this process took it, where it was begun earlier */
+async function goOn(
+  experiment: Experiment,
+  store: Store,
+  name: string,
+  options: TuneOptions,
+  before?: StudySummary,
+): Promise<TuneResult> {
   const claim = await store.claim(name);
   const { from } = claim;
   if (from.result !== undefined) {
@@ -194,8 +202,11 @@ async function goOn(experiment: Experiment, store: Store, name: string, options:
   let ended = false;
   let forecast: StudyEvent | undefined;
   let keep: Keep = "all";
+  let source: ForkSource | undefined;
   const onEvent = (event: TuneEvent): void => {
     options.onEvent?.(event);
+    if (event.type === "start" && event.resumedAt !== undefined && before !== undefined)
+      options.onEvent?.(resumedEvent(before, from.steps, event.outerSteps));
     if (forecast?.type !== "start") return;
     const told = forecastOf(forecast, keep, store.free());
     forecast = undefined;
@@ -205,7 +216,8 @@ async function goOn(experiment: Experiment, store: Store, name: string, options:
     options.onEvent?.({ type: "warning", message });
   };
   const append = async (events: readonly StudyEvent[]): Promise<void> => {
-    await claim.append(events);
+    // The steps that a fork takes over come without their arrays.
+    await claim.append(events, source?.whole);
     forecast = events.find(({ type }) => type === "start") ?? forecast;
     ended ||= events.some(({ type }) => type === "result");
   };
@@ -213,11 +225,12 @@ async function goOn(experiment: Experiment, store: Store, name: string, options:
     const begun = from.info !== undefined;
     const about = (await store.get(name)).options as { readonly keep?: Keep; readonly fork?: ForkOf };
     keep = about.keep ?? keep;
-    const forked = begun ? undefined : about.fork;
+    const forked = begun || about.fork === undefined ? undefined : await readFork(store, about.fork);
+    source = forked;
     const result = await runStudy(
       experiment,
       { ...options, onEvent, signal: AbortSignal.any(signals) },
-      { from: begun ? from : undefined, fork: forked && (await readFork(store, forked)), append },
+      { from: begun ? from : undefined, fork: forked, name, append },
     );
     await claim.release(stateAfter(result.stop, ended));
     return result;
@@ -229,6 +242,20 @@ async function goOn(experiment: Experiment, store: Store, name: string, options:
     clearInterval(beating);
   }
 }
+
+const resumedEvent = (
+  { name, created, updated }: StudySummary,
+  steps: readonly StepRecord[],
+  outerSteps: number,
+): TuneEvent => ({
+  type: "resumed",
+  name,
+  at: steps.length,
+  outerSteps,
+  begun: created.toISOString(),
+  last: updated.toISOString(),
+  seconds: steps.reduce((sum, { seconds }) => sum + seconds, 0),
+});
 
 const DONE: readonly StopReason[] = ["budget", "plateau"];
 const stateAfter = (stop: StopReason, ended: boolean): KeptState =>

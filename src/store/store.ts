@@ -1,10 +1,12 @@
 import type { NdArray } from "../data/dataset.ts";
+import type { Bytes } from "../data/zip.ts";
 import type { StudyEvent, StudyState } from "../study/state.ts";
 import type { Cleaned, CleanOptions } from "./clean.ts";
+import type { StudySink } from "./transfer.ts";
 import type { KeptState } from "./tables.ts";
 
 /** What a store is doing, for whoever watches it work; a kill may fall between any two. */
-export type Activity = `${"commit" | "recovery"} ${"begins" | "files" | "rows" | "ends"}`;
+export type Activity = `${"commit" | "recovery" | "import"} ${"begins" | "files" | "rows" | "ends"}`;
 
 /** `stale`: it says that it runs, but its process is gone or has given no sign of life for long. */
 export type State = KeptState | "stale";
@@ -73,9 +75,11 @@ export interface Claim {
   readonly from: StudyState;
   /**
    * When it resolves, all of the events and their tensors are on disk; when it fails, none of them is there.
+   * @param whole gives an event with its arrays, where the list has it without: they are written one event after another, and
+   * no more than one's are held
    * @throws DrmadError study-lost, write-failed
    */
-  append(events: readonly StudyEvent[]): Promise<void>;
+  append(events: readonly StudyEvent[], whole?: (event: StudyEvent) => Promise<StudyEvent>): Promise<void>;
   /**
    * A sign of life.
    * @returns whether somebody asked the study to stop
@@ -134,12 +138,14 @@ export interface Store {
   revision(): Promise<string>;
   /** All of a study as one file, byte for byte the same for the same study. @throws DrmadError study-not-found, file-not-found */
   exportStudy(name: string): Promise<Uint8Array>;
+  /** The same piece by piece: no more than one file of tensors is in memory. @throws DrmadError study-not-found, file-not-found */
+  exportStudyTo(name: string, sink: StudySink): Promise<void>;
   /**
-   * Brings such a file in: all of it or, on any error, nothing.
+   * Brings such a file in: all of it or, on any error, nothing. `bytes` may be a file that is read where it is asked.
    * @returns the name that it has now
    * @throws DrmadError malformed-file, store-version, study-exists, invalid-argument
    */
-  importStudy(bytes: Uint8Array, options?: ImportOptions): Promise<string>;
+  importStudy(bytes: Bytes, options?: ImportOptions): Promise<string>;
   /** Bytes that there is room for; undefined where that cannot be asked. */
   free(): number | undefined;
   /**

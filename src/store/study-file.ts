@@ -1,12 +1,12 @@
-import { parseZip, encodeZip } from "../data/zip.ts";
+import { parseZip, zipPieces, type Bytes } from "../data/zip.ts";
 import { DrmadError } from "../errors.ts";
 import { eventProblem } from "./event-check.ts";
 import { decodeEvent } from "./event-codec.ts";
 import { plainJson, type Malformed } from "./plain-json.ts";
 import type { KeptState } from "./tables.ts";
 
-/** A study as one file has it, before anything of it is in a store. */
-export interface PackedStudy {
+/** A study as one file has it, before anything of it is in a store. The files of its tensors are read one at a time. */
+export interface PackedStudy<T extends PackedTensors = PackedTensors> {
   readonly name: string;
   readonly state: Exclude<KeptState, "running">;
   readonly tags: readonly string[];
@@ -19,16 +19,16 @@ export interface PackedStudy {
   readonly lease: number;
   readonly created: number;
   readonly updated: number;
-  readonly events: readonly PackedEvent[];
+  readonly events: readonly PackedEvent<T>[];
 }
 
-export interface PackedEvent {
+export interface PackedEvent<T extends PackedTensors = PackedTensors> {
   readonly type: string;
   /** As the store has it, byte for byte. */
   readonly json: string;
   readonly at: number;
   readonly lease: number;
-  readonly files: readonly PackedTensors[];
+  readonly files: readonly T[];
 }
 
 /** A safetensors file as the store has it. */
@@ -36,7 +36,11 @@ export interface PackedTensors {
   /** Without a folder: `000001-1.safetensors`. */
   readonly file: string;
   readonly sha256: string;
-  readonly bytes: Uint8Array;
+}
+
+export interface ReadableTensors extends PackedTensors {
+  /** Compares the checksum of the archive, not the SHA-256. @throws DrmadError malformed-file */
+  read(): Uint8Array;
 }
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -55,9 +59,15 @@ const LATEST = 8.64e15;
  * A study in one file: a zip archive, nothing in it compressed, of `study.json` (what lists show, and the SHA-256 of every other
  * file), `events.jsonl` (one event a line) and `tensors/…` (safetensors). Equal studies are equal bytes.
  *
+ * It is written piece by piece, and no more than one file of tensors is held.
+ *
  * Errors: `invalid-argument` for more than 2 GiB.
  */
-export function encodeStudy({ events, ...study }: PackedStudy): Uint8Array {
+export async function writeStudy<T extends PackedTensors>(
+  { events, ...study }: PackedStudy<T>,
+  read: (file: T) => Promise<Uint8Array>,
+  write: (piece: Uint8Array) => Promise<void> | void,
+): Promise<void> {
   const manifest = {
     format: FORMAT,
     version: VERSION,
@@ -69,19 +79,22 @@ export function encodeStudy({ events, ...study }: PackedStudy): Uint8Array {
       files: files.map(({ file, sha256 }) => ({ file, sha256 })),
     })),
   };
-  return encodeZip([
-    [MANIFEST, utf8(JSON.stringify(manifest))],
-    [EVENTS, utf8(events.map(({ json }) => `${json}\n`).join(""))],
-    ...events.flatMap(({ files }) => files.map(({ file, bytes }) => [`${TENSORS}${file}`, bytes] as const)),
-  ]);
+  const zip = zipPieces();
+  const add = async (name: string, bytes: Uint8Array): Promise<void> => {
+    for (const piece of zip.add(name, bytes)) await write(piece);
+  };
+  await add(MANIFEST, utf8(JSON.stringify(manifest)));
+  await add(EVENTS, utf8(events.map(({ json }) => `${json}\n`).join("")));
+  for (const { files } of events) for (const file of files) await add(`${TENSORS}${file.file}`, await read(file));
+  await write(zip.end());
 }
 
 /**
  * The study in such a file. What its tensors hold is not looked at here.
  * @param name stands for the file in errors
- * Errors: `malformed-file` for anything that `encodeStudy` does not write; `store-version` for a newer drmad's.
+ * Errors: `malformed-file` for anything that `writeStudy` does not write; `store-version` for a newer drmad's.
  */
-export function decodeStudy(bytes: Uint8Array, name = "study"): PackedStudy {
+export function decodeStudy(bytes: Bytes, name = "study"): PackedStudy<ReadableTensors> {
   const fail: Malformed = (problem) => {
     throw new DrmadError("malformed-file", `${name}: ${problem}`, {
       hint: "The file is damaged or is none of drmad export NAME --format study; export or fetch it again. Nothing was imported.",
@@ -151,7 +164,7 @@ function eventOf(
   entries: ReadonlyMap<string, () => Uint8Array>,
   used: Set<string>,
   fail: Malformed,
-): PackedEvent {
+): PackedEvent<ReadableTensors> {
   const what = `event ${i}`;
   const type = string(told["type"], `the type of ${what}`, fail);
   if (record(plainJson(json, what, fail), what, fail)["type"] !== type) return fail(`${what} is not of type ${type}`);
@@ -164,7 +177,7 @@ function eventOf(
     if (used.has(entry)) return fail(`${file} is told of twice`);
     used.add(entry);
     const read = entries.get(entry) ?? fail(`it has no ${entry}`);
-    return { file, sha256, bytes: read() };
+    return { file, sha256, read };
   });
   return {
     type,

@@ -1,6 +1,7 @@
 import type { Transaction } from "kysely";
 import { createHash, randomUUID } from "node:crypto";
 import type { NdArray } from "../data/dataset.ts";
+import type { Bytes } from "../data/zip.ts";
 import { DrmadError } from "../errors.ts";
 import type { StudyEvent } from "../study/state.ts";
 import type { Backend } from "./backend.ts";
@@ -9,52 +10,73 @@ import { decodeEvent } from "./event-codec.ts";
 import { decodeKept, isWhole } from "./load.ts";
 import { requireName, rowOf, type StudyRow } from "./records.ts";
 import { decodeSafetensors } from "./safetensors.ts";
-import type { ImportOptions } from "./store.ts";
-import { decodeStudy, encodeStudy, type PackedEvent, type PackedStudy } from "./study-file.ts";
+import type { Activity, ImportOptions } from "./store.ts";
+import { decodeStudy, writeStudy, type PackedEvent, type PackedStudy, type ReadableTensors } from "./study-file.ts";
 import type { Tables, TensorTable } from "./tables.ts";
-import { readChecked, sha256, type TensorBytes, type WrittenFile } from "./tensor-bytes.ts";
+import { readChecked, sha256, type TensorBytes } from "./tensor-bytes.ts";
 
-type Place = Pick<Backend, "db" | "bytes" | "bytesWithin">;
+type Place = Pick<Backend, "db" | "bytes" | "bytesWithin"> & { readonly onActivity?: (activity: Activity) => void };
 
 /** A study that runs may drop a file of the optimiser's state between two looks. */
 const TRIES = 5;
 
+/** Where an export goes, piece by piece. */
+export interface StudySink {
+  write(piece: Uint8Array): Promise<void> | void;
+  /** Forgets what was written: a study that runs has dropped a file meanwhile. Where it is left out, that ends the export. */
+  restart?(): void;
+}
+
 /** All of a study in one file, as its last committed event left it; one that runs is `stopped` in it. */
-export async function exportStudy(at: Place, row: StudyRow): Promise<Uint8Array> {
+export async function exportStudy(at: Place, row: StudyRow, sink: StudySink): Promise<void> {
   for (let left = TRIES; ; left--) {
     try {
-      return encodeStudy(await packed(at, row.id));
+      return await exportOnce(at, row.id, sink);
     } catch (error) {
       const gone = error instanceof DrmadError && error.code === "file-not-found";
-      if (!gone || left === 1) throw error;
+      if (!gone || left === 1 || sink.restart === undefined) throw error;
+      sink.restart();
     }
   }
 }
 
-async function packed({ db, bytes, bytesWithin }: Place, id: string): Promise<PackedStudy> {
-  const contents = new Map<string, Uint8Array>();
-  const readAll = async (from: TensorBytes, files: readonly WrittenFile[]): Promise<void> => {
-    for (const file of files) contents.set(file.file, await readChecked(from, file));
-  };
+/** The same in memory. */
+export async function exportedBytes(at: Place, row: StudyRow): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  await exportStudy(at, row, { write: (piece) => void pieces.push(piece), restart: () => void pieces.splice(0) });
+  return new Uint8Array(Buffer.concat(pieces));
+}
+
+async function exportOnce({ db, bytes, bytesWithin }: Place, id: string, { write }: StudySink): Promise<void> {
+  const written = (from: TensorBytes, study: PackedStudy): Promise<void> =>
+    writeStudy(study, ({ file, sha256: hash }) => readChecked(from, { file: `${id}/${file}`, sha256: hash }), write);
   // One snapshot of all tables: a step that is committed meanwhile is in none of them.
   const snapshot = db.transaction().setIsolationLevel("repeatable read");
-  const { row, events, files } = await snapshot.execute(async (transaction) => {
-    const found = await transaction
-      .selectFrom("tensors")
-      .select(["sequence", "file", "sha256"])
-      .distinct()
-      .where("study", "=", id)
-      .orderBy("sequence")
-      .orderBy("file")
-      .execute();
-    if (bytesWithin !== undefined) await readAll(bytesWithin(transaction), found);
-    return {
-      row: await transaction.selectFrom("studies").selectAll().where("id", "=", id).executeTakeFirstOrThrow(),
-      events: await transaction.selectFrom("events").selectAll().where("study", "=", id).orderBy("sequence").execute(),
-      files: found,
-    };
+  const study = await snapshot.execute(async (transaction) => {
+    const found = await packed(transaction, id);
+    if (bytesWithin !== undefined) await written(bytesWithin(transaction), found);
+    return found;
   });
-  if (bytesWithin === undefined) await readAll(bytes, files);
+  // Files are read after it, so that nobody who writes waits for them.
+  if (bytesWithin === undefined) await written(bytes, study);
+}
+
+async function packed(transaction: Transaction<Tables>, id: string): Promise<PackedStudy> {
+  const files = await transaction
+    .selectFrom("tensors")
+    .select(["sequence", "file", "sha256"])
+    .distinct()
+    .where("study", "=", id)
+    .orderBy("sequence")
+    .orderBy("file")
+    .execute();
+  const row = await transaction.selectFrom("studies").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
+  const events = await transaction
+    .selectFrom("events")
+    .selectAll()
+    .where("study", "=", id)
+    .orderBy("sequence")
+    .execute();
   const { name, state, notes, experiment, source, lease } = row;
   return {
     name,
@@ -75,26 +97,18 @@ async function packed({ db, bytes, bytesWithin }: Place, id: string): Promise<Pa
       lease: event.lease,
       files: files
         .filter(({ sequence }) => sequence === event.sequence)
-        .map((file) => ({
-          file: file.file.slice(file.file.lastIndexOf("/") + 1),
-          sha256: file.sha256,
-          bytes: contents.get(file.file)!,
-        })),
+        .map(({ file, sha256: hash }) => ({ file: file.slice(file.lastIndexOf("/") + 1), sha256: hash })),
     })),
   };
 }
 
 /**
  * Brings a study from a file into a store: all of it, or nothing. Every hash is compared, every event and every array that the
- * rest depends on is read before anything is written.
+ * rest depends on is read before anything is written; then it is read again, and no more than one event's arrays are held.
  * @returns the name that it has now
  * @throws DrmadError malformed-file, store-version, study-exists, invalid-argument for a name that is none, write-failed
  */
-export async function importStudy(
-  at: Place,
-  bytes: Uint8Array,
-  { as, file = "the file" }: ImportOptions,
-): Promise<string> {
+export async function importStudy(at: Place, bytes: Bytes, { as, file = "the file" }: ImportOptions): Promise<string> {
   const study = decodeStudy(bytes, file);
   const name = as ?? study.name;
   requireName(name);
@@ -103,10 +117,14 @@ export async function importStudy(
   const read = study.events.map((event, i) => readEvent(event, id, i, file, isWhole(event.type, i, last)));
   requireResumable(study, read, file);
   await requireNew(at, name);
+  at.onActivity?.("import begins");
   const writeAll = async (to: TensorBytes): Promise<void> => {
     await to.begin(id);
     for (const { files } of study.events)
-      for (const { file: own, bytes: contents } of files) await to.write(`${id}/${own}`, contents);
+      for (const each of files) {
+        await to.write(`${id}/${each.file}`, checkedBytes(each, file));
+        at.onActivity?.("import files");
+      }
   };
   const { bytesWithin } = at;
   try {
@@ -125,11 +143,22 @@ export async function importStudy(
     if (bytesWithin === undefined) await at.bytes.removeStudy(id);
     throw error;
   }
+  at.onActivity?.("import ends");
   return name;
 }
 
+function checkedBytes({ file, sha256: wanted, read }: ReadableTensors, name: string): Uint8Array {
+  const bytes = read();
+  if (sha256(bytes) !== wanted) throw malformed(name, `${file} does not have its SHA-256`);
+  return bytes;
+}
+
+/** What the rest of an import needs of an event; its arrays are let go. */
 interface ReadEvent {
+  /** Without arrays. */
   readonly event: StudyEvent;
+  /** Whether a step has the point that it was taken at. */
+  readonly kept: boolean;
   readonly rows: readonly TensorTable[];
 }
 
@@ -139,12 +168,18 @@ const malformed = (file: string, problem: string): DrmadError =>
   });
 
 /** An event with all of its arrays; the optimiser's state is only there at the latest step. */
-function readEvent({ json, files }: PackedEvent, id: string, i: number, name: string, whole: boolean): ReadEvent {
+function readEvent(
+  { json, files }: PackedEvent<ReadableTensors>,
+  id: string,
+  i: number,
+  name: string,
+  whole: boolean,
+): ReadEvent {
   const tensors: Record<string, NdArray> = Object.create(null) as Record<string, NdArray>;
   const bare = decodeEvent(json);
-  const rows = files.flatMap(({ file, sha256: wanted, bytes }) => {
-    if (sha256(bytes) !== wanted) throw malformed(name, `${file} does not have its SHA-256`);
-    const found = decodeSafetensors(bytes, `${name}: ${file}`).tensors;
+  const rows = files.flatMap((each) => {
+    const { file, sha256: wanted } = each;
+    const found = decodeSafetensors(checkedBytes(each, name), `${name}: ${file}`).tensors;
     const passing = file.includes("-optimizer");
     for (const [path, array] of Object.entries(found)) {
       if (path in tensors || isPassing(path) !== passing)
@@ -161,7 +196,7 @@ function readEvent({ json, files }: PackedEvent, id: string, i: number, name: st
   if (files.length > 0 && lacks(json, event)) decodeEvent(json, tensors);
   const problem = arraysProblem(event);
   if (problem !== undefined) throw malformed(name, `event ${i} ${problem}`);
-  return { event, rows };
+  return { event: bare, kept: event.type === "step" && event.kept !== undefined, rows };
 }
 
 /** Whether something that the text of an event names could not be made of its arrays. */
@@ -193,7 +228,7 @@ function arraysProblem(event: StudyEvent): string | undefined {
 
 /** That what follows has all that it depends on: the last step whole, the best one's point. */
 function requireResumable({ events }: PackedStudy, read: readonly ReadEvent[], name: string): void {
-  const steps = read.flatMap(({ event }, i) => (event.type === "step" ? [{ event, i }] : []));
+  const steps = read.flatMap(({ event, kept }, i) => (event.type === "step" ? [{ event, kept, i }] : []));
   const [last, best] = [steps.at(-1), steps.findLast(({ event }) => event.best)];
   const begun = read.findLastIndex(({ event }) => event.type === "start" || event.type === "fork");
   if (last === undefined || best === undefined || begun > last.i) {
@@ -201,8 +236,7 @@ function requireResumable({ events }: PackedStudy, read: readonly ReadEvent[], n
       throw malformed(name, "its start lacks the optimiser's state");
     return;
   }
-  if (last.event.kept === undefined || best.event.kept === undefined)
-    throw malformed(name, "its last or its best step lacks the point that it was taken at");
+  if (!last.kept || !best.kept) throw malformed(name, "its last or its best step lacks the point that it was taken at");
   const ended = read.at(-1)!.event.type === "result";
   if (!ended && !hasOptimizer(events[last.i]!)) throw malformed(name, "its last step lacks the optimiser's state");
 }
@@ -224,7 +258,7 @@ const exists = (name: string): DrmadError =>
 
 /** One transaction: the study is there with all of it, or not at all. */
 async function insert(
-  { db }: Place,
+  { db, onActivity }: Place,
   study: PackedStudy,
   id: string,
   read: readonly ReadEvent[],
@@ -278,5 +312,6 @@ async function insert(
         .insertInto("tensors")
         .values(rows.slice(at, at + ROWS))
         .execute();
+    onActivity?.("import rows");
   });
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, ftruncateSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DrmadError } from "../errors.ts";
 
@@ -13,7 +13,7 @@ import { DrmadError } from "../errors.ts";
  */
 export function writeFileAtomic(path: string, bytes: Uint8Array): void {
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
-  try {
+  attempt(path, () => {
     try {
       writeDurably(temporary, bytes);
       renameSync(temporary, path);
@@ -22,6 +22,12 @@ export function writeFileAtomic(path: string, bytes: Uint8Array): void {
       throw error;
     }
     syncFolder(dirname(path));
+  });
+}
+
+function attempt<T>(path: string, write: () => T): T {
+  try {
+    return write();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new DrmadError("write-failed", `Cannot write ${JSON.stringify(path)}: ${reason}.`, {
@@ -31,10 +37,53 @@ export function writeFileAtomic(path: string, bytes: Uint8Array): void {
   }
 }
 
+/** Pieces of a file, one after another. */
+export interface FileSink {
+  write(piece: Uint8Array): void;
+  /** Begins the file anew. */
+  restart(): void;
+}
+
+/** The same for a file that is made piece by piece: none of them is held. */
+export async function writeFilePieces(path: string, make: (sink: FileSink) => Promise<void>): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  const file = attempt(path, () => openSync(temporary, "wx"));
+  let end = 0;
+  try {
+    await make({
+      write: (piece) =>
+        attempt(path, () => {
+          writeFully(file, piece, end);
+          end += piece.length;
+        }),
+      restart: () =>
+        attempt(path, () => {
+          ftruncateSync(file);
+          end = 0;
+        }),
+    });
+    attempt(path, () => {
+      fsyncSync(file);
+      renameSync(temporary, path);
+      syncFolder(dirname(path));
+    });
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** All of the bytes, to a place in the file. */
+function writeFully(file: number, bytes: Uint8Array, to = 0): void {
+  for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at, bytes.length - at, to + at);
+}
+
 function writeDurably(path: string, bytes: Uint8Array): void {
   const file = openSync(path, "wx");
   try {
-    for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
+    writeFully(file, bytes);
     fsyncSync(file);
   } finally {
     closeSync(file);

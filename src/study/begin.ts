@@ -16,7 +16,7 @@ export async function beginStudy(running: Running, journal: Journal | undefined)
   if (journal === undefined) return progress.commit({ type: "start", ...info, at }, ...cautions);
   const identity = identityOf(runs, settings, options);
   if (progress.state.info !== undefined) {
-    requireSame(progress.state, info, identity);
+    requireSame(progress.state, info, identity, journal.name);
     return goOn(running, progress.state.info.engine);
   }
   const forked = journal.fork && forkEvents(journal.fork, { info, identity, start: at }, settings.optimizer);

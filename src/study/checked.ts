@@ -55,6 +55,7 @@ export function checkedMethod(method: Method): Method {
     name: method.name,
     exact: method.exact,
     ...(method.near === undefined ? {} : { near: method.near }),
+    ...(method.settings && { settings: method.settings }),
     ...(method.fromDraw === undefined ? {} : { fromDraw: (draw: number) => checkedMethod(method.fromDraw!(draw)) }),
     async run(rollout): Promise<Hypergradient> {
       const result = await method.run(rollout);

@@ -84,6 +84,9 @@ export type StopReason =
   | "chaotic"
   | "cancelled";
 
+/** What a method or an optimiser was made with. */
+export type Settings = Readonly<Record<string, string | number | boolean>>;
+
 export interface StartInfo {
   readonly experiment: string;
   /** The first, where there are several. */
@@ -92,6 +95,9 @@ export interface StartInfo {
   readonly seeds?: readonly number[];
   readonly method: string;
   readonly optimizer: string;
+  /** Absent for one that does not tell its settings, and in studies of a drmad that did not keep them. */
+  readonly methodSettings?: Settings;
+  readonly optimizerSettings?: Settings;
   readonly engine: string;
   readonly precision: "float32" | "float64";
   readonly threads: number;
@@ -100,6 +106,8 @@ export interface StartInfo {
   readonly hyperparameters: number;
   readonly groups: Readonly<Record<string, number>>;
   readonly innerSteps: number;
+  /** Rows of a minibatch: all training rows where training has none. */
+  readonly batch?: number;
   readonly outerSteps: number;
   /** Rows of each split. */
   readonly rows: Readonly<Record<string, number>>;
@@ -167,6 +175,17 @@ export type TuneEvent =
       readonly bytesPerStep: number;
       readonly bytes: number;
       readonly free?: number;
+    }
+  /** Once, after the start, in a kept study that goes on: from which outer step, how old it is, and the seconds it took so far. */
+  | {
+      readonly type: "resumed";
+      readonly name: string;
+      readonly at: number;
+      readonly outerSteps: number;
+      /** ISO 8601, as is `last`: when its last event was kept. */
+      readonly begun: string;
+      readonly last: string;
+      readonly seconds: number;
     }
   /** Once, after the start, in a study that goes on from another. */
   | ({ readonly type: "fork" } & ForkInfo)

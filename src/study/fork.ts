@@ -13,7 +13,7 @@ export interface Fork {
   readonly identity: Identity;
   /** Where the step was taken; the optimiser's state is undefined where it is not kept any more. */
   readonly at: Kept;
-  /** Of the steps before it. */
+  /** Of the steps before it, of which the best and the last have their arrays. */
   readonly before: readonly StudyEvent[];
 }
 
@@ -35,7 +35,7 @@ export function forkEvents(
 ): readonly StudyEvent[] {
   requireFitting(at.point, now.start.point);
   const changes = differences({ info, identity }, now.info, now.identity);
-  const goesOn = changes.every(({ what }) => MOVING.includes(what));
+  const goesOn = changes.every(({ what }) => MOVING.includes(what) || /^(?:method|optimizer) /.test(what));
   if (goesOn && now.info.outerSteps <= step) {
     throw new DrmadError("invalid-argument", `nothing is left to do after step ${step} of ${now.info.outerSteps}`, {
       hint: `Give more outer steps than ${step}, or go on from an earlier one.`,

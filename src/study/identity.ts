@@ -11,38 +11,58 @@ import type { Identity, StudyState } from "./state.ts";
 
 const hex = (words: Uint32Array): string => [...words].map((word) => word.toString(16).padStart(8, "0")).join("");
 const hashOf = (bytes: Uint8Array): string => hex(murmur128(bytes));
-const textHash = (value: unknown): string => hashOf(new TextEncoder().encode(plain(value)));
+const arrayHash = (array: ArrayBufferView): string =>
+  `${array.constructor.name} ${hashOf(new Uint8Array(array.buffer, array.byteOffset, array.byteLength))}`;
 
 /** JSON in which every number keeps its bits and every array is its hash. */
-const plain = (value: unknown): string =>
+const plain = (value: unknown, hash = arrayHash): string =>
   JSON.stringify(value, (_, part: unknown) => {
-    if (ArrayBuffer.isView(part)) {
-      const { buffer, byteOffset, byteLength } = part;
-      return `${part.constructor.name} ${hashOf(new Uint8Array(buffer, byteOffset, byteLength))}`;
-    }
+    if (ArrayBuffer.isView(part)) return hash(part);
     if (typeof part === "number" && (!Number.isFinite(part) || Object.is(part, -0)))
       return Object.is(part, -0) ? "<-0>" : `<${part}>`;
     return part;
   });
+const textHash = (value: unknown, hash = arrayHash): string => hashOf(new TextEncoder().encode(plain(value, hash)));
 
 /** Most minibatches that are looked at; an experiment's own `rows` may differ later. */
 const MOST_BATCHES = 1000;
 
+/** What training and its outer loss compute, from what data and what start. Not metrics, which choose nothing. */
+function computed({ problem }: SeedRun) {
+  const [start, train, outer] = [startProgram, trainProgram, outerProgram].map((of): Graph => of(problem).graph);
+  return {
+    data: problem.data,
+    weights: problem.weights,
+    hypers: problem.hypers.tensors.map(({ name, shape, start: at }) => ({ name, shape, start: at })),
+    rows: problem.batch && Array.from({ length: Math.min(problem.steps, MOST_BATCHES) }, (_, t) => problem.sampler(t)),
+    graphs: [start, train, outer] as const,
+  };
+}
+
 /**
- * A hash of what training and its outer loss compute, from what data and what start: other losses, data, initial weights,
- * minibatches or starting hyperparameters give another. Not of metrics, which choose nothing. It reads all of the data once.
+ * A hash of all that is computed, where other losses, data, initial weights, minibatches or starting hyperparameters give
+ * another, and of each part of it by what a user would call it. It reads all of the data once.
  */
-function fingerprintOf(runs: readonly SeedRun[]): string {
-  return textHash(
-    runs.map(({ problem }) => ({
-      data: problem.data,
-      weights: problem.weights,
-      hypers: problem.hypers.tensors.map(({ name, shape, start }) => ({ name, shape, start })),
-      rows:
-        problem.batch && Array.from({ length: Math.min(problem.steps, MOST_BATCHES) }, (_, t) => problem.sampler(t)),
-      graphs: [startProgram(problem), trainProgram(problem), outerProgram(problem)].map(({ graph }): Graph => graph),
-    })),
-  );
+function fingerprintOf(runs: readonly SeedRun[]): Pick<Identity, "fingerprint" | "parts"> {
+  const known = new Map<ArrayBufferView, string>();
+  const once = (array: ArrayBufferView): string => {
+    const hash = known.get(array) ?? arrayHash(array);
+    known.set(array, hash);
+    return hash;
+  };
+  const all = runs.map(computed);
+  const part = (of: (each: ReturnType<typeof computed>) => unknown): string => textHash(all.map(of), once);
+  return {
+    fingerprint: textHash(all, once),
+    parts: {
+      data: part(({ data }) => data),
+      "initial weights": part(({ weights, graphs }) => [weights, graphs[0]]),
+      "starting hyperparameters": part(({ hypers }) => hypers),
+      minibatches: part(({ rows }) => rows),
+      "training (its loss, dynamics or their settings)": part(({ graphs }) => graphs[1]),
+      "validation loss": part(({ graphs }) => graphs[2]),
+    },
+  };
 }
 
 export const identityOf = (
@@ -52,7 +72,7 @@ export const identityOf = (
 ): Identity => {
   const update = updateHash(optimizer, runs[0]!.rollout.point);
   return {
-    fingerprint: fingerprintOf(runs),
+    ...fingerprintOf(runs),
     ...(update !== undefined && { update }),
     patience,
     onChaos: options.onChaos ?? "continue",
@@ -70,57 +90,94 @@ const DECIDING = [
   "weights",
   "groups",
   "innerSteps",
+  "batch",
   "outerSteps",
   "rows",
   "fidelityPlan",
 ] as const satisfies readonly (keyof StartInfo)[];
 
 const COMPARED = [...DECIDING, "patience", "onChaos", "testCurve", "update"];
+/** What an earlier drmad did not keep is not compared. */
+const LATER = ["update", "batch"];
 
-interface Difference {
+export interface Difference {
   readonly what: string;
   readonly was: string;
   readonly is: string;
 }
 
-/** In what a study is not what another was. Data, losses and the start are one word: they have only a hash. */
+type Fields = Readonly<Record<string, unknown>>;
+
+const between = (what: string, before: unknown, after: unknown): readonly Difference[] => {
+  const [was, is] = [plain(before) ?? "none", plain(after) ?? "none"];
+  return was === is ? [] : [{ what, was, is }];
+};
+
+/** The settings of one method or optimiser that are not as they were: `method samples`. */
+function settingsBetween(of: "method" | "optimizer", before: Fields, after: Fields): readonly Difference[] {
+  const [was, is] = [before[`${of}Settings`], after[`${of}Settings`]] as [Fields | undefined, Fields | undefined];
+  if (was === undefined || is === undefined || before[of] !== after[of]) return [];
+  return [...new Set([...Object.keys(was), ...Object.keys(is)])].flatMap((key) =>
+    between(`${of} ${key}`, was[key], is[key]),
+  );
+}
+
+/** In what a study is not what another was. Data, losses and the start have only hashes: nothing is told of them but which. */
 export function differences(
   { info, identity }: Pick<StudyState, "info" | "identity">,
   now: StartInfo,
   identityNow: Identity,
 ): readonly Difference[] {
-  const before = { ...info, ...identity } as Readonly<Record<string, unknown>>;
-  const after = { ...now, ...identityNow } as Readonly<Record<string, unknown>>;
-  const found = COMPARED.flatMap((what): Difference[] => {
-    // What an earlier drmad did not keep.
-    if (what === "update" && before[what] === undefined) return [];
-    const [was, is] = [plain(before[what]) ?? "none", plain(after[what]) ?? "none"];
-    return was === is ? [] : [{ what, was, is }];
+  const before = { ...info, ...identity } as Fields;
+  const after = { ...now, ...identityNow } as unknown as Fields;
+  const found = COMPARED.flatMap((what): readonly Difference[] => {
+    if (LATER.includes(what) && before[what] === undefined) return [];
+    const more = what === "method" || what === "optimizer" ? settingsBetween(what, before, after) : [];
+    return [...between(what, before[what], after[what]), ...more];
   });
   // Of other data and losses only where nothing else says why.
-  const told = found.some(({ what }) => ["seed", "seeds", "innerSteps", "precision"].includes(what));
-  const [was, is] = [String(before["fingerprint"]), String(after["fingerprint"])];
-  return was === is || told ? found : [...found, { what: "fingerprint", was, is }];
+  const told = found.some(({ what }) => ["seed", "seeds", "innerSteps", "batch", "precision"].includes(what));
+  return told ? found : [...found, ...between("fingerprint", before["fingerprint"], after["fingerprint"])];
 }
+
+/** The parts of the fingerprint that are others, in words. */
+const otherParts = ({ parts: was }: Partial<Identity> = {}, { parts: is }: Identity): readonly string[] =>
+  was === undefined || is === undefined ? [] : Object.keys(is).filter((name) => was[name] !== is[name]);
+
+const WORDS: Readonly<Record<string, string>> = {
+  innerSteps: "training steps",
+  outerSteps: "outer steps",
+  batch: "rows of a minibatch",
+  rows: "rows of each split",
+  groups: "hyperparameters",
+  onChaos: "what to do about chaos",
+  testCurve: "test curve",
+  fidelityPlan: "fidelity",
+};
 
 /**
  * That a study goes on as what it began as.
- * @throws DrmadError study-changed
+ * @throws DrmadError study-changed, which names all that differs
  */
-export function requireSame(state: StudyState, now: StartInfo, identityNow: Identity): void {
-  const [first] = differences(state, now, identityNow);
-  if (first === undefined) return;
-  const { what, was, is } = first;
-  if (what === "fingerprint")
-    throw changed("its data, losses, initial weights or starting hyperparameters are others than they were");
-  if (what === "update") throw changed("its optimizer has the same name, and moves otherwise than it did");
-  throw changed(`its ${what} was ${was} and is ${is}`);
-}
-
-const changed = (how: string): DrmadError =>
-  new DrmadError("study-changed", `the study cannot go on as what it began: ${how}`, {
-    hint: "Give it the experiment and the options that it began with, or begin a study of another name from it: drmad fork.",
+export function requireSame(state: StudyState, now: StartInfo, identityNow: Identity, name = "NAME"): void {
+  const all = differences(state, now, identityNow);
+  if (all.length === 0) return;
+  // How it moves follows from settings that are told already.
+  const known = all.some(({ what }) => what.startsWith("optimizer"));
+  const found = all.filter(({ what }) => what !== "update" || !known);
+  const words = found.map(({ what, was, is }) => {
+    if (what === "update") return "its optimizer has the same name, and moves otherwise than it did";
+    if (what !== "fingerprint") return `its ${WORDS[what] ?? what} was ${was} and is ${is}`;
+    const parts = otherParts(state.identity, identityNow);
+    return parts.length === 0
+      ? "its data, losses, initial weights or starting hyperparameters are others than they were"
+      : `it has other ${parts.join(", other ")} than it began with`;
   });
+  const word = /^[\w./-]+$/.test(name) ? name : JSON.stringify(name);
+  throw new DrmadError("study-changed", `the study cannot go on as what it began: ${words.join("; ")}`, {
+    hint: `Give it the experiment and the options that it began with, or go on otherwise as a new study: drmad fork ${word} NEW.`,
+  });
+}
 
 /** Lengths that reach beyond every threshold that is in use. */
 const PROBES = [1e-3, 1, 1e3, 1e6];

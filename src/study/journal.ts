@@ -10,6 +10,8 @@ export interface Journal {
   readonly from?: StudyState | undefined;
   /** What a study that begins is gone on from. */
   readonly fork?: Fork | undefined;
+  /** What the study is called, for errors. */
+  readonly name?: string;
   /** Once it resolves, all of the events are safe; if it fails, none of them is. */
   append(events: readonly StudyEvent[]): Promise<void>;
 }

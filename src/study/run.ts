@@ -77,7 +77,8 @@ export async function runStudy(
       methodAt,
       emit,
     };
-    const before = progress.state.steps.reduce((sum, { seconds }) => sum + seconds, 0);
+    // Of the study so far, in whatever processes.
+    const before = secondsOf(progress.state.steps) + secondsOf(journal?.fork?.before ?? []);
     await beginStudy(running, journal);
     const descent = await descend(running, elapsed, (step) => (outerStep = step));
     return await endStudy(running, descent, { isKept: journal !== undefined, seconds: () => before + elapsed() });
@@ -85,3 +86,7 @@ export async function runStudy(
     await session.close();
   }
 }
+
+/** A fork has the steps of another study, and the time that they took. */
+const secondsOf = (events: readonly object[]): number =>
+  events.reduce((sum, event) => sum + ("seconds" in event && typeof event.seconds === "number" ? event.seconds : 0), 0);

@@ -21,6 +21,8 @@ export interface Kept extends Position {
 export interface Identity {
   /** A hash of the experiment's data, its traced losses and where it starts. */
   readonly fingerprint: string;
+  /** The same for each part of it by name, to say which one is another; absent where an earlier drmad began the study. */
+  readonly parts?: Readonly<Record<string, string>>;
   /** A hash of how the optimiser moves; absent where an earlier drmad began the study. */
   readonly update?: string;
   readonly patience: number;

@@ -3,6 +3,7 @@ import { fidelityReport } from "../fidelity-report.ts";
 import { count, counted, metricText, number, seconds, shellWord, short } from "../format.ts";
 import { statistics } from "../statistics.ts";
 import { verdicts, type Figures } from "../tune-summary.ts";
+import { forkText, timesText, withSettings } from "../study-text.ts";
 import { tuneCharts } from "../tune-pictures.ts";
 import { VERSION } from "../version.ts";
 import { escapeHtml, htmlTable, page, tag } from "./page.ts";
@@ -81,6 +82,7 @@ function overview(source: Source, step: number): readonly string[] {
   const [first, chosen] = [steps[0]!, steps[step]!];
   const test = step === source.best ? result?.test : undefined;
   return [
+    ...(source.fork === undefined ? [] : [paragraph(`It ${forkText(source.fork)}.`)]),
     ...(summary === undefined || summary.notes === "" ? [] : [paragraph(summary.notes)]),
     htmlTable(
       ["", "untuned", `outer step ${step}`],
@@ -147,7 +149,7 @@ function measured({ fidelity, info, chosen }: Source): readonly string[] {
   ];
 }
 
-function settings({ info, summary, result }: Source): string[][] {
+function settings({ info, summary, result, fork, times }: Source): string[][] {
   const begun = summary?.options["begun"] as { readonly args?: readonly string[] } | undefined;
   const rows = Object.entries(info.rows).map(([split, n]) => `${count(n)} ${split}`);
   return [
@@ -155,10 +157,14 @@ function settings({ info, summary, result }: Source): string[][] {
     ...(begun?.args === undefined || summary?.options["fork"] !== undefined
       ? []
       : [["begun by", `drmad tune ${begun.args.map(shellWord).join(" ")}`]]),
-    ["method", info.method],
-    ["outer optimizer", info.optimizer],
+    ...(fork === undefined ? [] : [["fork", forkText(fork)]]),
+    ["method", withSettings(info.method, info.methodSettings)],
+    ["outer optimizer", withSettings(info.optimizer, info.optimizerSettings)],
     ["outer steps", `${info.outerSteps} asked for`],
     ["training steps", count(info.innerSteps)],
+    ...(info.batch === undefined
+      ? []
+      : [["rows of a minibatch", info.batch === info.rows["train"] ? "all" : count(info.batch)]]),
     ["weights", count(info.weights)],
     [
       "hyperparameters",
@@ -169,9 +175,14 @@ function settings({ info, summary, result }: Source): string[][] {
     ["rows", rows.join(", ")],
     [info.seeds === undefined ? "seed" : "seeds", (info.seeds ?? [info.seed]).join(", ")],
     ["engine", `${info.engine}, ${info.precision}, ${counted(info.threads, "thread")}`],
-    ...(result === undefined ? [] : [["time", seconds(result.seconds)]]),
+    ...timeRows(result, times),
     ...(summary?.hash == null ? [] : [["SHA-256 of the experiment's file", summary.hash]]),
   ];
+}
+
+function timeRows(result: Figures | undefined, times: Source["times"]): string[][] {
+  if (times !== undefined) return [["time", timesText(times, "the last run")]];
+  return result === undefined ? [] : [["time", seconds(result.seconds)]];
 }
 
 function stepTable({ steps, best }: Source): string {

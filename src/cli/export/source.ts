@@ -1,7 +1,8 @@
 import type { NdArray } from "../../data/dataset.ts";
 import { DrmadError } from "../../errors.ts";
 import type { Store, StudySummary } from "../../store/store.ts";
-import type { StartInfo, StepRecord, TuneResult } from "../../study/events.ts";
+import { timesOf, type StudyTimes } from "../../store/times.ts";
+import type { ForkInfo, StartInfo, StepRecord, TuneResult } from "../../study/events.ts";
 import { fold, nothingYet, type StudyEvent } from "../../study/state.ts";
 import type { TensorInfo } from "../../study/tensor-info.ts";
 import type { Figures } from "../tune-summary.ts";
@@ -20,7 +21,10 @@ export interface Source {
   readonly chosen?: TuneResult["chosen"];
   readonly fidelity: NonNullable<TuneResult["fidelity"]>;
   readonly warnings: readonly string[];
+  /** What a fork goes on from. */
+  readonly fork?: ForkInfo;
   /** Of a kept study. */
+  readonly times?: StudyTimes;
   readonly summary?: StudySummary;
   /** Natural values at an outer step. */
   valuesAt(step: number): Promise<Values>;
@@ -53,6 +57,8 @@ export async function studySource(store: Store, name: string): Promise<Source> {
       hint: "There is something to export once its untuned start is trained; drmad show NAME says how far it is.",
     });
   }
+  const fork = logged.find(({ event }) => event.type === "fork")?.event;
+  const times = timesOf(summary, logged);
   const valuesAt = async (step: number): Promise<Values> => {
     const found = logged.find(({ event }) => event.type === "step" && event.step === step);
     const tensors = found === undefined ? {} : await store.tensors(name, found.sequence);
@@ -71,10 +77,16 @@ export async function studySource(store: Store, name: string): Promise<Source> {
     ...(chosen && { chosen }),
     fidelity: result?.fidelity ?? fidelity,
     warnings: logged.flatMap(({ event }) => warningOf(event)),
+    ...(fork?.type === "fork" && { fork: withoutPoint(fork) }),
+    ...(times && { times }),
     summary,
     valuesAt,
     start: () => valuesAt(0),
   };
+}
+
+function withoutPoint({ type: _, at: __, ...fork }: Extract<StudyEvent, { readonly type: "fork" }>): ForkInfo {
+  return fork;
 }
 
 const warningOf = (event: StudyEvent): readonly string[] => (event.type === "warning" ? [event.message] : []);

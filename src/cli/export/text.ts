@@ -1,5 +1,6 @@
 import type { NdArray } from "../../data/dataset.ts";
 import type { StepRecord } from "../../study/events.ts";
+import { forkText } from "../../study/fork-text.ts";
 import { toJson } from "../json.ts";
 import { VERSION } from "../version.ts";
 import { stepOf, tensorsOf, type Source, type StepChoice, type Values } from "./source.ts";
@@ -8,7 +9,7 @@ const SCHEMA = 1;
 
 /** A study without its weights' history: figures, settings, warnings, and the natural values at one outer step. */
 export async function jsonText(source: Source, choice: StepChoice): Promise<string> {
-  const { name, info, summary, steps, best, result, chosen, fidelity, warnings } = source;
+  const { name, info, summary, steps, best, result, chosen, fidelity, warnings, fork, times } = source;
   const step = stepOf(source, choice);
   const values = await source.valuesAt(step);
   const { tensors: _, ...start } = info;
@@ -22,6 +23,8 @@ export async function jsonText(source: Source, choice: StepChoice): Promise<stri
       drmad: VERSION,
       name,
       ...(summary && { study: summary }),
+      ...(fork && { fork: { ...fork, text: forkText(fork) } }),
+      ...(times && { times }),
       start,
       steps,
       best,
