@@ -12,6 +12,7 @@ import { isStale, requireName, rowOf, summaryOfRow, type StudyRow } from "./reco
 import { hasSchema, requireSchema, upgradeSchema } from "./schema.ts";
 import { sqliteBackend } from "./sqlite.ts";
 import type { Activity, NewStudy, Store } from "./store.ts";
+import { thumbnailsOf } from "./thumbnails.ts";
 import { exportStudy, importStudy } from "./transfer.ts";
 import { requireWhole } from "./whole.ts";
 
@@ -116,6 +117,7 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
       }));
     },
     tensors: async (name, sequence) => tensorsOf(at, (await rowBy(name)).id, sequence),
+    thumbnails: async (name, path, limit) => thumbnailsOf(db, await rowBy(name), path, limit),
     event: async (name, sequence) => loadEvent(at, (await rowBy(name)).id, sequence),
     async state(name) {
       for (;;) {

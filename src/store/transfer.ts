@@ -12,6 +12,7 @@ import { decodeSafetensors } from "./safetensors.ts";
 import type { ImportOptions } from "./store.ts";
 import { decodeStudy, encodeStudy, type PackedEvent, type PackedStudy } from "./study-file.ts";
 import type { Tables, TensorTable } from "./tables.ts";
+import type { Told } from "./tensor-thumbnail.ts";
 import { readChecked, sha256, type TensorBytes, type WrittenFile } from "./tensor-bytes.ts";
 
 type Place = Pick<Backend, "db" | "bytes" | "bytesWithin">;
@@ -100,7 +101,10 @@ export async function importStudy(
   requireName(name);
   const id = randomUUID();
   const last = study.events.findLastIndex(({ type }) => type === "step");
-  const read = study.events.map((event, i) => readEvent(event, id, i, file, isWhole(event.type, i, last)));
+  const start = study.events.find(({ type }) => type === "start");
+  const begun = start && decodeEvent(start.json);
+  const told = begun?.type === "start" ? begun : undefined;
+  const read = study.events.map((event, i) => readEvent(event, id, i, file, isWhole(event.type, i, last), told));
   requireResumable(study, read, file);
   await requireNew(at, name);
   const writeAll = async (to: TensorBytes): Promise<void> => {
@@ -139,7 +143,14 @@ const malformed = (file: string, problem: string): DrmadError =>
   });
 
 /** An event with all of its arrays; the optimiser's state is only there at the latest step. */
-function readEvent({ json, files }: PackedEvent, id: string, i: number, name: string, whole: boolean): ReadEvent {
+function readEvent(
+  { json, files }: PackedEvent,
+  id: string,
+  i: number,
+  name: string,
+  whole: boolean,
+  told: Told | undefined,
+): ReadEvent {
   const tensors: Record<string, NdArray> = Object.create(null) as Record<string, NdArray>;
   const bare = decodeEvent(json);
   const rows = files.flatMap(({ file, sha256: wanted, bytes }) => {
@@ -154,7 +165,11 @@ function readEvent({ json, files }: PackedEvent, id: string, i: number, name: st
         );
       tensors[path] = array;
     }
-    return tensorRows(found, { study: id, sequence: i, step: stepOf(bare), file: `${id}/${file}`, sha256: wanted });
+    return tensorRows(
+      found,
+      { study: id, sequence: i, step: stepOf(bare), file: `${id}/${file}`, sha256: wanted },
+      told,
+    );
   });
   const event = whole ? decodeEvent(json, tensors) : decodeKept(json, tensors);
   // Any other has all of its arrays or, where they are not kept, none; but the optimiser's.
