@@ -8,6 +8,7 @@ import { StepSlider } from "../parts/step-slider.tsx";
 import { studyAddress } from "../route.ts";
 import { shapeText, sizeOf, groupOf, type TensorProps } from "./hyperparameters/tensor.ts";
 import { ExampleWeights } from "./hyperparameters/examples.tsx";
+import { FilmStrip } from "./hyperparameters/film-strip.tsx";
 import { Schedules } from "./hyperparameters/schedules.tsx";
 import { TensorMaps } from "./hyperparameters/tensor-maps.tsx";
 import { TensorPath } from "./hyperparameters/tensor-path.tsx";
@@ -104,6 +105,14 @@ export function Hyperparameters({
             chosen={chosen}
             choose={choose}
             running={view.summary.state === "running"}
+          />
+        )}
+        {!none && (
+          <FilmStrip
+            key={`strip ${tensor.name} ${of}`}
+            {...props}
+            version={`${kept.length} ${kept.at(-1)}`}
+            choose={(to) => choose(to === kept.at(-1) ? null : to)}
           />
         )}
         {!none && tensor.perStep && <Schedules key={`lines ${groupOf(tensor)}`} {...props} tensors={tensors} />}

@@ -6,7 +6,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["r", "all runs"],
   ["/", "to the filter"],
   ["1 … 5", "the pages of a study"],
-  ["← →", "one outer step back or on, in Hyperparameters; in a map that has the focus, one cell"],
+  ["← →", "one outer step back or on, in Hyperparameters; in the row of small pictures one picture, in a map one cell"],
   ["Home End", "the first outer step, the latest one"],
   ["Tab", "from one thing to the next"],
   ["Esc", "closes this"],

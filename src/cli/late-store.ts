@@ -31,6 +31,7 @@ export function lateStore(place: string, open: () => Promise<Store>): Store {
     clean: async (options) => (await found()).clean(options),
     remove: async (name, options) => (await found()).remove(name, options),
     tensors: async (name, sequence) => (await found()).tensors(name, sequence),
+    thumbnails: async (name, path, limit) => (await found()).thumbnails(name, path, limit),
     state: async (name) => (await found()).state(name),
     claim: async (name) => (await found()).claim(name),
     requestStop: async (name) => (await found()).requestStop(name),

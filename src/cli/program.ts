@@ -12,6 +12,7 @@ import { addImport } from "./import.ts";
 import { addFork } from "./fork.ts";
 import { addReproduce } from "./reproduce.ts";
 import { addResume } from "./resume.ts";
+import { addStorage } from "./storage.ts";
 import { addStudies } from "./studies.ts";
 import { addTune } from "./tune.ts";
 import { VERSION } from "./version.ts";
@@ -47,6 +48,7 @@ export function createProgram(finish: (exit: number) => void): Command {
   addStudies(program, finish);
   addDashboard(program, finish);
   addClean(program, finish);
+  addStorage(program, finish);
   program.commandsGroup("Elsewhere:");
   addExport(program, finish);
   addImport(program, finish);

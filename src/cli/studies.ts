@@ -3,7 +3,7 @@ import type { State, Store, StudySummary } from "../store/store.ts";
 import { DrmadError } from "../errors.ts";
 import { upgrade } from "../store/open.ts";
 import { DEFAULT_STORE } from "./default-store.ts";
-import { number, table } from "./format.ts";
+import { counted, number, table } from "./format.ts";
 import { writeJson } from "./json.ts";
 import { checked, folder, withOutput, type OutputFlags } from "./options.ts";
 import { showOne } from "./show.ts";
@@ -32,17 +32,10 @@ Examples:
 
 /** `drmad runs`, `drmad show` and `drmad stop`: what can be done with studies from beside. */
 export function addStudies(program: Command, finish: (exit: number) => void): void {
-  const runs = program
-    .command("runs")
-    .description("list the studies of a store")
-    .addOption(storeOption())
-    .option("--upgrade", "bring a store of an older drmad to this one's schema first");
+  const runs = program.command("runs").description("list the studies of a store").addOption(storeOption());
   withOutput(runs)
     .addHelpText("after", EXAMPLES.runs)
-    .action(async (flags: Flags & { readonly upgrade?: true }) => {
-      if (flags.upgrade === true) await upgrade(flags.store ?? DEFAULT_STORE);
-      finish(await withStore(flags, false, (store) => list(store, flags)));
-    });
+    .action(async (flags: Flags) => finish(await withStore(flags, false, (store) => list(store, flags))));
   withOutput(
     program
       .command("show")

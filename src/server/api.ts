@@ -10,6 +10,7 @@ import type { ForkInfo, StartInfo, StepFidelity, StepRecord, TuneResult, Warning
  *     GET  /api/study?study=NAME                                → StudyView
  *     GET  /api/map?study=NAME&step=N&tensor=T&of=value         → TensorMap, see there; `of` may be `hypergradient`
  *     GET  /api/curve?study=NAME&tensor=T                       → TensorCurve
+ *     GET  /api/strip?study=NAME&tensor=T&of=value              → Strip; `of` may be `hypergradient`
  *     GET  /api/inner?study=NAME                                → InnerCurves
  *     GET  /api/health?study=NAME                               → Health
  *     GET  /api/examples?study=NAME&step=N&tensor=T             → Examples
@@ -121,6 +122,40 @@ export interface TensorCurve {
   readonly median: readonly Num[];
   readonly most: readonly Num[];
   readonly each?: readonly (readonly Num[])[];
+}
+
+/**
+ * A tensor at each kept step as a small picture, as it was drawn when the step was kept: see store/thumbnail.ts for what a cell
+ * shows. All pictures are in one scale of colours.
+ */
+export interface Strip {
+  /** Steps that keep the tensor. There are pictures of at most 101 of them: evenly, with the first, the best and the last. */
+  readonly kept: number;
+  /** What equal differences of shade are: of values, of their logarithms, or of logarithms on both sides of zero. */
+  readonly warp: "linear" | "log" | "signed";
+  /** Zero is in the middle, and `least` is minus `most`. */
+  readonly diverging: boolean;
+  /** The ends of the scale; null where no value is finite. */
+  readonly least: number | null;
+  readonly most: number | null;
+  readonly frames: readonly StripFrame[];
+}
+
+export interface StripFrame {
+  readonly step: number;
+  /** Null where none was drawn, as older drmads did not. */
+  readonly picture: {
+    /** Cells, at most 64 either way. */
+    readonly rows: number;
+    readonly columns: number;
+    /** Rows and columns of what the picture stands for, where a value has a cell. */
+    readonly extent: readonly [rows: number, columns: number];
+    /**
+     * Bytes in base64, row by row: 0 to 253 from the scale's low end to its high end, 254 where a value is not finite, 255 where
+     * there is none.
+     */
+    readonly cells: string;
+  } | null;
 }
 
 /** The training loss on the minibatches while the inner training ran, in means over windows of steps, for each outer step. */

@@ -14,6 +14,7 @@ import { noPage } from "./no-page.ts";
 import { createReader, type Study } from "./reader.ts";
 import { choiceIn, fieldsOf, numberIn, tagsOf, textIn, textOf, TooLarge } from "./requests.ts";
 import { eventStream, STREAM_HEADERS } from "./stream.ts";
+import { strip } from "./strip.ts";
 import { studyRow, studyView } from "./study-view.ts";
 import { tensorCurve } from "./tensor-curve.ts";
 import { tensorMap } from "./tensor-map.ts";
@@ -70,6 +71,9 @@ export function createApp(options: AppOptions): App {
   ofStudy("/api/health", health);
   ofStudy("/api/log", ({ log }, query) => logOf(log.slice(numberIn(query, "from", 0))));
   ofStudy("/api/curve", (study, query) => tensorCurve(study, textIn(query, "tensor")));
+  ofStudy("/api/strip", (study, query) =>
+    strip(study, textIn(query, "tensor"), choiceIn(query, "of", ["value", "hypergradient"])),
+  );
   ofStudy("/api/examples", (study, query) => examples(study, numberIn(query, "step"), textIn(query, "tensor")));
   ofStudy("/api/map", async (study, query) => {
     const [step, tensor] = [numberIn(query, "step"), textIn(query, "tensor")];

@@ -1,6 +1,8 @@
 import type { NdArray } from "../data/dataset.ts";
 import { DrmadError } from "../errors.ts";
 import type { LoggedEvent, Store, StudySummary } from "../store/store.ts";
+import { escaped, PLACES, unescaped, type Of } from "../store/tensor-thumbnail.ts";
+import type { Thumbnails } from "../store/thumbnails.ts";
 import type { StepRecord } from "../study/events.ts";
 import { createCache } from "./cache.ts";
 
@@ -14,6 +16,8 @@ export interface Study {
   readonly steps: readonly LoggedStep[];
   /** The arrays of an event. @throws DrmadError file-not-found, malformed-file */
   arrays(sequence: number): Promise<Arrays>;
+  /** Small pictures of an array of the steps, from the database alone. */
+  thumbnails(path: string, limit: number): Promise<Thumbnails>;
   /** What follows from an event's arrays, kept longer than they are. `what` tells it from others of the same event. */
   digest<T>(what: string, sequence: number, make: () => Promise<T>): Promise<T>;
 }
@@ -50,6 +54,7 @@ export function createReader(store: Store): Reader {
           return [{ record, sequence, kept: arrays }];
         }),
         arrays: (sequence) => arrays.of(key(sequence), () => store.tensors(name, sequence), bytesOf),
+        thumbnails: (path, limit) => store.thumbnails(name, path, limit),
         digest: (what, sequence, make) =>
           digests.of(key(sequence, what), make, (made) => 2 * JSON.stringify(made).length),
       };
@@ -58,13 +63,6 @@ export function createReader(store: Store): Reader {
 }
 
 const bytesOf = (arrays: Arrays): number => Object.values(arrays).reduce((sum, { data }) => sum + data.byteLength, 0);
-
-/** As the keys of records are escaped in the names of arrays. */
-const escaped = (name: string): string => name.replaceAll("~", "~0").replaceAll("/", "~1");
-const unescaped = (name: string): string => name.replaceAll("~1", "/").replaceAll("~0", "~");
-
-export type Of = "value" | "hypergradient";
-const PLACES: Readonly<Record<Of, string>> = { value: "values/", hypergradient: "kept/found/gradient/" };
 
 /** A tuned tensor's natural values or its hypergradient, among the arrays of a step. @throws DrmadError invalid-argument */
 export function tensorIn(arrays: Arrays, tensor: string, of: Of = "value"): NdArray {

@@ -1,24 +1,8 @@
-import type { ImageShape } from "../data/dataset.ts";
 import type { StartInfo } from "../study/events.ts";
-import type { TensorInfo as TunedTensor } from "../study/tensor-info.ts";
+import { imageOf } from "../study/image-of.ts";
 import { isPerExample } from "../study/examples.ts";
 import type { TensorInfo } from "./api.ts";
 import { tensorsIn, type Arrays } from "./reader.ts";
-
-export type Picture = NonNullable<TensorInfo["image"]>;
-
-/** A tensor that is an image of the inputs as a whole, or each row of it (after the first axis) one. */
-export function imageOf(
-  { shape, perStep }: Pick<TunedTensor, "shape" | "perStep">,
-  image: ImageShape | undefined,
-): Picture | undefined {
-  if (image === undefined || shape.length === 0) return undefined;
-  const { height, width } = image;
-  const [rows, ...row] = shape;
-  const size = row.reduce((product, length) => product * length, 1);
-  if (!perStep && rows! * size === height * width) return { height, width, whole: true };
-  return row.length > 0 && size === height * width ? { height, width, whole: false } : undefined;
-}
 
 /** What the study tells of its tensors. */
 export const tensorInfos = ({ tensors = [], image, rows }: StartInfo): readonly TensorInfo[] =>

@@ -1,8 +1,9 @@
 import type { NdArray } from "../data/dataset.ts";
 import type { StartInfo } from "../study/events.ts";
+import type { Of } from "../store/tensor-thumbnail.ts";
+import { imageOf } from "../study/image-of.ts";
 import type { TensorMapHeader } from "./api.ts";
-import { imageOf, type Picture } from "./tensor-info.ts";
-import { keptStep, tensorIn, type Of, type Study } from "./reader.ts";
+import { keptStep, tensorIn, type Study } from "./reader.ts";
 
 /** Most cells either way: what a screen can show. */
 const MOST_CELLS = 1024;
@@ -34,7 +35,7 @@ export function startOf({ log }: Pick<Study, "log">): StartInfo | undefined {
 
 function layoutOf({ data, shape }: NdArray, name: string, start: StartInfo | undefined): Layout {
   const perStep = start?.tensors?.find((tensor) => tensor.name === name)?.perStep ?? false;
-  const image: Picture | undefined = imageOf({ shape, perStep }, start?.image);
+  const image = imageOf({ shape, perStep }, start?.image);
   if (image?.whole === true) return [image.height, image.width];
   if (shape.length === 1) return perStep ? [data.length, 1] : [1, data.length];
   const rows = shape[0] ?? 1;

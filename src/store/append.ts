@@ -7,6 +7,7 @@ import type { StudyRow } from "./records.ts";
 import { dropUnkept, keepOf } from "./retention.ts";
 import type { Tables, TensorTable } from "./tables.ts";
 import { writeTensors, type TensorBytes } from "./tensor-bytes.ts";
+import { thumbnailOf, type Told } from "./tensor-thumbnail.ts";
 import { summaryOf } from "./tensor-summary.ts";
 
 /** Of an optimiser only the latest state is ever needed. */
@@ -21,13 +22,14 @@ export interface WrittenEvent {
   readonly rows: readonly TensorTable[];
 }
 
-/** Writes the arrays of an event, which nothing refers to yet. */
+/** Writes the arrays of an event, which nothing refers to yet. `told` is how its study began. */
 export async function writeEvent(
   at: TensorBytes,
   study: string,
   lease: number,
   sequence: number,
   event: StudyEvent,
+  told: Told | undefined,
 ): Promise<WrittenEvent> {
   const { json, tensors } = encodeEvent(event);
   const step = stepOf(event);
@@ -40,7 +42,7 @@ export async function writeEvent(
     // The lease is in the name, so that a process that lost the study cannot change what its successor wrote.
     const name = `${String(sequence).padStart(6, "0")}-${lease}${part === "passing" ? "-optimizer" : ""}.safetensors`;
     const file = await writeTensors(at, `${study}/${name}`, chosen);
-    rows.push(...tensorRows(chosen, { study, sequence, step, ...file }));
+    rows.push(...tensorRows(chosen, { study, sequence, step, ...file }, told));
   }
   return { type: event.type, json, rows };
 }
@@ -53,13 +55,14 @@ export const stepOf = (event: StudyEvent): number =>
 export const tensorRows = (
   tensors: Readonly<Record<string, NdArray>>,
   of: Pick<TensorTable, "study" | "sequence" | "step" | "file" | "sha256">,
+  told: Told | undefined,
 ): readonly TensorTable[] =>
   Object.entries(tensors).map(([name, array]) => ({
     ...of,
     name,
     part: isPassing(name) ? "passing" : "lasting",
     ...summaryOf(array),
-    thumbnail: null,
+    thumbnail: thumbnailOf(tensors, name, told),
   }));
 
 /** Rows at a time: SQLite takes at most 32,766 values in a statement. */

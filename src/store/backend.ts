@@ -10,6 +10,7 @@ export interface Dialect {
   readonly blob: "blob" | "bytea";
   /** Tables that are there, where ours would be. */
   tableNames(db: Kysely<Tables>): Promise<readonly string[]>;
+  columnNames(db: Kysely<Tables>, table: keyof Tables): Promise<readonly string[]>;
   /** Within a transaction: others that change the schema wait. */
   lockSchema(db: Transaction<Tables>): Promise<void>;
   /** Makes what else it needs besides the tables that both have. */

@@ -49,11 +49,14 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
   onActivity("recovery ends");
 
   let turn: Promise<void> = Promise.resolve();
+  let told = from.info;
   const append: Claim["append"] = async (events, whole = async (event) => event) => {
     onActivity("commit begins");
     const written: WrittenEvent[] = [];
-    for (const [i, event] of events.entries())
-      written.push(await writeEvent(bytes, id, lease, sequence + i, await whole(event)));
+    for (const [i, event] of events.entries()) {
+      if (event.type === "start") told = event;
+      written.push(await writeEvent(bytes, id, lease, sequence + i, await whole(event), told));
+    }
     onActivity("commit files");
     const now = await at.now();
     const dropped = await db

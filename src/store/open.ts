@@ -9,9 +9,11 @@ import { decodeEvent } from "./event-codec.ts";
 import { loadEvent, loadState, tensorsOf } from "./load.ts";
 import { isPostgres, postgresBackend } from "./postgres.ts";
 import { isStale, requireName, rowOf, summaryOfRow, type StudyRow } from "./records.ts";
-import { hasSchema, requireSchema, upgradeSchema } from "./schema.ts";
+import { hasSchema, MIGRATIONS, requireSchema, upgradeSchema } from "./schema.ts";
 import { sqliteBackend } from "./sqlite.ts";
 import type { Activity, NewStudy, Store } from "./store.ts";
+import { hasStudies, tensorFolder } from "./tensor-files.ts";
+import { thumbnailsOf } from "./thumbnails.ts";
 import { exportedBytes, exportStudy, importStudy } from "./transfer.ts";
 import { requireWhole } from "./whole.ts";
 
@@ -116,6 +118,7 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
       }));
     },
     tensors: async (name, sequence) => tensorsOf(at, (await rowBy(name)).id, sequence),
+    thumbnails: async (name, path, limit) => thumbnailsOf(db, await rowBy(name), path, limit),
     event: async (name, sequence) => loadEvent(at, (await rowBy(name)).id, sequence),
     async state(name) {
       for (;;) {
@@ -187,13 +190,39 @@ export async function open(path: string, options: StoreOptions = {}): Promise<St
   };
 }
 
-/** Brings a store of an older drmad to this one's schema; see `open` for errors. */
-export async function upgrade(path: string): Promise<void> {
-  const { db, dialect, place } = await backend(path, false);
+/** What an upgrade did. */
+export interface Upgraded {
+  readonly place: string;
+  /** Versions of the schema, before and after; the same where there was nothing to do. */
+  readonly from: number;
+  readonly to: number;
+  /** Number of studies in it. */
+  readonly studies: number;
+}
+
+/**
+ * Brings a store of an older drmad to this one's schema, in one transaction: where it fails, the store is what it was. Older
+ * drmads do not read it any more.
+ *
+ * Errors: those of `open`, and `study-running` where a process is at work on a study, which may be an older drmad's.
+ */
+export async function upgrade(path: string): Promise<Upgraded> {
+  const at = await backend(path, false);
+  const { db, dialect, place } = at;
   try {
     if ((await dialect.tableNames(db)).length === 0) throw noStore(place);
-    await upgradeSchema(db, dialect);
+    const from = await upgradeSchema(db, dialect, MIGRATIONS, async (transaction) => {
+      const now = await at.now(transaction);
+      const rows = await transaction.selectFrom("studies").selectAll().where("state", "=", "running").execute();
+      const running = rows.find((row) => !isStale(row, now, 1000 * STALE_SECONDS));
+      if (running === undefined) return;
+      throw new DrmadError("study-running", `a process runs the study ${JSON.stringify(running.name)} in ${place}`, {
+        hint: "Wait for it, or stop it: drmad stop NAME, with the drmad that began it. Nothing was changed.",
+      });
+    });
     await requireSchema(db, dialect);
+    const { n } = await db.selectFrom("studies").select(({ fn }) => fn.countAll<number>().as("n")).executeTakeFirstOrThrow(); // prettier-ignore
+    return { place, from, to: Math.max(from, MIGRATIONS.length), studies: Number(n) };
   } finally {
     await db.destroy();
   }
@@ -219,7 +248,8 @@ async function backend(path: string, create: boolean): Promise<Backend> {
     });
   }
   const fresh = !existsSync(place);
-  if (fresh && !create) throw noStore(place);
+  const empty = fresh || (statSync(place).size === 0 && !existsSync(`${place}-wal`));
+  if (empty && !create && !hasStudies(tensorFolder(place))) throw noStore(place);
   if (fresh) makeFolder(dirname(place));
   await requireWhole(place);
   return sqliteBackend(place);

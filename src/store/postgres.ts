@@ -36,6 +36,12 @@ export const POSTGRES: Dialect = {
       select table_name as name from information_schema.tables where table_schema = current_schema()`.execute(db);
     return rows.map(({ name }) => name);
   },
+  async columnNames(db, table) {
+    const { rows } = await sql<{ name: string }>`
+      select column_name as name from information_schema.columns
+      where table_schema = current_schema() and table_name = ${table}`.execute(db);
+    return rows.map(({ name }) => name);
+  },
   async lockSchema(db) {
     await sql`select pg_advisory_xact_lock(${sql.lit(SCHEMA_LOCK)})`.execute(db);
   },

@@ -30,6 +30,7 @@ const failing: Migration = async (transaction) => {
   throw new RangeError("halfway");
 };
 const NEXT = [...MIGRATIONS, addColour];
+const [OURS, LATER] = [MIGRATIONS.length, MIGRATIONS.length + 1];
 const colours = async (): Promise<unknown[]> => (await sql`select colour from studies`.execute(db)).rows;
 
 test("an older store is refused, and upgraded with all that it holds", async () => {
@@ -37,7 +38,7 @@ test("an older store is refused, and upgraded with all that it holds", async () 
   const store = await open(path);
   await store.create({ name: "one", experiment: "e" });
   await store.close();
-  await expect(requireSchema(db, SQLITE, NEXT)).rejects.toMatchObject(failure("store-version", "has schema 1, and this drmad needs schema 2")); // prettier-ignore
+  await expect(requireSchema(db, SQLITE, NEXT)).rejects.toMatchObject(failure("store-version", `has schema ${OURS}, and this drmad needs schema ${LATER}`)); // prettier-ignore
   await upgradeSchema(db, SQLITE, NEXT);
   await requireSchema(db, SQLITE, NEXT);
   expect(await colours()).toEqual([{ colour: "none" }]);
@@ -47,7 +48,7 @@ test("a newer store is refused and left alone, by opening and by upgrading", asy
   await requireSchema(db, SQLITE, NEXT);
   for (const act of [open, upgrade])
     await expect(act(path)).rejects.toMatchObject(
-      failure("store-version", "schema 2; this drmad knows schemas up to 1"),
+      failure("store-version", `schema ${LATER}; this drmad knows schemas up to ${OURS}`),
     );
   expect(await colours()).toEqual([]);
 });

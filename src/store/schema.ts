@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from "kysely";
 import { DrmadError } from "../errors.ts";
 import type { Dialect } from "./backend.ts";
+import { ofAnotherProgram } from "./store-error.ts";
 import type { Tables } from "./tables.ts";
 
 /** Brings a store from a version to the next; the first makes its tables. */
@@ -19,7 +20,6 @@ async function createTables(db: Transaction<Tables>, dialect: Dialect): Promise<
     .addColumn("source", "text")
     .addColumn("hash", "text")
     .addColumn("options", "text", (c) => c.notNull())
-    .addColumn("imported", "integer", (c) => c.notNull())
     .addColumn("lease", "integer", (c) => c.notNull())
     .addColumn("owner", "text")
     .addColumn("heartbeat", "bigint", (c) => c.notNull())
@@ -68,16 +68,27 @@ async function createTables(db: Transaction<Tables>, dialect: Dialect): Promise<
   await dialect.createMore(db);
 }
 
-export const MIGRATIONS: readonly Migration[] = [createTables];
+/**
+ * Before there was a column for it, and while its version was not counted, a study that had come as a file differed in that no
+ * process here had ever given a sign of life for what it had done.
+ */
+async function addImported(db: Transaction<Tables>, dialect: Dialect): Promise<void> {
+  if ((await dialect.columnNames(db, "studies")).includes("imported")) return;
+  await db.schema
+    .alterTable("studies")
+    .addColumn("imported", "integer", (c) => c.notNull().defaultTo(0))
+    .execute();
+  await db.updateTable("studies").set({ imported: 1 }).where("heartbeat", "=", 0).where("events", ">", 0).execute();
+}
+
+export const MIGRATIONS: readonly Migration[] = [createTables, addImported];
 
 /** The version that a store has; undefined for an empty database. */
 async function versionOf(db: Kysely<Tables>, dialect: Dialect): Promise<number | undefined> {
   const names = await dialect.tableNames(db);
   if (names.length === 0) return undefined;
   if (!names.includes("drmad_schema")) {
-    throw new DrmadError("malformed-file", "the database holds tables of another program", {
-      hint: "Name another with --store; studies have a database of their own.",
-    });
+    throw ofAnotherProgram();
   }
   return (await db.selectFrom("drmad_schema").select("version").executeTakeFirst())?.version ?? 0;
 }
@@ -102,7 +113,7 @@ export async function hasSchema(
   }
   if (found < newest) {
     throw new DrmadError("store-version", `the store has schema ${found}, and this drmad needs schema ${newest}`, {
-      hint: "Upgrade it with drmad runs --upgrade, or study.upgrade(path); keep a copy if an older drmad shall read it too.",
+      hint: "Bring it up to date with drmad storage upgrade and the same --store, or study.upgrade(path); keep a copy if an older drmad shall read it too.",
     });
   }
   return true;
@@ -117,17 +128,22 @@ export async function requireSchema(
   if (!(await hasSchema(db, dialect, migrations))) await upgradeSchema(db, dialect, migrations);
 }
 
-/** Brings a store to the newest schema, in one transaction: all of it or nothing. A newer one is left alone. */
+/**
+ * Brings a store to the newest schema, in one transaction: all of it or nothing. A newer one is left alone.
+ * @returns the version that it had; 0 for an empty database
+ */
 export async function upgradeSchema(
   db: Kysely<Tables>,
   dialect: Dialect,
   migrations: readonly Migration[] = MIGRATIONS,
-): Promise<void> {
-  await db.transaction().execute(async (transaction) => {
+  require: (db: Transaction<Tables>) => Promise<void> = async () => undefined,
+): Promise<number> {
+  return db.transaction().execute(async (transaction) => {
     await dialect.lockSchema(transaction);
     // Another process may have been quicker.
     const found = (await versionOf(transaction, dialect)) ?? 0;
-    if (found >= migrations.length) return;
+    if (found >= migrations.length) return found;
+    if (found > 0) await require(transaction);
     for (const migrate of migrations.slice(found)) await migrate(transaction, dialect);
     if (found === 0) {
       await transaction.schema
@@ -138,5 +154,6 @@ export async function upgradeSchema(
     }
     await transaction.deleteFrom("drmad_schema").execute();
     await transaction.insertInto("drmad_schema").values({ version: migrations.length }).execute();
+    return found;
   });
 }

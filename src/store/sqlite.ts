@@ -12,7 +12,7 @@ import {
   type SqliteDatabase,
 } from "kysely";
 import type { Backend, Database, Dialect } from "./backend.ts";
-import { damaged, isBusy, storeError } from "./store-error.ts";
+import { damaged, isBusy, ofAnotherProgram, storeError } from "./store-error.ts";
 import type { Tables } from "./tables.ts";
 import { folderBytes, tensorFolder } from "./tensor-files.ts";
 
@@ -85,6 +85,10 @@ export const SQLITE: Dialect = {
     const { rows } = await sql<{ name: string }>`select name from sqlite_master where type = 'table'`.execute(db);
     return rows.map(({ name }) => name);
   },
+  async columnNames(db, table) {
+    const { rows } = await sql<{ name: string }>`select name from pragma_table_info(${table})`.execute(db);
+    return rows.map(({ name }) => name);
+  },
   // A transaction has the lock from its begin.
   lockSchema: async () => undefined,
   createMore: async () => undefined,
@@ -92,7 +96,7 @@ export const SQLITE: Dialect = {
 
 /** An SQLite file with the folder of safetensors files beside it. */
 export async function sqliteBackend(path: string): Promise<Backend> {
-  const db = await openSqlite(path);
+  const db = await openSqlite(path, true);
   return {
     db,
     dialect: SQLITE,
@@ -114,11 +118,13 @@ export async function sqliteBackend(path: string): Promise<Backend> {
  *
  * Errors, at opening and later: `malformed-file` for what is no database or a damaged one; `write-failed` where it cannot be
  * written (no folder, no permission, disk full).
+ * @param ours whether to refuse another program's, before anything of it is changed
  */
-export async function openSqlite(path: string): Promise<Database> {
+export async function openSqlite(path: string, ours = false): Promise<Database> {
   const Connection = await sqlite();
   const open = await patiently(path, () => new Connection(path));
   try {
+    if (ours) await patiently(path, () => requireOurs(open));
     open.exec(`pragma busy_timeout = ${BUSY_MS}; pragma synchronous = full; pragma foreign_keys = on`);
     await patiently(path, () => open.exec("pragma journal_mode = wal"));
   } catch (error) {
@@ -155,6 +161,12 @@ export async function openSqlite(path: string): Promise<Database> {
       createQueryCompiler: () => new WithoutRowLocks(),
     },
   });
+}
+
+/** WAL is a property of the file, so that even opening it as ours would change another program's. */
+function requireOurs(open: InstanceType<typeof DatabaseSync>): void {
+  const tables = open.prepare("select name from sqlite_master where type = 'table'").all() as { name: string }[];
+  if (tables.length > 0 && !tables.some(({ name }) => name === "drmad_schema")) throw ofAnotherProgram();
 }
 
 /** What others commit changes the one (sqlite.org/pragma.html#pragma_data_version), rows that this connection writes the other. */

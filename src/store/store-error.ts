@@ -16,10 +16,14 @@ const DAMAGED = [11, 26];
 const BUSY = [5, 6];
 const UNWRITABLE = [3, 8, 10, 13, 14];
 
+/** Our own tables have these; so the text that states them has other bits than were written. */
+const MISSING = /^(?:no such (?:column|table)|table \w+ has no column|malformed database schema)/;
+
 /** Undefined for an error that is not SQLite's. The package for Node 20 leaves the code out of some of its errors. */
 function codeOf(error: unknown): number | undefined {
   const { code, errcode, message } = (error ?? {}) as Readonly<Record<string, unknown>>;
   if (code !== "ERR_SQLITE_ERROR") return undefined;
+  if (MISSING.test(String(message))) return DAMAGED[0];
   return typeof errcode === "number" ? errcode & 0xff : CODES[String(message)];
 }
 
@@ -50,4 +54,15 @@ export const damaged = (path: string, how: string, cause?: unknown): DrmadError 
   new DrmadError("malformed-file", `the store ${JSON.stringify(path)} is damaged: ${how}`, {
     hint: "Bring the file, with those beside it that begin with its name, back from a copy, or name another with --store.",
     cause,
+  });
+
+/** What was named by mistake is never written to. */
+export const notStore = (path: string, why: string): DrmadError =>
+  new DrmadError("malformed-file", `${JSON.stringify(path)} is not a store of drmad: ${why}`, {
+    hint: "Give --store the database that drmad tune --study NAME has made, such as runs/drmad.db; the file was not changed.",
+  });
+
+export const ofAnotherProgram = (): DrmadError =>
+  new DrmadError("malformed-file", "the database holds tables of another program", {
+    hint: "Name another with --store; studies have a database of their own. This one was not changed.",
   });

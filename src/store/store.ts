@@ -4,6 +4,7 @@ import type { StudyEvent, StudyState } from "../study/state.ts";
 import type { Cleaned, CleanOptions } from "./clean.ts";
 import type { StudySink } from "./transfer.ts";
 import type { KeptState } from "./tables.ts";
+import type { Thumbnails } from "./thumbnails.ts";
 
 /** What a store is doing, for whoever watches it work; a kill may fall between any two. */
 export type Activity = `${"commit" | "recovery" | "import"} ${"begins" | "files" | "rows" | "ends"}`;
@@ -111,6 +112,12 @@ export interface Store {
   events(name: string, from?: number): Promise<readonly LoggedEvent[]>;
   /** The arrays of an event by their place in it, such as `values/l2`. @throws DrmadError study-not-found, file-not-found */
   tensors(name: string, sequence: number): Promise<Readonly<Record<string, NdArray>>>;
+  /**
+   * Small pictures of one of the arrays of a study's steps, such as `values/l2`, without reading it; of at most `limit` steps
+   * (from 2), and the best one.
+   * @throws DrmadError study-not-found
+   */
+  thumbnails(name: string, path: string, limit: number): Promise<Thumbnails>;
   /**
    * One event with those of its arrays that are kept still: a step that lost its arrays has no `kept`, and of steps before
    * the last one `kept.optimizer` is undefined. Undefined where the log has no such number.

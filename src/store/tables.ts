@@ -73,7 +73,7 @@ export interface TensorTable {
   readonly mean: number | null;
   /** JSON list of counts in equal bins from `least` to `most`; null where there is nothing to count. */
   readonly histogram: string | null;
-  /** PNG; null where none was drawn. */
+  /** See thumbnail.ts; null for what nobody looks at, for no values, and where an older drmad kept it. */
   readonly thumbnail: Uint8Array | null;
 }
 

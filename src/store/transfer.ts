@@ -13,6 +13,7 @@ import { decodeSafetensors } from "./safetensors.ts";
 import type { Activity, ImportOptions } from "./store.ts";
 import { decodeStudy, writeStudy, type PackedEvent, type PackedStudy, type ReadableTensors } from "./study-file.ts";
 import type { Tables, TensorTable } from "./tables.ts";
+import type { Told } from "./tensor-thumbnail.ts";
 import { readChecked, sha256, type TensorBytes } from "./tensor-bytes.ts";
 
 type Place = Pick<Backend, "db" | "bytes" | "bytesWithin"> & { readonly onActivity?: (activity: Activity) => void };
@@ -114,7 +115,10 @@ export async function importStudy(at: Place, bytes: Bytes, { as, file = "the fil
   requireName(name);
   const id = randomUUID();
   const last = study.events.findLastIndex(({ type }) => type === "step");
-  const read = study.events.map((event, i) => readEvent(event, id, i, file, isWhole(event.type, i, last)));
+  const start = study.events.find(({ type }) => type === "start");
+  const begun = start && decodeEvent(start.json);
+  const told = begun?.type === "start" ? begun : undefined;
+  const read = study.events.map((event, i) => readEvent(event, id, i, file, isWhole(event.type, i, last), told));
   requireResumable(study, read, file);
   await requireNew(at, name);
   at.onActivity?.("import begins");
@@ -174,6 +178,7 @@ function readEvent(
   i: number,
   name: string,
   whole: boolean,
+  told: Told | undefined,
 ): ReadEvent {
   const tensors: Record<string, NdArray> = Object.create(null) as Record<string, NdArray>;
   const bare = decodeEvent(json);
@@ -189,7 +194,11 @@ function readEvent(
         );
       tensors[path] = array;
     }
-    return tensorRows(found, { study: id, sequence: i, step: stepOf(bare), file: `${id}/${file}`, sha256: wanted });
+    return tensorRows(
+      found,
+      { study: id, sequence: i, step: stepOf(bare), file: `${id}/${file}`, sha256: wanted },
+      told,
+    );
   });
   const event = whole ? decodeEvent(json, tensors) : decodeKept(json, tensors);
   // Any other has all of its arrays or, where they are not kept, none; but the optimiser's.

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { DrmadError } from "../errors.ts";
-import { damaged } from "./store-error.ts";
+import { damaged, notStore } from "./store-error.ts";
 import { hasStudies, tensorFolder } from "./tensor-files.ts";
 
 /** SQLite's smallest page; it takes what is shorter for a new database. */
@@ -9,11 +9,12 @@ const HEADER = 100;
 const TRIES = 3;
 
 /**
- * That an SQLite file is as long as its header says (sqlite.org/fileformat.html, 1.3), which SQLite itself only sees when it
- * reads a page that is missing. While there is a log beside it, the pages may be there.
+ * That a file is one of SQLite or empty, and as long as its header says (sqlite.org/fileformat.html, 1.3), which SQLite itself
+ * only sees when it reads a page that is missing. While there is a log beside it, the pages may be there.
  * @throws DrmadError malformed-file, file-not-found for one that may not be read
  */
 export async function requireWhole(path: string): Promise<void> {
+  requireSqlite(path);
   for (let left = TRIES; ; left--) {
     const problem = problemOf(path);
     if (problem === undefined) return;
@@ -32,6 +33,21 @@ function opened(path: string): number {
       cause,
     });
   }
+}
+
+const MAGIC = "SQLite format 3\0";
+
+/** SQLite takes a short file of any kind for a new database, and would write over it. */
+function requireSqlite(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || !found.isFile() || found.size === 0) return;
+  const file = opened(path);
+  const bytes = Buffer.alloc(Math.min(MAGIC.length, found.size));
+  readSync(file, bytes, 0, bytes.length, 0);
+  closeSync(file);
+  if (MAGIC.startsWith(bytes.toString("latin1"))) return;
+  const why = "it is not a database";
+  throw hasStudies(tensorFolder(path)) ? damaged(path, why) : notStore(path, why);
 }
 
 function problemOf(path: string): string | undefined {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { open } from "../../src/store/open.ts";
+import { sqliteBackend } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import { needs } from "../optional.ts";
 import { ask, ROOT } from "../package/install.ts";
@@ -175,6 +176,59 @@ describe("the dashboard in a browser", () => {
     }
     expect(faults).toEqual([]);
     await page.context().close();
+  });
+
+  test("picks a step by its small picture, with a click and with the keyboard", async () => {
+    const { page, faults } = await opened("#/study/everything/hyperparameters?tensor=l2.0.W");
+    const pictures = page.locator(".strip-row button");
+    await pictures.nth(6).waitFor();
+    expect(await pictures.count()).toBe(7);
+    await page.getByText("All in one scale: logarithmic colours from").waitFor();
+    await pictures.nth(2).click();
+    await page.getByText("l2.0.W: value at outer step 2").waitFor();
+    expect(await pictures.nth(2).getAttribute("aria-pressed")).toBe("true");
+    await page.keyboard.press("ArrowRight");
+    await page.getByText("l2.0.W: value at outer step 3").waitFor();
+    expect(await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))).toMatch(/^outer step 3/);
+    await page.keyboard.press("Home");
+    await page.getByText("l2.0.W: value at outer step 0").waitFor();
+    // Untuned, all pixels have one penalty; later they differ.
+    const colours = (n: number): Promise<number> =>
+      pictures.nth(n).locator("canvas").evaluate((canvas: HTMLCanvasElement) => {
+        const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+        return new Set(new Uint32Array(data.buffer)).size;
+      }); // prettier-ignore
+    expect([await colours(0), await colours(6)]).toEqual([1, expect.any(Number)]);
+    expect(await colours(6)).toBeGreaterThan(20);
+    await page.getByRole("button", { name: "Hypergradient" }).click();
+    await page.getByText("colours logarithmic on both sides of zero").waitFor();
+    expect(await pictures.count()).toBe(6);
+    await shot(page, "strip-of-hypergradients");
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test("says so where an older drmad drew no small pictures", async () => {
+    const place = join(folder, "older.db");
+    const older = await open(place);
+    await (await keep(older, "older", [startEvent, stepEvent(0), stepEvent(1)])).over();
+    const { db } = await sqliteBackend(place);
+    await db.updateTable("tensors").set({ thumbnail: null }).where("step", "=", 0).execute();
+    const other = await serveStore(older);
+    const hash = "#/study/older/hyperparameters?tensor=big";
+    const some = await opened(hash, {}, other.origin);
+    await some.page.getByText("An older drmad kept 1 of them without a picture.").waitFor();
+    expect(await some.page.locator(".strip-none").count()).toBe(1);
+    await shot(some.page, "strip-of-some");
+    await some.page.context().close();
+    await db.updateTable("tensors").set({ thumbnail: null }).execute();
+    const none = await opened(hash, {}, other.origin);
+    await none.page.getByText("These steps have no small pictures").waitFor();
+    expect([...some.faults, ...none.faults]).toEqual([]);
+    await none.page.context().close();
+    await other.close();
+    await db.destroy();
+    await older.close();
   });
 
   test("follows a study while it runs, and says when the server is away and back", async () => {

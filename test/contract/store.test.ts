@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Store } from "../../src/store/store.ts";
 import { fold, nothingYet, type StudyEvent } from "../../src/study/state.ts";
 import { failure } from "../oracle/measure.ts";
+import { startEvent } from "../server/studies.ts";
 import { begun, point, postgres, sqlite, start, step, STEPS, storesOf } from "./stores.ts";
 
 describe.each([sqlite, postgres])("$name", (kind) => {
@@ -68,6 +69,36 @@ describe.each([sqlite, postgres])("$name", (kind) => {
       );
       expect((await filesOf()).filter((file) => file.includes("optimizer"))).toHaveLength(1);
       expect(new Set(rows.map(({ file }) => file.split("/")[1]))).toEqual(new Set(await filesOf()));
+    });
+
+    test("draws values and hypergradients as it keeps them, in a claim that goes on and in an import too", async () => {
+      const store = await here();
+      const at = { point: point(0), optimizer: { k: 0 } };
+      const told = { ...startEvent, at, tensors: [{ name: "u", shape: [3, 1], perStep: true, transform: "identity" }] } as StudyEvent; // prettier-ignore
+      await store.create({ name: "one", experiment: "e" });
+      const first = await store.claim("one");
+      for (const event of [told, ...STEPS.slice(0, 2)]) await first.append([event]);
+      await first.release("stopped");
+      const next = await store.claim("one");
+      await next.append([STEPS[2]!]);
+      await next.release("stopped");
+      const found = await store.thumbnails("one", "values/u", 100);
+      expect([found.kept, found.least, found.most]).toEqual([3, 0, 4]);
+      expect(found.frames.map((frame) => frame.step)).toEqual([0, 1, 2]);
+      // Steps of training lie to the right.
+      for (const { thumbnail } of found.frames) expect(thumbnail).toMatchObject({ rows: 1, columns: 3 });
+      expect([...found.frames[2]!.thumbnail!.levels]).toEqual([0, 0, 253]);
+      const gradient = await store.thumbnails("one", "kept/found/gradient/u", 100);
+      expect(gradient.frames[1]!.thumbnail).toMatchObject({ warp: "signed", least: -1, most: -0 });
+      expect(gradient.frames[1]!.thumbnail!.levels[2]).toBe(254);
+      for (const path of ["kept/point/u", "kept/optimizer/mean/u"])
+        expect((await store.thumbnails("one", path, 100)).frames.at(-1)).toEqual({ step: 2, thumbnail: null });
+      expect((await store.thumbnails("one", "values/none", 100)).frames).toEqual([]);
+      // Of many, both ends and the best.
+      expect((await store.thumbnails("one", "values/u", 2)).frames.map((frame) => frame.step)).toEqual([0, 1, 2]);
+      await store.importStudy(await store.exportStudy("one"), { as: "two" });
+      for (const path of ["values/u", "kept/found/gradient/u"])
+        expect(await store.thumbnails("two", path, 100)).toEqual(await store.thumbnails("one", path, 100));
     });
 
     test("gives the events from a number on, and their arrays", async () => {

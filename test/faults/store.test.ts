@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { claimStudy } from "../../src/store/claim.ts";
-import { open } from "../../src/store/open.ts";
-import { sqliteBackend } from "../../src/store/sqlite.ts";
+import { open, upgrade } from "../../src/store/open.ts";
+import { openSqlite, sqliteBackend } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { StudyEvent } from "../../src/study/state.ts";
 import { failure } from "../oracle/measure.ts";
@@ -131,9 +131,37 @@ describe("a database", () => {
     }
   });
 
-  test("of another kind is an error", async () => {
-    writeFileSync(place, "these are no tables, ".repeat(500));
-    await expect(open(place)).rejects.toMatchObject(failure("malformed-file", "not a database"));
+  test.each([
+    ["long text", "these are no tables, ".repeat(500)],
+    ["text shorter than a database", "hi\n"],
+    ["JSON", '{ "name": "drmad" }'],
+  ])("that is %s is no store, and is not changed", async (_, text) => {
+    writeFileSync(place, text);
+    for (const act of [open, (path: string) => open(path, { create: false }), upgrade])
+      await expect(act(place)).rejects.toMatchObject({
+        ...failure("malformed-file", "is not a store of drmad: it is not a database"),
+        hint: expect.stringContaining("such as runs/drmad.db") as string,
+      });
+    expect([readFileSync(place, "utf8"), readdirSync(folder)]).toEqual([text, ["studies.db"]]);
+  });
+
+  test("of another program is no store, and is not changed", async () => {
+    const theirs = await openSqlite(place);
+    await sql`pragma journal_mode = delete`.execute(theirs);
+    await sql`create table theirs (x integer)`.execute(theirs);
+    await theirs.destroy();
+    const bytes = readFileSync(place);
+    for (const act of [open, upgrade])
+      await expect(act(place)).rejects.toMatchObject(failure("malformed-file", "tables of another program"));
+    expect([readFileSync(place).equals(bytes), readdirSync(folder)]).toEqual([true, ["studies.db"]]);
+  });
+
+  test("that is empty is a store only once one is to be made", async () => {
+    writeFileSync(place, "");
+    await expect(open(place, { create: false })).rejects.toMatchObject(failure("file-not-found", "there is no store"));
+    expect([readFileSync(place).length, readdirSync(folder)]).toEqual([0, ["studies.db"]]);
+    await keep(1);
+    expect(await stepsIn()).toBe(1);
   });
 
   test("that is a folder, or lies in a file, is an error", async () => {
