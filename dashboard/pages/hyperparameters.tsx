@@ -23,6 +23,7 @@ export function Hyperparameters({
   wanted,
 }: PageProps & { readonly wanted: string | undefined }): JSX.Element {
   const { tensors } = view;
+  const steps = view.steps.map(({ step }) => num(step));
   const [chosen, choose] = useState<number | null>(null);
   const [of, setOf] = useState<"value" | "hypergradient">("value");
   const [filter, setFilter] = useState("");
@@ -48,7 +49,7 @@ export function Hyperparameters({
   const step = chosen !== null && kept.includes(chosen) ? chosen : (kept.at(-1) ?? 0);
   const best = bestStep(view);
   const listed = tensors.filter(({ name }) => name.toLowerCase().includes(filter.toLowerCase()));
-  const props: TensorProps = { study, version, tensor, step, of, best: best === null ? null : num(best.step) };
+  const props: TensorProps = { study, version, tensor, step, of, best: best === null ? null : num(best.step), steps };
   return (
     <div class="tensor-page">
       <nav class="tensor-list" aria-label="Tuned tensors">
@@ -104,6 +105,8 @@ export function Hyperparameters({
             chosen={chosen}
             choose={choose}
             running={view.summary.state === "running"}
+            all={of === "value" ? steps.length : steps.length - without.size}
+            what={of === "value" ? "arrays" : "hypergradients"}
           />
         )}
         {!none && tensor.perStep && <Schedules key={`lines ${groupOf(tensor)}`} {...props} tensors={tensors} />}

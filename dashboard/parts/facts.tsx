@@ -1,9 +1,11 @@
 import type { JSX } from "preact";
 import type { StudyView } from "../../src/server/api.ts";
-import { count, counted, moment, num, visible } from "../data/numbers.ts";
+import { counted, drawable, moment, num, seconds, visible } from "../data/numbers.ts";
+import { countsText, fileName } from "../data/settings.ts";
 import { Words } from "./state.tsx";
 
-const STOPS: Readonly<Record<string, string>> = {
+/** Why a study ended, in words. */
+export const STOPS: Readonly<Record<string, string>> = {
   budget: "all outer steps done, or the seconds over",
   plateau: "no better validation loss for long",
   "non-finite": "a run diverged",
@@ -33,7 +35,9 @@ export function Facts({ view }: { readonly view: StudyView }): JSX.Element {
             </>
           </Fact>
         )}
-        <Fact name="experiment">{visible(summary.experiment)}</Fact>
+        <Fact name="experiment">
+          <span title={visible(summary.experiment)}>{visible(start?.experiment ?? fileName(summary.experiment))}</span>
+        </Fact>
         {start !== null && (
           <>
             <Fact name="method">
@@ -42,29 +46,39 @@ export function Facts({ view }: { readonly view: StudyView }): JSX.Element {
                 {chosen !== null && <span class="under">{visible(chosen.why)}</span>}
               </>
             </Fact>
-            <Fact name="optimiser">{visible(start.optimizer)}</Fact>
-            <Fact name="engine">{`${visible(start.engine)}, ${start.precision}, ${counted(num(start.threads), "thread")}`}</Fact>
-            <Fact name="weights">{count(num(start.weights))}</Fact>
-            <Fact name="inner steps">{count(num(start.innerSteps))}</Fact>
-            <Fact name="rows">
-              {Object.entries(start.rows)
-                .map(([split, rows]) => `${count(num(rows))} ${split}`)
-                .join(", ")}
-            </Fact>
-            <Fact name={start.seeds === undefined ? "seed" : "seeds"}>
-              {start.seeds === undefined ? String(start.seed) : start.seeds.join(", ")}
-            </Fact>
+            <Fact name="outer optimiser">{visible(start.optimizer)}</Fact>
             <Fact name="tuned">
               <ul class="plain">
                 {Object.entries(start.groups).map(([name, size]) => (
                   <li key={name}>
-                    {visible(name)} <span class="muted">{count(num(size))}</span>
+                    {visible(name)} <span class="muted">{counted(num(size), "value")}</span>
                   </li>
                 ))}
               </ul>
             </Fact>
+            <Fact name="trains">{`${counted(num(start.weights), "weight")} for ${counted(num(start.innerSteps), "step")}`}</Fact>
+            <Fact name="rows">{countsText(start.rows)}</Fact>
+            <Fact name={start.seeds === undefined ? "seed" : "seeds"}>
+              {start.seeds === undefined ? String(start.seed) : start.seeds.join(", ")}
+            </Fact>
+            <Fact name="engine">{`${visible(start.engine)}, ${start.precision}, ${counted(num(start.threads), "thread")}`}</Fact>
           </>
         )}
+      </dl>
+      <h2 class="apart">Time</h2>
+      <dl class="facts">
+        <Fact name="computing">
+          <>
+            {seconds(view.steps.reduce((sum, step) => sum + (drawable(step.seconds) ?? 0), 0))}
+            <span class="under">the sum of all outer steps</span>
+          </>
+        </Fact>
+        <Fact name="wall clock">
+          <>
+            {seconds((Date.parse(summary.updated) - Date.parse(summary.created)) / 1000)}
+            <span class="under">from created to updated, with pauses</span>
+          </>
+        </Fact>
         <Fact name="created">{moment(summary.created)}</Fact>
         <Fact name="updated">{moment(summary.updated)}</Fact>
       </dl>

@@ -58,7 +58,7 @@ export interface TensorInfo {
   readonly perStep: boolean;
   /** `identity`, `log`, `logit`, `softplus` or `bounds(low, high)`; `unknown` for studies of older drmads. */
   readonly transform: string;
-  /** The shape of one image, where a row (or, for `whole`, the tensor) has a value for each pixel of the inputs. */
+  /** The shape of one image, where a row or a column (for `whole`, the tensor) has a value for each pixel of the inputs. */
   readonly image?: { readonly height: number; readonly width: number; readonly whole: boolean };
   /** One value for each training row, so that /api/examples has something to show. */
   readonly perExample: boolean;
@@ -79,6 +79,12 @@ export interface StudyView {
   readonly warnings: readonly Json<Warning>[];
   readonly chosen: { readonly method: string; readonly why: string } | null;
   readonly stop: { readonly reason: string; readonly detail: string | null } | null;
+  /** The study that it was forked from, at which outer step, and what is not as it was there; null where from none. */
+  readonly origin: {
+    readonly study: string;
+    readonly step: number;
+    readonly changed: readonly { readonly what: string; readonly was: string; readonly is: string }[];
+  } | null;
   /** Present once the study has ended. */
   readonly test: Json<NonNullable<TuneResult["test"]>> | null;
   /** Seconds until the last outer step at the pace of the latest ones; null where nothing runs or nothing is known. */

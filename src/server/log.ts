@@ -12,6 +12,7 @@ export const logOf = (events: readonly LoggedEvent[]): Log => ({
   })),
 });
 
+const time = (seconds: number): string => String(Number(seconds < 10 ? seconds.toPrecision(2) : seconds.toFixed(0)));
 const figure = (value: number): string =>
   Number.isFinite(value) ? String(Number(value.toPrecision(4))) : String(value);
 
@@ -25,7 +26,7 @@ function textOf(event: LoggedEvent["event"]): string {
       return `forked from step ${event.step} of ${event.of}${event.changes.map(({ what, was, is }) => `; ${what} ${was} → ${is}`).join("")}`;
     case "step": {
       const best = event.best ? ", the best so far" : "";
-      return `step ${event.step}: validation loss ${figure(event.valid.loss)}${best}, ${figure(event.seconds)} s`;
+      return `step ${event.step}: validation loss ${figure(event.valid.loss)}${best}, ${time(event.seconds)} s`;
     }
     case "chosen":
       return `from step ${event.outerStep} with ${event.name}: ${event.why}`;

@@ -48,6 +48,7 @@ export async function studyView(study: Study): Promise<StudyView> {
     warnings: all("warning").map((event) => untyped<Warning>(event)),
     chosen: chosen === undefined ? null : { method: chosen.name, why: chosen.why },
     stop: stopOf(study),
+    origin: originOf(study),
     test: result?.test === undefined ? null : inJson(result.test),
     secondsLeft: secondsLeft(study),
     trouble,
@@ -80,6 +81,11 @@ function stopOf({ log }: Study): StudyView["stop"] {
   const last = log.findLast(({ event }) => ["stop", "result", "resume"].includes(event.type))?.event;
   if (last?.type === "stop") return { reason: last.reason, detail: last.detail ?? null };
   return last?.type === "result" ? { reason: last.stop, detail: last.stopDetail ?? null } : null;
+}
+
+function originOf({ log }: Study): StudyView["origin"] {
+  const fork = log.find(({ event }) => event.type === "fork")?.event;
+  return fork?.type === "fork" ? { study: fork.of, step: fork.step, changed: fork.changes } : null;
 }
 
 /** Steps that tell the pace. */
