@@ -75,7 +75,7 @@ const two = (value: number): string => String(value).padStart(2, "0");
 export function seconds(value: Num | null | undefined): string {
   const found = num(value);
   if (!Number.isFinite(found)) return "–";
-  if (found < 0.1) return `${short(1000 * found)} ms`;
+  if (found < 0.1) return `${Number((1000 * found).toPrecision(2))} ms`;
   if (found < 10) return `${found.toFixed(1)} s`;
   if (found < 100) return `${found.toFixed(0)} s`;
   const whole = Math.round(found);

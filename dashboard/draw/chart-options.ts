@@ -164,7 +164,7 @@ export function chartOptions(
     ),
     hooks: {
       setCursor: [(u) => onCursor(u.cursor.idx ?? null)],
-      draw: [(u) => drawExtras(u, now(), theme)],
+      draw: [(u) => (drawBars(u, now()), drawExtras(u, now(), theme))],
     },
   };
 }
@@ -177,6 +177,28 @@ function alone(u: uPlot, series: number, show: boolean): number[] | null {
   const found: number[] = [];
   for (let i = 0; i < y.length; i++) if (is(i) && !is(i - 1) && !is(i + 1)) found.push(i);
   return found;
+}
+
+/** Where a band is known at single places only, it is a bar at each: nothing is said of what lies between. */
+function drawBars(u: uPlot, { lines }: Drawing): void {
+  const { ctx } = u;
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.lineWidth = 7 * ratio;
+  for (const [i, { bandTo, colour }] of lines.entries()) {
+    if (bandTo === undefined) continue;
+    ctx.strokeStyle = faded(colour, 0.28);
+    for (const at of alone(u, i + 1, false) ?? []) {
+      const low = u.data[bandTo + 1]![at];
+      if (low === null || low === undefined) continue;
+      const x = u.valToPos(u.data[0][at]!, "x", true);
+      ctx.beginPath();
+      ctx.moveTo(x, u.valToPos(u.data[i + 1]![at]!, "y", true));
+      ctx.lineTo(x, u.valToPos(low, "y", true));
+      ctx.stroke();
+    }
+  }
+  ctx.restore();
 }
 
 /** Over more than two decades, only the powers of ten have a line. */

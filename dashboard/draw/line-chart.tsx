@@ -140,18 +140,27 @@ function Legend({ drawing, index }: { readonly drawing: Drawing; readonly index:
         .map((line) => (
           <span class="legend-line" key={line.name}>
             <Swatch line={line} />
-            {visible(line.name)}{" "}
-            <b>{valueText(index === null ? line.y.findLast((v) => v !== null) : line.y[at], format)}</b>
+            {visible(line.name)} <b>{valueText(line.y[index ?? latest(line)], format)}</b>
+            {index === null && latest(line) >= 0 && latest(line) < at && whole && ` at ${Math.round(x[latest(line)]!)}`}
           </span>
         ))}
     </span>
   );
 }
 
+/** Where a line has its last value; -1 where it has none. */
+const latest = ({ y }: Line): number => y.findLastIndex((v) => v !== null && v !== undefined);
+
 const valueText = (value: number | null | undefined, format: (value: number) => string): string =>
   value === null || value === undefined ? "–" : format(value);
 
-function Swatch({ line: { colour, dash, width = 1.6, opacity = 1 } }: { readonly line: Line }): JSX.Element {
+function Swatch({ line: { colour, dash, points, width = 1.6, opacity = 1 } }: { readonly line: Line }): JSX.Element {
+  if (points === true)
+    return (
+      <svg class="swatch" width="10" height="8" viewBox="0 0 10 8" aria-hidden="true">
+        <circle cx="5" cy="4" r="3.5" fill={colour} />
+      </svg>
+    );
   return (
     <svg class="swatch" width="18" height="8" viewBox="0 0 18 8" aria-hidden="true">
       <line

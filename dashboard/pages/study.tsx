@@ -5,7 +5,7 @@ import { useAnswer, useVersion } from "../data/answer.ts";
 import { visible } from "../data/numbers.ts";
 import { at } from "../data/server.ts";
 import { settingName } from "../data/settings.ts";
-import { STOPS } from "../parts/facts.tsx";
+import { BAD_ENDINGS, STOPS } from "../parts/facts.tsx";
 import { NotBegun, type PageProps } from "../parts/not-begun.tsx";
 import { Loading, Name, State, Trouble } from "../parts/state.tsx";
 import { STUDY_PAGES, studyAddress, type StudyPage } from "../route.ts";
@@ -100,7 +100,7 @@ function OriginLine({ origin: { study, step, changed } }: { readonly origin: Ori
   const told = changed.filter(({ what }) => what !== "update" || !changed.some((other) => other.what === "optimizer"));
   return (
     <p class="origin">
-      <span aria-hidden="true">⑂</span> Forked from{" "}
+      <span aria-hidden="true">↳</span> Forked from{" "}
       <a href={studyAddress(study)}>
         <Name text={study} />
       </a>{" "}
@@ -124,15 +124,6 @@ function changedText(json: string): string {
   if (/^"?[0-9a-f]{32}"?$/.test(json)) return "another";
   return visible(json.replaceAll('"', ""));
 }
-
-/** Endings that are nobody's wish, with what is known of them. */
-const BAD_ENDINGS: readonly string[] = [
-  "non-finite",
-  "not-stationary",
-  "not-converged",
-  "invalid-experiment",
-  "chaotic",
-];
 
 function Ending({ view, study }: { readonly view: StudyView; readonly study: string }): JSX.Element | null {
   const { stop, summary, steps } = view;

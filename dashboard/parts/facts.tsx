@@ -6,7 +6,7 @@ import { Words } from "./state.tsx";
 
 /** Why a study ended, in words. */
 export const STOPS: Readonly<Record<string, string>> = {
-  budget: "all outer steps done, or the seconds over",
+  budget: "all outer steps are done",
   plateau: "no better validation loss for long",
   "non-finite": "a run diverged",
   "not-stationary": "the implicit method refused: training had not come to rest",
@@ -15,6 +15,15 @@ export const STOPS: Readonly<Record<string, string>> = {
   chaotic: "the hypergradient became chaotic",
   cancelled: "stopped from outside",
 };
+
+/** Endings that are nobody's wish; what is known of them is told at the top. */
+export const BAD_ENDINGS: readonly string[] = [
+  "non-finite",
+  "not-stationary",
+  "not-converged",
+  "invalid-experiment",
+  "chaotic",
+];
 
 /** What a study is, and what it was begun with. */
 export function Facts({ view }: { readonly view: StudyView }): JSX.Element {
@@ -26,8 +35,10 @@ export function Facts({ view }: { readonly view: StudyView }): JSX.Element {
         {stop !== null && (
           <Fact name="ended by">
             <>
-              {STOPS[stop.reason] ?? visible(stop.reason)}
-              {stop.detail !== null && (
+              {stop.reason === "budget" && stop.detail !== null
+                ? visible(stop.detail)
+                : (STOPS[stop.reason] ?? visible(stop.reason))}
+              {stop.reason !== "budget" && stop.detail !== null && !BAD_ENDINGS.includes(stop.reason) && (
                 <span class="under">
                   <Words text={stop.detail} />
                 </span>

@@ -157,8 +157,6 @@ const namesOf = (found: readonly ReadonlyMap<string, string>[]): readonly Settin
   ...new Set(found.flatMap((settings) => [...settings.keys()])),
 ];
 
-const NUMBER = /^[−-]?[\d,]+(?:\.\d+)?(?:e[−+-]?\d+)?$/;
-
 function SettingsTable({
   title,
   names,
@@ -186,14 +184,11 @@ function SettingsTable({
         <tbody>
           {names.map((name) => {
             const texts = settings.map((found) => found.get(name));
-            const numbers = texts.every((text) => text === undefined || NUMBER.test(text));
             return (
               <tr key={name}>
                 <th scope="row">{visible(name)}</th>
                 {texts.map((text, i) => (
-                  <td key={i} class={numbers ? "figure-text" : undefined}>
-                    {visible(text ?? "–")}
-                  </td>
+                  <td key={i}>{visible(text ?? "–")}</td>
                 ))}
               </tr>
             );

@@ -23,7 +23,7 @@ export function ExampleWeights({ study, tensor, step }: TensorProps): JSX.Elemen
         title={`${tensor.name}: all training rows in order of size`}
         x={data.sorted.map((_, i) => 1 + Math.round(i * apart))}
         lines={[{ name: tensor.name, y: data.sorted.map(drawable), colour: lines[0]!, width: 2 }]}
-        xLabel="rank"
+        xLabel="rank among the training rows"
         yLabel={tensor.name}
         whole
         format={short}
@@ -42,8 +42,12 @@ function Pictures({ title, examples }: { readonly title: string; readonly exampl
   return (
     <section>
       <h3>{title}</h3>
-      {bare && <p class="note">The study keeps no pictures of its rows; these are their numbers.</p>}
-      <ul class="examples">
+      {bare && (
+        <p class="note">
+          The study keeps no pictures of its rows: its data has no image shape. These are the numbers of the rows.
+        </p>
+      )}
+      <ul class={bare ? "examples bare" : "examples"}>
         {examples.map((example) => (
           <li key={example.row}>
             {example.picture !== null && <Picture example={example} picture={example.picture} />}
