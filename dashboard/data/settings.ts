@@ -117,7 +117,6 @@ export function otherSettings({ start, summary }: Pick<StudyView, "start" | "sum
           [settingName("engine"), start.engine],
           [settingName("threads"), String(start.threads)],
           ...(start.image === undefined ? [] : ([["image", `${start.image.height} × ${start.image.width}`]] as const)),
-          ["hyperparameters", count(num(start.hyperparameters))],
         ] as const)),
   ];
 }

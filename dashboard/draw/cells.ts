@@ -24,6 +24,8 @@ export interface Label {
   readonly row: number;
   readonly column: number;
   readonly text: string;
+  /** Rows and columns of cells that it may cover. */
+  readonly room: readonly [rows: number, columns: number];
 }
 
 export const matrix = (rows: number, columns: number, name: Cells["name"]): Cells => ({
@@ -61,6 +63,7 @@ export function mosaic(
     row: Math.floor(i / across) * (height + gap) + height,
     column: (i % across) * (width + 1),
     text: `${what} ${i}`,
+    room: [gap, width],
   }));
   return {
     rows,

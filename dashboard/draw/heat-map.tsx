@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { count, short, visible } from "../data/numbers.ts";
-import { type Cells, cellSize, drawCells } from "./cells.ts";
+import { type Cells, cellSize, drawCells, type Label } from "./cells.ts";
 import { ColourBar } from "./colour-bar.tsx";
 import type { ColourScale } from "./colour-scale.ts";
 import { type NumberAt, type Part, widthOfNumbers, XNumbers, YNumbers, YParts } from "./map-axes.tsx";
@@ -144,17 +144,16 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
                 onKeyDown={press}
                 onBlur={() => setPlace(null)}
               />
-              {w * 8 >= 50 &&
-                cells.labels?.map(({ row, column, text }) => (
-                  <span
-                    key={text}
-                    class="map-label"
-                    aria-hidden="true"
-                    style={{ left: `${column * w}px`, top: `${row * h}px` }}
-                  >
-                    {text}
-                  </span>
-                ))}
+              {labelsThatFit(cells, w, h).map(({ row, column, text }) => (
+                <span
+                  key={text}
+                  class="map-label"
+                  aria-hidden="true"
+                  style={{ left: `${column * w}px`, top: `${row * h}px` }}
+                >
+                  {text}
+                </span>
+              ))}
               {place !== null && index >= 0 && (
                 <span
                   class="map-cursor"
@@ -208,6 +207,12 @@ function Legend({
     () => <ColourBar values={values} scale={scale} label={label} value={value} />,
     [values, scale, label, value],
   );
+}
+
+/** None where one of them would lie over an image. */
+function labelsThatFit({ labels = [] }: Cells, w: number, h: number): readonly Label[] {
+  const fits = ({ text, room: [rows, columns] }: Label): boolean => rows * h >= 13 && columns * w >= 7 * text.length;
+  return labels.every(fits) ? labels : [];
 }
 
 const inside = ({ row, column }: Place, { rows, columns }: Cells): boolean =>

@@ -163,7 +163,7 @@ function Options({ view }: { readonly view: StudyView }): JSX.Element {
 const Settings = ({ settings }: { readonly settings: readonly Setting[] }): JSX.Element => (
   <dl class="facts settings">
     {settings.map(([name, text]) => (
-      <div key={name}>
+      <div key={name} class={name === "command" ? "whole" : undefined}>
         <dt>{visible(name)}</dt>
         <dd>{name === "command" ? <code>{visible(text)}</code> : visible(text)}</dd>
       </div>

@@ -191,7 +191,7 @@ export function Runs(): JSX.Element {
                     />
                   </td>
                   {COLUMNS.map((column) => (
-                    <td key={column.name} class={`${column.number === true ? "number" : ""} column-${column.name}`}>
+                    <td key={column.name} class={`${column.number === true ? "number " : ""}column-${column.name}`}>
                       {column.cell(row)}
                     </td>
                   ))}
@@ -228,7 +228,7 @@ function Head({ sort, setSort }: { readonly sort: Sort; readonly setSort: (sort:
             <th
               key={name}
               scope="col"
-              class={number === true ? "number" : undefined}
+              class={`${number === true ? "number " : ""}column-${name}`}
               aria-sort={here ? (sort.down ? "descending" : "ascending") : undefined}
             >
               <button type="button" class="sort" onClick={() => setSort({ column: name, down: here && !sort.down })}>

@@ -37,7 +37,10 @@ export function Fidelity({ view }: { readonly view: StudyView }): JSX.Element {
           x={steps}
           lines={[
             { name: "whole", y: at("total"), colour: lines[0]!, points: true },
-            { name: "part through training", y: at("through"), colour: lines[1]!, points: true },
+            // The same where the validation loss does not see the hyperparameters but through training.
+            ...(JSON.stringify(at("total")) === JSON.stringify(at("through"))
+              ? []
+              : [{ name: "part through training", y: at("through"), colour: lines[1]!, points: true }]),
           ]}
           xLabel="outer step"
           yLabel="cosine"

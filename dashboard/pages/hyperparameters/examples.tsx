@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { Example, Examples } from "../../../src/server/api.ts";
 import { useLateAnswer } from "../../data/answer.ts";
-import { drawable, short } from "../../data/numbers.ts";
+import { drawable, figures, short } from "../../data/numbers.ts";
 import { at } from "../../data/server.ts";
 import { useValue } from "../../data/value.ts";
 import { LineChart } from "../../draw/line-chart.tsx";
@@ -23,7 +23,7 @@ export function ExampleWeights({ study, tensor, step }: TensorProps): JSX.Elemen
         title={`${tensor.name}: all training rows in order of size`}
         x={data.sorted.map((_, i) => 1 + Math.round(i * apart))}
         lines={[{ name: tensor.name, y: data.sorted.map(drawable), colour: lines[0]!, width: 2 }]}
-        xLabel="rank among the training rows"
+        xLabel="rank"
         yLabel={tensor.name}
         whole
         format={short}
@@ -57,7 +57,7 @@ function Pictures({ title, examples }: { readonly title: string; readonly exampl
                   label <b>{example.label}</b>
                 </>
               )}{" "}
-              <span class="example-value">{short(example.value)}</span>
+              <span class="example-value">{figures(example.value)}</span>
               <span class="muted under">row {example.row}</span>
             </span>
           </li>

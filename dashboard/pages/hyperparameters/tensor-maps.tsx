@@ -137,7 +137,11 @@ function folded(length: number, name: string): Cells {
 
 type Axes = Pick<HeatMapProps, "xLabel" | "yLabel" | "xAt" | "yAt">;
 
-function axes({ perStep, shape }: TensorInfo, cells: Cells, { blocks, rows, columns }: TensorMapHeader): Axes {
+function axes(
+  { perStep, perExample, shape }: TensorInfo,
+  cells: Cells,
+  { blocks, rows, columns }: TensorMapHeader,
+): Axes {
   if (cells.images) return {};
   const down = (row: number): number => row * blocks[0];
   const across = (column: number): number => column * blocks[1];
@@ -151,6 +155,6 @@ function axes({ perStep, shape }: TensorInfo, cells: Cells, { blocks, rows, colu
   if (perStep) return { xLabel: "value", xAt: across, yLabel: "training step", yAt: down };
   if (shape.length >= 2) return { xLabel: "column", xAt: across, yLabel: "row", yAt: down };
   return cells.rows > 1
-    ? { yLabel: "index of the first", yAt: (row) => row * cells.columns }
+    ? { yLabel: perExample ? "training row" : "index", yAt: (row) => row * cells.columns }
     : { xLabel: "index", xAt: across };
 }
