@@ -125,7 +125,7 @@ export function cellSize(
     return [side, side];
   }
   const [w, h] = [whole(Math.min(across, 44)), whole(Math.min(down, 44))];
-  if (time === true) return [w, h];
+  if (time === true) return [w < 6 ? across : w, h];
   // Square where that costs little, for a matrix is read along both axes.
   const side = Math.min(w, h);
   return rows > 1 && columns > 1 && Math.max(w, h) <= 3 * side ? [side, side] : [w, h];
