@@ -112,7 +112,7 @@ export function Hyperparameters({
         {!none && tensor.perStep && <Schedules key={`lines ${groupOf(tensor)}`} {...props} tensors={tensors} />}
         {of === "value" && tensor.perExample && <ExampleWeights key={`rows ${tensor.name}`} {...props} />}
         <div class={`tensor-pair${tensor.image?.whole === true ? " beside" : ""}`}>
-          {!none && (!tensor.perStep || tensor.shape.length > 2) && (
+          {!none && (of === "hypergradient" || sizeOf(tensor) > 1) && (!tensor.perStep || tensor.shape.length > 2) && (
             <TensorMaps key={`map ${tensor.name} ${of}`} {...props} />
           )}
           {of === "value" && <TensorPath key={`path ${tensor.name}`} {...props} />}

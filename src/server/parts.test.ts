@@ -27,8 +27,9 @@ test("the median is that of the sorted numbers", () => {
   expect(medianOf(Float64Array.of(-Infinity, 3, Infinity))).toBe(3);
 });
 
+const tensor = (name: string, ...shape: readonly number[]) => ({ name, shape, perStep: false, transform: "log" });
+
 test("tensors are images where they have a value for each pixel that the weights see, by row, by column or as a whole", () => {
-  const tensor = (name: string, ...shape: readonly number[]) => ({ name, shape, perStep: false, transform: "log" });
   const image = { height: 3, width: 4 };
   const start = {
     tensors: [

@@ -131,9 +131,7 @@ export function Differences({ shown }: { readonly shown: readonly Shown[] }): JS
   if (shown.length < 2) return null;
   const main = shown.map(({ view }) => new Map(mainSettings(view)));
   const all = shown.map(({ view }, i) => new Map<string, string>([...main[i]!, ...otherSettings(view)]));
-  const differs = (found: readonly ReadonlyMap<string, string>[]) => (name: string) =>
-    new Set(found.map((settings) => settings.get(name))).size > 1;
-  const different = namesOf(main).filter(differs(main));
+  const different = namesOf(main).filter((name) => new Set(main.map((settings) => settings.get(name))).size > 1);
   const rest = namesOf(all).filter((name) => !different.includes(name));
   return (
     <section>
