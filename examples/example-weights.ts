@@ -15,7 +15,13 @@ const corrupted = ({ data, shape }: NdArray) => ({ data: Int32Array.from(data, (
 export default defineExperiment({
   data: (seed) => {
     const { train, valid, test } = digits({ train: ROWS, valid: 200, test: 1000, seed });
-    return { train: numbered({ ...train, y: corrupted(train.y) }), valid: numbered(valid), test: numbered(test!) };
+    return {
+      train: numbered({ ...train, y: corrupted(train.y) }),
+      valid: numbered(valid),
+      test: numbered(test!),
+      // So that the dashboard shows rows as pictures.
+      image: { height: 8, width: 8 },
+    };
   },
   params: nn.mlp([64, 50, 10]),
   hyper: { weight: hyper.array(nn.constant([ROWS], 0.5), { transform: "logit" }) },

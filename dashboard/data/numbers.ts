@@ -30,6 +30,13 @@ export function short(value: Num | null | undefined): string {
   return signed(text.replace(/(\.\d*?)0+(?=e|$)/, "$1").replace(/\.(?=e|$)/, ""));
 }
 
+/** The same with all four figures, as the columns of a table need them to stand below each other: 0.7300. */
+export function figures(value: Num | null | undefined): string {
+  const text = short(value);
+  const size = Math.abs(num(value));
+  return size >= 1e-3 && size < 1000 ? signed(num(value).toPrecision(4)) : text;
+}
+
 /** Numbers at an axis: as few figures as tell neighbours apart. */
 export function tick(value: number, distance: number): string {
   if (value === 0) return "0";
@@ -53,7 +60,7 @@ export const isShare = (metric: string): boolean => metric === "error" || metric
 export const percent = (value: number, digits = 2): string =>
   Number.isFinite(value) ? signed(`${(100 * value).toFixed(digits)} %`) : short(value as Num);
 export const metricText = (metric: string, value: Num | null | undefined): string =>
-  isShare(metric) && value !== null && value !== undefined ? percent(num(value)) : short(value);
+  isShare(metric) && value !== null && value !== undefined ? percent(num(value)) : figures(value);
 
 /** −12.3 %, against where it began. */
 export function change(from: number, to: number): string {
@@ -68,7 +75,7 @@ const two = (value: number): string => String(value).padStart(2, "0");
 export function seconds(value: Num | null | undefined): string {
   const found = num(value);
   if (!Number.isFinite(found)) return "–";
-  if (found < 0.1) return `${short(1000 * found)} ms`;
+  if (found < 0.1) return `${Number((1000 * found).toPrecision(2))} ms`;
   if (found < 10) return `${found.toFixed(1)} s`;
   if (found < 100) return `${found.toFixed(0)} s`;
   const whole = Math.round(found);

@@ -32,17 +32,20 @@ export function nonFiniteNote(what: string, steps: readonly number[]): string | 
   return `△ ${what} not finite at outer step${steps.length === 1 ? "" : "s"} ${shown}${steps.length > 8 ? ` and ${steps.length - 8} more` : ""}: left out.`;
 }
 
-/** Settings as text, sorted by name, nested ones by their path. */
-export function settingsOf(settings: unknown, prefix = ""): readonly (readonly [string, string])[] {
-  if (settings === null || typeof settings !== "object") return [[prefix, String(settings)]];
-  const list = Array.isArray(settings);
-  if (list && settings.every((v) => v === null || typeof v !== "object")) return [[prefix, settings.join(", ")]];
-  return Object.entries(settings)
-    .sort(([a], [b]) => (list ? 0 : a < b ? -1 : 1))
-    .flatMap(([name, inner]) => settingsOf(inner, prefix === "" ? name : `${prefix}.${name}`));
+/** Values at the outer steps that have one, with a gap at each of the others: no line is drawn over what is not known. */
+export function withGaps<T>(
+  steps: readonly number[],
+  known: readonly number[],
+  y: readonly (T | null)[],
+): (T | null)[] {
+  const found = new Map(known.map((step, i) => [step, y[i] ?? null]));
+  return steps.map((step) => found.get(step) ?? null);
 }
 
-/** What a study told of itself as it began; its tensors have a page of their own, and its weights none. */
-export function startSettings(start: NonNullable<StudyView["start"]>): readonly (readonly [string, string])[] {
-  return settingsOf(start).filter(([name]) => !/^(?:tensors|parameters)\./.test(name));
-}
+/** "Arrays are kept at 5 of 41 outer steps", with what is known of them; nothing where all are. */
+export const keptNote = (kept: number, all: number, what = "arrays are kept"): string | undefined =>
+  kept >= all ? undefined : `${what[0]!.toUpperCase()}${what.slice(1)} at ${kept} of ${all} outer steps.`;
+
+/** Notes as one, or none. */
+export const notes = (...texts: readonly (string | undefined)[]): string | undefined =>
+  texts.filter((text) => text !== undefined && text !== "").join(" ") || undefined;

@@ -10,10 +10,22 @@ export interface Cells {
   readonly index: (row: number, column: number) => number;
   /** Whether cells are pixels of images, which are square. */
   readonly images: boolean;
+  /** Whether columns are steps of time, which fill the width, and rows are not of their kind. */
+  readonly time?: boolean;
   /** Whether cells lie as the values do, one after the other. */
   readonly direct: boolean;
   /** What a place is called: `row 3, column 12`. */
   readonly name: (row: number, column: number) => string;
+  /** What is written below images, at the cell below their lower left corner. */
+  readonly labels?: readonly Label[];
+}
+
+export interface Label {
+  readonly row: number;
+  readonly column: number;
+  readonly text: string;
+  /** Rows and columns of cells that it may cover. */
+  readonly room: readonly [rows: number, columns: number];
 }
 
 export const matrix = (rows: number, columns: number, name: Cells["name"]): Cells => ({
@@ -25,7 +37,10 @@ export const matrix = (rows: number, columns: number, name: Cells["name"]): Cell
   name,
 });
 
-/** Images side by side with a gap of one cell, as nearly square as they fit. `at` finds a pixel of an image. */
+/** More images than these have no labels: they are too small. */
+const MOST_LABELLED = 120;
+
+/** Images side by side with gaps between them, as nearly square as they fit. `at` finds a pixel of an image. */
 export function mosaic(
   count: number,
   { height, width }: { readonly height: number; readonly width: number },
@@ -33,19 +48,29 @@ export function mosaic(
   what: string,
 ): Cells {
   const across = count <= 5 ? count : Math.min(count, Math.ceil(Math.sqrt((count * 1.9 * height) / width)));
-  const rows = Math.ceil(count / across) * (height + 1) - 1;
+  const labelled = count > 1 && count <= MOST_LABELLED;
+  // Room for a line of text below each, whatever an image has of cells.
+  const gap = labelled ? Math.max(1, Math.round(height / 8)) : 1;
+  const rows = Math.ceil(count / across) * (height + gap) - (labelled ? 0 : gap);
   const columns = across * (width + 1) - 1;
   const place = (row: number, column: number): readonly [image: number, y: number, x: number] | undefined => {
-    const [down, y] = [Math.floor(row / (height + 1)), row % (height + 1)];
+    const [down, y] = [Math.floor(row / (height + gap)), row % (height + gap)];
     const [right, x] = [Math.floor(column / (width + 1)), column % (width + 1)];
     const image = down * across + right;
-    return y === height || x === width || image >= count ? undefined : [image, y, x];
+    return y >= height || x === width || image >= count ? undefined : [image, y, x];
   };
+  const labels = Array.from({ length: labelled ? count : 0 }, (_, i): Label => ({
+    row: Math.floor(i / across) * (height + gap) + height,
+    column: (i % across) * (width + 1),
+    text: `${what} ${i}`,
+    room: [gap, width],
+  }));
   return {
     rows,
     columns,
     images: true,
     direct: false,
+    labels,
     index(row, column) {
       const found = place(row, column);
       return found === undefined ? -1 : at(found[0], found[1] * width + found[2]);
@@ -89,7 +114,7 @@ const whole = (size: number): number => (size >= 1 ? Math.floor(size) : size);
 
 /** Sides of a cell on the screen, in whole pixels where there is one for each. */
 export function cellSize(
-  { rows, columns, images }: Cells,
+  { rows, columns, images, time }: Cells,
   width: number,
   height: number,
 ): readonly [w: number, h: number] {
@@ -100,6 +125,7 @@ export function cellSize(
     return [side, side];
   }
   const [w, h] = [whole(Math.min(across, 44)), whole(Math.min(down, 44))];
+  if (time === true) return [w < 6 ? across : w, h];
   // Square where that costs little, for a matrix is read along both axes.
   const side = Math.min(w, h);
   return rows > 1 && columns > 1 && Math.max(w, h) <= 3 * side ? [side, side] : [w, h];

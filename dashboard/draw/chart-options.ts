@@ -15,6 +15,8 @@ export interface Line {
   /** Filled down to the line of this index. */
   readonly bandTo?: number;
   readonly dots?: boolean;
+  /** Points alone, for what was not measured in between. */
+  readonly points?: boolean;
 }
 
 export interface Level {
@@ -49,6 +51,9 @@ export interface Drawing {
 const FONT = '12px system-ui, -apple-system, "Segoe UI", sans-serif';
 const WHOLE = [1, 2, 5].flatMap((m) => [m, 10 * m, 100 * m, 1000 * m, 1e4 * m, 1e5 * m, 1e6 * m]).sort((a, b) => a - b);
 
+/** Room above a level at the top, for its name. */
+const NAMED = 2.6;
+
 function yRange({ lines, levels, log, range }: Drawing): [number, number] {
   if (range !== undefined) return [...range];
   let [least, most] = [Infinity, -Infinity];
@@ -60,17 +65,19 @@ function yRange({ lines, levels, log, range }: Drawing): [number, number] {
   for (const { y } of lines) for (const v of y) take(v);
   for (const { y } of levels) take(y);
   if (least > most) return log ? [0.1, 1] : [0, 1];
+  const above = levels.some(({ y, name }) => y === most && name !== "") ? NAMED : 1;
   if (log) {
     const margin = Math.max((most / least) ** 0.06, 1.05);
-    return [least / margin, most * margin];
+    return [least / margin, most * margin ** above];
   }
   const margin = least === most ? Math.abs(least) * 0.1 || 1 : (most - least) * 0.06;
   // Losses and shares do not go below nothing, and an axis that does so looks as if they might.
-  return [least >= 0 && least < margin ? 0 : least - margin, most + margin];
+  return [least >= 0 && least < margin ? 0 : least - margin, most + above * margin];
 }
 
-function xRange(min: number, max: number): [number, number] {
-  return min === max ? [min - 0.5, max + 0.5] : [min, max];
+/** One place alone has room on both sides; where one looks closer, `min` and `max` say. */
+function xRange(x: readonly number[], min: number, max: number): [number, number] {
+  return x.length === 1 ? [x[0]! - 0.5, x[0]! + 0.5] : [min, max];
 }
 
 /** @param now what to draw, asked at every drawing, so that new numbers need no new chart */
@@ -105,14 +112,14 @@ export function chartOptions(
     width,
     height,
     legend: { show: false },
-    padding: [8, 10, 0, 0],
+    padding: [8, 16, 0, 0],
     cursor: {
       drag: { x: true, y: false },
       points: { size: 7 },
       y: false,
     },
     scales: {
-      x: { time: false, range: (_, min, max) => xRange(min, max) },
+      x: { time: false, range: (_, min, max) => xRange(now().x, min, max) },
       y: { distr: first.log ? 3 : 1, range: () => yRange(now()) },
     },
     axes: [
@@ -141,7 +148,13 @@ export function chartOptions(
         width: line.width ?? 1.6,
         ...(line.dash === undefined ? {} : { dash: [...line.dash] }),
         spanGaps: false,
-        points: { show: line.dots === true, size: 5, fill: line.colour, filter: alone },
+        ...(line.points === true ? { paths: () => null } : {}),
+        points: {
+          show: line.dots === true || line.points === true,
+          size: line.points === true ? 8 : 5,
+          fill: line.colour,
+          filter: alone,
+        },
       })),
     ],
     bands: first.lines.flatMap((line, i) =>
@@ -151,7 +164,7 @@ export function chartOptions(
     ),
     hooks: {
       setCursor: [(u) => onCursor(u.cursor.idx ?? null)],
-      draw: [(u) => drawExtras(u, now(), theme)],
+      draw: [(u) => (drawBars(u, now()), drawExtras(u, now(), theme))],
     },
   };
 }
@@ -164,6 +177,28 @@ function alone(u: uPlot, series: number, show: boolean): number[] | null {
   const found: number[] = [];
   for (let i = 0; i < y.length; i++) if (is(i) && !is(i - 1) && !is(i + 1)) found.push(i);
   return found;
+}
+
+/** Where a band is known at single places only, it is a bar at each: nothing is said of what lies between. */
+function drawBars(u: uPlot, { lines }: Drawing): void {
+  const { ctx } = u;
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.lineWidth = 7 * ratio;
+  for (const [i, { bandTo, colour }] of lines.entries()) {
+    if (bandTo === undefined) continue;
+    ctx.strokeStyle = faded(colour, 0.28);
+    for (const at of alone(u, i + 1, false) ?? []) {
+      const low = u.data[bandTo + 1]![at];
+      if (low === null || low === undefined) continue;
+      const x = u.valToPos(u.data[0][at]!, "x", true);
+      ctx.beginPath();
+      ctx.moveTo(x, u.valToPos(u.data[i + 1]![at]!, "y", true));
+      ctx.lineTo(x, u.valToPos(low, "y", true));
+      ctx.stroke();
+    }
+  }
+  ctx.restore();
 }
 
 /** Over more than two decades, only the powers of ten have a line. */
@@ -223,7 +258,7 @@ function drawExtras(u: uPlot, { levels, marks, at }: Drawing, theme: Theme): voi
     ctx.stroke();
     ctx.setLineDash([]);
     if (name === "") continue;
-    const low = toY(y) - top < 18 * ratio;
+    const low = toY(y) - top < 16 * ratio;
     // The name of a mark near its end would lie over it.
     const near = (mark: Mark): boolean =>
       toX(mark.x) > left + 0.6 * width && Math.abs(toY(mark.y) - toY(y)) < 45 * ratio;

@@ -1,9 +1,10 @@
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { count, short, visible } from "../data/numbers.ts";
-import { type Cells, cellSize, drawCells } from "./cells.ts";
+import { type Cells, cellSize, drawCells, type Label } from "./cells.ts";
 import { ColourBar } from "./colour-bar.tsx";
 import type { ColourScale } from "./colour-scale.ts";
+import { type NumberAt, type Part, widthOfNumbers, XNumbers, YNumbers, YParts } from "./map-axes.tsx";
 
 export interface HeatMapProps {
   readonly title: string;
@@ -21,6 +22,11 @@ export interface HeatMapProps {
   readonly note?: string | undefined;
   /** What each row is called, where that fits. */
   readonly rowNames?: readonly string[];
+  /** Where parts of the rows begin, shown where single rows cannot be named. */
+  readonly parts?: readonly Part[];
+  /** The numbers of columns and rows, where they have any. */
+  readonly xAt?: NumberAt;
+  readonly yAt?: NumberAt;
   /** Ways to show it. */
   readonly tools?: JSX.Element;
 }
@@ -29,6 +35,11 @@ interface Place {
   readonly row: number;
   readonly column: number;
 }
+
+/** What the scale and the reading need beside a map. */
+const SIDE = 340;
+const TURNED = 22;
+const NAMES = 92;
 
 const MOVES: Readonly<Record<string, Place>> = {
   ArrowLeft: { row: 0, column: -1 },
@@ -52,6 +63,9 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
     height = 440,
     note,
     rowNames,
+    parts,
+    xAt,
+    yAt,
     tools,
   } = props;
   const holder = useRef<HTMLDivElement>(null);
@@ -68,10 +82,15 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
   useEffect(() => drawCells(canvas.current!, values, cells, scale), [values, cells, scale]);
   useEffect(() => setPlace(null), [cells.rows, cells.columns]);
 
-  const left = rowNames !== undefined ? 92 : yLabel !== undefined ? 22 : 0;
+  // Names of rows need cells as high as a line of text, which is known once there is room for the names.
+  const tall = rowNames !== undefined && height / cells.rows >= 13;
+  const other = !tall && parts !== undefined ? NAMES : !tall && yAt !== undefined ? widthOfNumbers(cells.rows, yAt) : 0;
+  const left = tall ? NAMES : other + (yLabel === undefined ? 0 : TURNED);
   const [w, h] = cellSize(cells, Math.max(1, width - left), height);
-  const named = rowNames !== undefined && h >= 13;
-  const turned = !named && yLabel !== undefined && h * cells.rows >= 60;
+  const named = tall && h >= 13;
+  const turned = !tall && yLabel !== undefined && h * cells.rows >= 60;
+  const beside = width - left - w * cells.columns >= SIDE;
+  const offset = { marginLeft: `${tall ? (named ? NAMES : 0) : other + (turned ? TURNED : 0)}px` };
   const size = { width: `${w * cells.columns}px`, height: `${h * cells.rows}px` };
   const point = (event: PointerEvent): void => {
     const box = canvas.current!.getBoundingClientRect();
@@ -94,60 +113,81 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
   return (
     <figure class="map">
       <figcaption class="chart-title">{visible(title)}</figcaption>
-      <div class="map-holder" ref={holder}>
-        <div class="map-frame">
-          {turned && <span class="map-y">{yLabel} →</span>}
-          {named && (
-            <ol class="map-rows">
-              {rowNames.map((name) => (
-                <li key={name} style={{ height: `${h}px` }}>
-                  {visible(name)}
-                </li>
-              ))}
-            </ol>
-          )}
-          <div class="map-canvas">
-            <canvas
-              ref={canvas}
-              class={many ? "shrunk" : ""}
-              style={size}
-              tabIndex={0}
-              role="img"
-              aria-label={`${title}. ${summary} Arrow keys read single cells.`}
-              onPointerMove={point}
-              onPointerDown={point}
-              onPointerLeave={() => setPlace(null)}
-              onKeyDown={press}
-              onBlur={() => setPlace(null)}
-            />
-            {place !== null && index >= 0 && (
-              <span
-                class="map-cursor"
-                style={{
-                  left: `${place.column * w}px`,
-                  top: `${place.row * h}px`,
-                  width: `${Math.max(w, 3)}px`,
-                  height: `${Math.max(h, 3)}px`,
-                }}
-              />
+      <div class={`map-body${beside ? " beside" : ""}`} ref={holder}>
+        <div class="map-holder">
+          <div class="map-frame">
+            {turned && <span class="map-y">{yLabel} →</span>}
+            {named && (
+              <ol class="map-rows">
+                {rowNames.map((name) => (
+                  <li key={name} style={{ height: `${h}px` }}>
+                    {visible(name)}
+                  </li>
+                ))}
+              </ol>
             )}
+            {!tall && parts !== undefined && <YParts parts={parts} size={h} width={other} />}
+            {!tall && parts === undefined && yAt !== undefined && (
+              <YNumbers rows={cells.rows} size={h} at={yAt} width={other} />
+            )}
+            <div class="map-canvas">
+              <canvas
+                ref={canvas}
+                class={many ? "shrunk" : ""}
+                style={size}
+                tabIndex={0}
+                role="img"
+                aria-label={`${title}. ${summary} Arrow keys read single cells.`}
+                onPointerMove={point}
+                onPointerDown={point}
+                onPointerLeave={() => setPlace(null)}
+                onKeyDown={press}
+                onBlur={() => setPlace(null)}
+              />
+              {labelsThatFit(cells, w, h).map(({ row, column, text }) => (
+                <span
+                  key={text}
+                  class="map-label"
+                  aria-hidden="true"
+                  style={{ left: `${column * w}px`, top: `${row * h}px` }}
+                >
+                  {text}
+                </span>
+              ))}
+              {place !== null && index >= 0 && (
+                <span
+                  class="map-cursor"
+                  style={{
+                    left: `${place.column * w}px`,
+                    top: `${place.row * h}px`,
+                    width: `${Math.max(w, 3)}px`,
+                    height: `${Math.max(h, 3)}px`,
+                  }}
+                />
+              )}
+            </div>
+          </div>
+          <div style={offset}>
+            {xAt !== undefined && <XNumbers columns={cells.columns} size={w} at={xAt} />}
+            {xLabel !== undefined && <span class="map-x">{xLabel} →</span>}
           </div>
         </div>
-        {xLabel !== undefined && <span class={turned || named ? "map-x in" : "map-x"}>{xLabel} →</span>}
+        <div class="map-side">
+          <p class="map-reading" aria-live="polite">
+            {place === null || value === undefined ? (
+              <span class="muted">{readingHint(cells, blocks, many)}</span>
+            ) : (
+              <>
+                {cells.name(place.row, place.column)}: <b>{short(numOf(value))}</b>
+                {blocks[0] * blocks[1] > 1 && <span class="muted"> (mean of a block)</span>}
+              </>
+            )}
+          </p>
+          <Legend values={values} scale={scale} label={label} value={value} />
+          {tools}
+          {note !== undefined && <p class="note">{note}</p>}
+        </div>
       </div>
-      <p class="map-reading" aria-live="polite">
-        {place === null || value === undefined ? (
-          <span class="muted">{readingHint(cells, blocks, many)}</span>
-        ) : (
-          <>
-            {cells.name(place.row, place.column)}: <b>{short(numOf(value))}</b>
-            {blocks[0] * blocks[1] > 1 && <span class="muted"> (mean of a block)</span>}
-          </>
-        )}
-      </p>
-      <Legend values={values} scale={scale} label={label} value={value} />
-      {tools}
-      {note !== undefined && <p class="note">{note}</p>}
     </figure>
   );
 }
@@ -167,6 +207,12 @@ function Legend({
     () => <ColourBar values={values} scale={scale} label={label} value={value} />,
     [values, scale, label, value],
   );
+}
+
+/** None where one of them would lie over an image. */
+function labelsThatFit({ labels = [] }: Cells, w: number, h: number): readonly Label[] {
+  const fits = ({ text, room: [rows, columns] }: Label): boolean => rows * h >= 13 && columns * w >= 7 * text.length;
+  return labels.every(fits) ? labels : [];
 }
 
 const inside = ({ row, column }: Place, { rows, columns }: Cells): boolean =>

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import { visible } from "../data/numbers.ts";
+import { short, visible } from "../data/numbers.ts";
 import { useValue } from "../data/value.ts";
 import { type Drawing, chartOptions, type Line } from "./chart-options.ts";
 import { ChartTable } from "./chart-table.tsx";
@@ -18,13 +18,15 @@ export interface LineChartProps extends Partial<Omit<Drawing, "x" | "lines">> {
   readonly height?: number;
   /** What else must be known to read it. */
   readonly note?: string | undefined;
+  /** Why there is nothing to draw, where that is known. */
+  readonly empty?: string | undefined;
 }
 
 const plain = (value: number): string => String(Number(value.toPrecision(4)));
 
 /** Lines over a common x. Dragging looks closer, a double click shows all again. */
 export function LineChart(props: LineChartProps): JSX.Element {
-  const { title, lines, x, summary, height = 240, note } = props;
+  const { title, lines, x, summary, height = 240, note, empty = "No finite values to draw." } = props;
   const logarithmic = props.log === true && spreads(props);
   const drawing: Drawing = {
     whole: false,
@@ -103,7 +105,7 @@ export function LineChart(props: LineChartProps): JSX.Element {
         <Legend drawing={drawing} index={shown} />
       </figcaption>
       <div class="chart-place" ref={place} role="img" aria-label={`${title}. ${summary}`} />
-      {lines.every(({ y }) => y.every((v) => v === null)) && <p class="chart-empty">No finite values to draw.</p>}
+      {lines.every(({ y }) => y.every((v) => v === null)) && <p class="chart-empty">{empty}</p>}
       {note !== undefined && <p class="note">{note}</p>}
       <ChartTable title={title} drawing={drawing} />
     </figure>
@@ -130,7 +132,7 @@ function Legend({ drawing, index }: { readonly drawing: Drawing; readonly index:
     <span class="legend">
       {x.length > 0 && (
         <span class="legend-at">
-          {unit} {format === undefined ? "" : String(Number(x[at]!.toPrecision(5)))}
+          {unit} {whole ? Math.round(x[at]!) : short(x[at]!)}
         </span>
       )}
       {lines
@@ -138,18 +140,27 @@ function Legend({ drawing, index }: { readonly drawing: Drawing; readonly index:
         .map((line) => (
           <span class="legend-line" key={line.name}>
             <Swatch line={line} />
-            {visible(line.name)}{" "}
-            <b>{valueText(index === null ? line.y.findLast((v) => v !== null) : line.y[at], format)}</b>
+            {visible(line.name)} <b>{valueText(line.y[index ?? latest(line)], format)}</b>
+            {index === null && latest(line) >= 0 && latest(line) < at && whole && ` at ${Math.round(x[latest(line)]!)}`}
           </span>
         ))}
     </span>
   );
 }
 
+/** Where a line has its last value; -1 where it has none. */
+const latest = ({ y }: Line): number => y.findLastIndex((v) => v !== null && v !== undefined);
+
 const valueText = (value: number | null | undefined, format: (value: number) => string): string =>
   value === null || value === undefined ? "–" : format(value);
 
-function Swatch({ line: { colour, dash, width = 1.6, opacity = 1 } }: { readonly line: Line }): JSX.Element {
+function Swatch({ line: { colour, dash, points, width = 1.6, opacity = 1 } }: { readonly line: Line }): JSX.Element {
+  if (points === true)
+    return (
+      <svg class="swatch" width="10" height="8" viewBox="0 0 10 8" aria-hidden="true">
+        <circle cx="5" cy="4" r="3.5" fill={colour} />
+      </svg>
+    );
   return (
     <svg class="swatch" width="18" height="8" viewBox="0 0 18 8" aria-hidden="true">
       <line

@@ -3,23 +3,19 @@ import { useState } from "preact/hooks";
 import type { Fault, StudyView } from "../../src/server/api.ts";
 import { useLateAnswer } from "../data/answer.ts";
 import { live } from "../data/live.ts";
-import { change, drawable, metricText, num, seconds, short, visible } from "../data/numbers.ts";
+import { drawable, num, short } from "../data/numbers.ts";
 import { at, getJson, Refusal } from "../data/server.ts";
-import { bestStep, isWide, metricsOf, settingsOf, startSettings } from "../data/study.ts";
+import { bestStep, isWide } from "../data/study.ts";
 import { useValue } from "../data/value.ts";
 import type { Line } from "../draw/chart-options.ts";
 import { LineChart } from "../draw/line-chart.tsx";
 import { lineStyle, theme } from "../draw/palette.ts";
-import { Loading, Name, Nothing, State, Trouble } from "../parts/state.tsx";
-import { studyAddress } from "../route.ts";
+import { Loading, Nothing, Trouble } from "../parts/state.tsx";
+import { Differences, Results, type Shown } from "./compare/tables.tsx";
 
 const MOST_STUDIES = 14;
 
 type Found = { readonly name: string } & ({ readonly view: StudyView } | { readonly fault: Fault });
-interface Shown {
-  readonly name: string;
-  readonly view: StudyView;
-}
 
 async function getAll(key: string, signal: AbortSignal): Promise<readonly Found[]> {
   return Promise.all(
@@ -106,7 +102,7 @@ function Charts({ shown }: { readonly shown: readonly Shown[] }): JSX.Element {
     <>
       <div class="tools">
         <label class="check">
-          <input type="checkbox" checked={running} onChange={() => setRunning(!running)} /> lowest so far
+          <input type="checkbox" checked={running} onChange={() => setRunning(!running)} /> draw the lowest so far
         </label>
       </div>
       <div class="charts two">
@@ -123,14 +119,14 @@ function Charts({ shown }: { readonly shown: readonly Shown[] }): JSX.Element {
         />
         <LineChart
           {...chart(bySeconds)}
-          title="Validation loss by time"
-          xLabel="seconds"
+          title="Validation loss by computing time"
+          xLabel="seconds of computing"
           yLabel="validation loss"
           log={log}
           format={short}
           summary={summary}
           height={320}
-          note="Seconds of the outer steps, one after the other; waiting between them does not count."
+          note="The time of the outer steps, one after the other; pauses between them do not count. Of a fork, that of the steps before it counts too."
         />
       </div>
     </>
@@ -158,125 +154,4 @@ function spread(
     if (before === null || after === null) return null;
     return before + ((after - before) * (here - own[next - 1]!)) / (own[next]! - own[next - 1]!);
   });
-}
-
-function Results({ shown }: { readonly shown: readonly Shown[] }): JSX.Element {
-  const metric = shown.map(({ view }) => metricsOf(view)[1]).find((name) => name !== undefined);
-  return (
-    <section>
-      <h2>Results</h2>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Results">
-        <table class="dense">
-          <thead>
-            <tr>
-              <th scope="col">Study</th>
-              <th scope="col">State</th>
-              <th scope="col" class="number">
-                Steps
-              </th>
-              <th scope="col" class="number">
-                Untuned loss
-              </th>
-              <th scope="col" class="number">
-                Best loss
-              </th>
-              <th scope="col" class="number">
-                Change
-              </th>
-              {metric !== undefined && (
-                <th scope="col" class="number">
-                  Validation {metric}
-                </th>
-              )}
-              <th scope="col" class="number">
-                Test loss
-              </th>
-              <th scope="col" class="number">
-                Time
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map(({ name, view }) => {
-              const best = bestStep(view);
-              const start = view.steps[0]?.valid.loss;
-              return (
-                <tr key={name}>
-                  <th scope="row">
-                    <a href={studyAddress(name)}>
-                      <Name text={name} />
-                    </a>
-                  </th>
-                  <td>
-                    <State state={view.summary.state} />
-                  </td>
-                  <td class="number">{Math.max(0, view.steps.length - 1)}</td>
-                  <td class="number">{short(start)}</td>
-                  <td class="number">
-                    <b>{short(best?.valid.loss)}</b>
-                  </td>
-                  <td class="number">{change(num(start), num(best?.valid.loss))}</td>
-                  {metric !== undefined && <td class="number">{metricText(metric, best?.valid[metric])}</td>}
-                  <td class="number">{short(view.test?.tuned.loss)}</td>
-                  <td class="number">
-                    {seconds(view.steps.reduce((sum, step) => sum + (drawable(step.seconds) ?? 0), 0))}
-                  </td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
-    </section>
-  );
-}
-
-/** The settings in which they are not all alike. */
-function Differences({ shown }: { readonly shown: readonly Shown[] }): JSX.Element | null {
-  if (shown.length < 2) return null;
-  const settings = shown.map(
-    ({ view }) =>
-      new Map([
-        ...(view.start === null ? [] : startSettings(view.start)),
-        ...settingsOf(view.summary.options, "option"),
-        ["experiment", view.summary.experiment],
-        ["source", view.summary.hash?.slice(0, 12) ?? "–"],
-      ] as (readonly [string, string])[]),
-  );
-  const names = [...new Set(settings.flatMap((found) => [...found.keys()]))].filter(
-    (name) => new Set(settings.map((found) => found.get(name))).size > 1,
-  );
-  return (
-    <section>
-      <h2>Settings that differ</h2>
-      {names.length === 0 ? (
-        <p class="muted">None: they were begun alike.</p>
-      ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Settings that differ">
-          <table class="dense">
-            <thead>
-              <tr>
-                <th scope="col">Setting</th>
-                {shown.map(({ name }) => (
-                  <th scope="col" key={name}>
-                    <Name text={name} />
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {names.map((name) => (
-                <tr key={name}>
-                  <th scope="row">{visible(name)}</th>
-                  {settings.map((found, i) => (
-                    <td key={i}>{visible(found.get(name) ?? "–")}</td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-    </section>
-  );
 }

@@ -1,9 +1,9 @@
 import type { JSX } from "preact";
-import type { Health, StudyView } from "../../src/server/api.ts";
+import type { Health } from "../../src/server/api.ts";
 import { useAnswer } from "../data/answer.ts";
-import { count, drawable, num, percent, short, visible } from "../data/numbers.ts";
+import { count, drawable, figures, num, percent, short, visible } from "../data/numbers.ts";
 import { at } from "../data/server.ts";
-import { nonFiniteNote } from "../data/study.ts";
+import { keptNote, nonFiniteNote, notes, type Step, withGaps } from "../data/study.ts";
 import { useValue } from "../data/value.ts";
 import { LineChart } from "../draw/line-chart.tsx";
 import { lineStyle, theme } from "../draw/palette.ts";
@@ -22,7 +22,8 @@ const GROWTH_LIMIT = 1000;
 export function Gradients({ study, version, view }: PageProps): JSX.Element {
   const { data, fault } = useAnswer<Health>(at("health", { study }), version);
   if (data === null) return fault === null ? <Loading what="the hypergradients" /> : <Trouble fault={fault} />;
-  if (data.steps.length === 0)
+  const found = view.steps.filter(({ gradientNorm }) => gradientNorm !== undefined);
+  if (found.length === 0)
     return (
       <Nothing title="There is no hypergradient yet.">
         The first one comes with the first update of the hyperparameters.
@@ -35,27 +36,31 @@ export function Gradients({ study, version, view }: PageProps): JSX.Element {
   return (
     <>
       {fault !== null && <Trouble fault={fault} soft />}
-      <Chaos health={data} />
+      <Chaos found={found} />
       <div class="charts two">
-        <GroupCharts health={data} groups={shown} left={data.groups.length - shown.length} />
-        <GrowthChart health={data} />
+        <GroupCharts health={data} groups={shown} left={data.groups.length - shown.length} found={found} />
+        <GrowthChart found={found} />
       </div>
-      <GroupTable health={data} />
+      {data.steps.length > 0 && <GroupTable health={data} />}
       <Fidelity view={view} />
-      <Lost view={view} health={data} />
     </>
   );
 }
 
-function Chaos({ health: { chaotic, steps } }: { readonly health: Health }): JSX.Element | null {
-  const found = steps.filter((_, i) => chaotic[i]);
+/** Outer steps that have a hypergradient, with what is told of it whether its arrays are kept or not. */
+interface WithGradient {
+  readonly found: readonly Step[];
+}
+
+function Chaos({ found: steps }: WithGradient): JSX.Element | null {
+  const found = steps.filter(({ chaotic }) => chaotic);
   if (found.length === 0) return null;
   return (
     <Trouble
       soft
       fault={{
         code: "chaotic",
-        message: `The hypergradient was chaotic at ${found.length} of ${steps.length} outer steps, first at ${found[0]}.`,
+        message: `The hypergradient was chaotic at ${found.length} of ${steps.length} outer steps, first at ${found[0]!.step}.`,
         hint: "The adjoint grew more than a thousandfold on its way back: the derivative is right for a tiny step only. Shorter training, a smaller rate or more momentum decay help; `drmad tune --on-chaos stop` ends the run there.",
       }}
     />
@@ -68,18 +73,32 @@ function GroupCharts({
   health,
   groups,
   left,
-}: {
+  found,
+}: WithGradient & {
   readonly health: Health;
   readonly groups: readonly Group[];
   readonly left: number;
 }): JSX.Element {
   const colours = useValue(theme, (found) => found);
-  const x = health.steps;
-  const note = left > 0 ? `The ${MOST_LINES} groups of the largest latest norm; all are in the table.` : undefined;
+  const x = found.map(({ step }) => num(step));
+  const kept = keptNote(health.steps.length, x.length, "hypergradients are kept");
+  const many = left > 0 ? `The ${MOST_LINES} groups of the largest latest norm; all are in the table.` : undefined;
   const lines = (of: (group: Group) => readonly (number | null)[]) =>
-    groups.map((group, i) => ({ name: group.name, y: of(group), ...lineStyle(colours, i), dots: x.length < 3 }));
+    groups.map((group, i) => ({
+      name: group.name,
+      y: withGaps(x, health.steps, of(group)),
+      ...lineStyle(colours, i),
+      dots: x.length < 3,
+    }));
+  const total = {
+    name: "all",
+    y: found.map(({ gradientNorm }) => drawable(gradientNorm)),
+    colour: colours.muted,
+    dash: [6, 4],
+  };
   const common = { x, xLabel: "outer step", whole: true, height: 220 } as const;
-  const lost = x.filter((_, i) => groups.some(({ norm }) => drawable(norm[i]) === null));
+  const lost = health.steps.filter((_, i) => groups.some(({ norm }) => drawable(norm[i]) === null));
+  const turns = groups.every(({ cosine }) => cosine.every((v) => drawable(v) === null));
   const spoilt = groups.some(({ nonFinite }) => nonFinite.some((n) => n > 0));
   const last = groups.map(({ name, norm }) => `${name} ${short(norm.at(-1))}`).join(", ");
   return (
@@ -87,12 +106,20 @@ function GroupCharts({
       <LineChart
         {...common}
         title="Norm of the hypergradient"
-        lines={lines(({ norm }) => norm.map(drawable))}
-        yLabel="norm"
+        lines={[
+          ...(groups.length > 1 || kept !== undefined ? [total] : []),
+          ...lines(({ norm }) => norm.map(drawable)),
+        ]}
+        yLabel="Euclidean norm"
         log
         format={short}
         summary={`Latest: ${last}.`}
-        note={[note, nonFiniteNote("a norm was", lost)].filter((text) => text !== undefined).join(" ") || undefined}
+        note={notes(
+          "How steeply the validation loss changes with each group, in unconstrained units.",
+          many,
+          kept,
+          nonFiniteNote("a norm was", lost),
+        )}
       />
       <LineChart
         {...common}
@@ -103,7 +130,11 @@ function GroupCharts({
         levels={[{ y: 0, name: "" }]}
         format={short}
         summary="1 where the direction stays, −1 where it turns back and forth."
-        note="Near 1: steps could be longer. Turning between −1 and 1: they are too long, or noise."
+        note={notes(
+          "Near 1: steps could be longer. Turning between −1 and 1: they are too long, or noise.",
+          kept === undefined ? undefined : `${kept} Only two in a row can be compared.`,
+        )}
+        empty={turns ? "No two hypergradients in a row are known." : undefined}
       />
       <LineChart
         {...common}
@@ -113,7 +144,7 @@ function GroupCharts({
         range={[-3, 103]}
         format={(v) => `${short(v)} %`}
         summary="The share of each group whose derivative is exactly zero."
-        note="A coordinate that stays zero is not tuned: nothing in training depends on it."
+        note={notes("A coordinate that stays zero is not tuned: nothing in training depends on it.", kept)}
       />
       {spoilt && (
         <LineChart
@@ -130,15 +161,15 @@ function GroupCharts({
   );
 }
 
-function GrowthChart({ health: { growth, steps } }: { readonly health: Health }): JSX.Element {
+function GrowthChart({ found }: WithGradient): JSX.Element {
   const { lines } = useValue(theme, (found) => found);
-  const y = growth.map(drawable);
+  const y = found.map(({ growth }) => drawable(growth));
   const most = Math.max(0, ...y.map((v) => v ?? 0));
   return (
     <LineChart
       title="Growth of the adjoint"
-      x={steps}
-      lines={[{ name: "growth", y, colour: lines[0]!, width: 2, dots: steps.length < 3 }]}
+      x={found.map(({ step }) => num(step))}
+      lines={[{ name: "growth", y, colour: lines[0]!, width: 2, dots: found.length < 3 }]}
       xLabel="outer step"
       yLabel="growth (×)"
       whole
@@ -150,7 +181,7 @@ function GrowthChart({ health: { growth, steps } }: { readonly health: Health })
       note={
         y.every((v) => v === null)
           ? "This method sweeps no adjoint back, so that there is no growth to measure."
-          : undefined
+          : "The adjoint is the derivative of the validation loss by the weights, carried back through training: its largest norm on that way, as a multiple of that at the end."
       }
     />
   );
@@ -174,8 +205,8 @@ function GroupTable({ health: { groups, steps } }: { readonly health: Health }):
               <th scope="col" class="number">
                 Norm
               </th>
-              <th scope="col" class="number" title="Squared norm as a share of that of all">
-                Share
+              <th scope="col" class="number">
+                Share of the squared norm
               </th>
               <th scope="col" class="number">
                 Cosine to before
@@ -193,9 +224,9 @@ function GroupTable({ health: { groups, steps } }: { readonly health: Health }):
               <tr key={name}>
                 <th scope="row">{visible(name)}</th>
                 <td class="number">{count(size)}</td>
-                <td class="number">{short(norm[last])}</td>
+                <td class="number">{figures(norm[last])}</td>
                 <td class="number">{percent((num(norm[last]) / total) ** 2, 1)}</td>
-                <td class="number">{short(cosine[last])}</td>
+                <td class="number">{cosine[last] === null ? "–" : figures(cosine[last])}</td>
                 <td class="number">{percent(zeros[last]!, 1)}</td>
                 <td class={`number${nonFinite[last]! > 0 ? " bad" : ""}`}>{percent(nonFinite[last]!, 1)}</td>
               </tr>
@@ -204,16 +235,5 @@ function GroupTable({ health: { groups, steps } }: { readonly health: Health }):
         </table>
       </div>
     </section>
-  );
-}
-
-/** Outer steps whose hypergradient is not kept. */
-function Lost({ view, health }: { readonly view: StudyView; readonly health: Health }): JSX.Element | null {
-  const known = new Set(health.steps);
-  const lost = view.steps.filter(
-    ({ step, gradientNorm }) => gradientNorm !== undefined && !known.has(num(step)),
-  ).length;
-  return lost === 0 ? null : (
-    <p class="note">{`The hypergradients of ${lost} outer steps are not kept, and missing here.`}</p>
   );
 }

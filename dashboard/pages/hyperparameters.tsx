@@ -24,6 +24,7 @@ export function Hyperparameters({
   wanted,
 }: PageProps & { readonly wanted: string | undefined }): JSX.Element {
   const { tensors } = view;
+  const steps = view.steps.map(({ step }) => num(step));
   const [chosen, choose] = useState<number | null>(null);
   const [of, setOf] = useState<"value" | "hypergradient">("value");
   const [filter, setFilter] = useState("");
@@ -49,7 +50,7 @@ export function Hyperparameters({
   const step = chosen !== null && kept.includes(chosen) ? chosen : (kept.at(-1) ?? 0);
   const best = bestStep(view);
   const listed = tensors.filter(({ name }) => name.toLowerCase().includes(filter.toLowerCase()));
-  const props: TensorProps = { study, version, tensor, step, of, best: best === null ? null : num(best.step) };
+  const props: TensorProps = { study, version, tensor, step, of, best: best === null ? null : num(best.step), steps };
   return (
     <div class="tensor-page">
       <nav class="tensor-list" aria-label="Tuned tensors">
@@ -105,6 +106,8 @@ export function Hyperparameters({
             chosen={chosen}
             choose={choose}
             running={view.summary.state === "running"}
+            all={of === "value" ? steps.length : steps.length - without.size}
+            what={of === "value" ? "arrays" : "hypergradients"}
           />
         )}
         {!none && (
@@ -116,13 +119,13 @@ export function Hyperparameters({
           />
         )}
         {!none && tensor.perStep && <Schedules key={`lines ${groupOf(tensor)}`} {...props} tensors={tensors} />}
+        {of === "value" && tensor.perExample && <ExampleWeights key={`rows ${tensor.name}`} {...props} />}
         <div class={`tensor-pair${tensor.image?.whole === true ? " beside" : ""}`}>
-          {!none && (!tensor.perStep || tensor.shape.length > 2) && (
+          {!none && (of === "hypergradient" || sizeOf(tensor) > 1) && (!tensor.perStep || tensor.shape.length > 2) && (
             <TensorMaps key={`map ${tensor.name} ${of}`} {...props} />
           )}
           {of === "value" && <TensorPath key={`path ${tensor.name}`} {...props} />}
         </div>
-        {of === "value" && tensor.perExample && <ExampleWeights key={`rows ${tensor.name}`} {...props} />}
       </div>
     </div>
   );

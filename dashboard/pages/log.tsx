@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Fault, Log, StudyView } from "../../src/server/api.ts";
 import { timeOfDay, visible } from "../data/numbers.ts";
 import { at, getJson } from "../data/server.ts";
-import { settingsOf, startSettings } from "../data/study.ts";
+import { mainSettings, otherSettings, type Setting } from "../data/settings.ts";
 import { Loading, Nothing, Trouble, Words } from "../parts/state.tsx";
 import { faultOf } from "../parts/stop.tsx";
 import type { PageProps } from "../parts/not-begun.tsx";
@@ -17,10 +17,10 @@ export function LogAndConfig({ study, version, view }: PageProps): JSX.Element {
     <div class="columns">
       <div class="wide">
         <Events study={study} version={version} />
-        <Source text={view.source} hash={view.summary.hash} />
+        <Source text={view.source} />
       </div>
       <aside class="narrow">
-        <Options options={view.summary.options} start={view.start} />
+        <Options view={view} />
       </aside>
     </div>
   );
@@ -125,61 +125,48 @@ function useLog(study: string, version: string): readonly [readonly Entry[] | nu
   return [events, fault];
 }
 
-function Source({ text, hash }: { readonly text: string | null; readonly hash: string | null }): JSX.Element {
+function Source({ text }: { readonly text: string | null }): JSX.Element {
   return (
     <section>
       <h2>Experiment</h2>
       {text === null ? (
         <p class="muted">The study keeps no text of its experiment.</p>
       ) : (
-        <>
-          <pre class="source" tabIndex={0} aria-label="Text of the experiment">
-            {text.split("\n").map((line, i) => (
-              <span class="line" key={i}>
-                {visible(line)}
-                {"\n"}
-              </span>
-            ))}
-          </pre>
-          {hash !== null && <p class="note">SHA-256 {hash}</p>}
-        </>
+        <pre class="source" tabIndex={0} aria-label="Text of the experiment">
+          {text.split("\n").map((line, i) => (
+            <span class="line" key={i}>
+              {visible(line)}
+              {"\n"}
+            </span>
+          ))}
+        </pre>
       )}
     </section>
   );
 }
 
-function Options({ options, start }: { readonly options: object; readonly start: StudyView["start"] }): JSX.Element {
+function Options({ view }: { readonly view: StudyView }): JSX.Element {
   return (
     <>
       <section>
-        <h2>Options</h2>
-        <Settings settings={settingsOf(options)} none="None were given." />
+        <h2>Settings</h2>
+        <Settings settings={mainSettings(view)} />
       </section>
       <section>
-        <h2>As it began</h2>
-        <Settings settings={start === null ? [] : startSettings(start)} none="It has not begun." />
+        <h2>How it was begun</h2>
+        <Settings settings={otherSettings(view)} />
       </section>
     </>
   );
 }
 
-function Settings({
-  settings,
-  none,
-}: {
-  readonly settings: readonly (readonly [string, string])[];
-  readonly none: string;
-}): JSX.Element {
-  const shown = settings.filter(([name]) => name !== "");
-  if (shown.length === 0) return <p class="muted">{none}</p>;
-  return (
-    <dl class="facts settings">
-      {shown.map(([name, text]) => (
-        <div key={name}>
-          <dt>{visible(name)}</dt>
-          <dd>{visible(text)}</dd>
-        </div>
-      ))}
-    </dl>
-  );
-}
+const Settings = ({ settings }: { readonly settings: readonly Setting[] }): JSX.Element => (
+  <dl class="facts settings">
+    {settings.map(([name, text]) => (
+      <div key={name} class={name === "command" ? "whole" : undefined}>
+        <dt>{visible(name)}</dt>
+        <dd>{name === "command" ? <code>{visible(text)}</code> : visible(text)}</dd>
+      </div>
+    ))}
+  </dl>
+);

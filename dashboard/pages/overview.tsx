@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import type { StudyView } from "../../src/server/api.ts";
-import { drawable, isShare, metricText, num, percent, short } from "../data/numbers.ts";
+import { drawable, isShare, metricText, num, percent, seconds, short } from "../data/numbers.ts";
 import { bestStep, isWide, metricsOf, nonFiniteNote } from "../data/study.ts";
 import { useValue } from "../data/value.ts";
 import type { Line } from "../draw/chart-options.ts";
@@ -55,28 +55,41 @@ function MetricChart({ view, metric }: { readonly view: StudyView; readonly metr
       return found === null ? null : scale * found;
     });
   const [train, valid, test] = [column("train"), column("valid"), column("test")];
+  const best = bestStep(view);
+  // Of the test rows only the start and the result are measured, unless a curve was asked for.
+  const ends = steps.map(({ step }) =>
+    step === 0 ? view.test?.start[metric] : step === best?.step ? view.test?.tuned[metric] : null,
+  );
   const lines: Line[] = [
     { name: "training", y: train, colour: colours[0]! },
     { name: "validation", y: valid, colour: colours[1]!, width: 2.4 },
-    ...(test.every((v) => v === null)
-      ? []
-      : [{ name: "test (diagnostic)", y: test, colour: colours[2]!, dash: [7, 4] }]),
+    ...(test.some((v) => v !== null)
+      ? [{ name: "test (diagnostic)", y: test, colour: colours[2]!, dash: [7, 4] }]
+      : view.test === null
+        ? []
+        : [
+            {
+              name: "test, at the start and the best",
+              y: ends.map((v) => (drawable(v) === null ? null : scale * num(v))),
+              colour: colours[2]!,
+              points: true,
+            },
+          ]),
   ];
-  const best = bestStep(view);
   const untuned = valid[0] ?? null;
   const bestValue = best === null ? null : drawable(best.valid[metric]);
   const lost = steps.filter(({ valid, train }) => drawable(valid[metric]) === null || drawable(train[metric]) === null);
   const text = (value: number): string => (share ? percent(value / 100) : short(value));
   return (
     <LineChart
-      title={metric === "loss" ? "Loss after training" : `${metric[0]!.toUpperCase()}${metric.slice(1)} after training`}
+      title={metric === "loss" ? "Loss after training" : `${capital(metric)} after training`}
       x={steps.map(({ step }) => num(step))}
       lines={lines}
       xLabel="outer step"
       yLabel={share ? `${metric} (% of rows)` : metric}
       whole
       log={!share && isWide([...train, ...valid])}
-      levels={untuned === null ? [] : [{ y: untuned, name: "validation, untuned" }]}
+      levels={untuned === null ? [] : [{ y: untuned, name: `untuned: validation ${text(untuned)}` }]}
       marks={
         best === null || bestValue === null
           ? []
@@ -84,7 +97,7 @@ function MetricChart({ view, metric }: { readonly view: StudyView; readonly metr
               {
                 x: num(best.step),
                 y: scale * bestValue,
-                name: `${metric === "loss" ? "best: " : ""}step ${best.step}, ${metricText(metric, bestValue)}`,
+                name: `${metric === "loss" ? "best" : "at the best"}: step ${best.step}, ${metricText(metric, bestValue)}`,
                 colour: ink,
               },
             ]
@@ -104,20 +117,24 @@ function MetricChart({ view, metric }: { readonly view: StudyView; readonly metr
   );
 }
 
+const capital = (word: string): string => word[0]!.toUpperCase() + word.slice(1);
+
 function CostChart({ view }: { readonly view: StudyView }): JSX.Element {
   const { lines: colours } = useValue(theme, (found) => found);
   const y = view.steps.map(({ seconds }) => drawable(seconds));
   const total = y.reduce<number>((sum, v) => sum + (v ?? 0), 0);
   return (
     <LineChart
-      title="Seconds for each outer step"
+      title="Time of each outer step"
       x={view.steps.map(({ step }) => num(step))}
-      lines={[{ name: "seconds", y, colour: colours[0]! }]}
+      lines={[{ name: "time", y, colour: colours[0]! }]}
       xLabel="outer step"
       yLabel="seconds"
       whole
       log={isWide(y)}
-      summary={`${short(total)} seconds the study in all, over every run of it.`}
+      format={seconds}
+      note="A training, its hypergradient and the losses after it. The first also prepares the engine."
+      summary={`${seconds(total)} in outer steps.`}
       height={220}
     />
   );

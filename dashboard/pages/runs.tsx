@@ -3,7 +3,8 @@ import { useMemo, useState } from "preact/hooks";
 import type { StudyList, StudyRow } from "../../src/server/api.ts";
 import { useAnswer } from "../data/answer.ts";
 import { live } from "../data/live.ts";
-import { ago, change, counted, moment, num, short, visible } from "../data/numbers.ts";
+import { ago, change, counted, figures, moment, num, visible } from "../data/numbers.ts";
+import { fileName } from "../data/settings.ts";
 import { useValue } from "../data/value.ts";
 import { Loading, Name, Nothing, State, Trouble } from "../parts/state.tsx";
 import { compareAddress, studyAddress } from "../route.ts";
@@ -31,7 +32,9 @@ const COLUMNS: readonly Column[] = [
         <a href={studyAddress(name)}>
           <Name text={name} />
         </a>
-        <span class="under">{error === null ? visible(experiment) : visible(error.message)}</span>
+        <span class="under" title={visible(experiment)}>
+          {error === null ? visible(fileName(experiment)) : visible(error.message)}
+        </span>
       </>
     ),
   },
@@ -43,7 +46,7 @@ const COLUMNS: readonly Column[] = [
   },
   {
     name: "steps",
-    title: "Steps",
+    title: "Outer steps",
     number: true,
     by: ({ steps }) => num(steps),
     cell: ({ steps, outerSteps }) => (
@@ -55,14 +58,14 @@ const COLUMNS: readonly Column[] = [
     title: "Untuned loss",
     number: true,
     by: ({ startLoss }) => num(startLoss),
-    cell: ({ startLoss }) => short(startLoss),
+    cell: ({ startLoss }) => figures(startLoss),
   },
   {
     name: "best",
     title: "Best loss",
     number: true,
     by: ({ best }) => num(best?.loss),
-    cell: ({ best }) => <b>{short(best?.loss)}</b>,
+    cell: ({ best }) => <b>{figures(best?.loss)}</b>,
   },
   {
     name: "gain",
@@ -188,7 +191,7 @@ export function Runs(): JSX.Element {
                     />
                   </td>
                   {COLUMNS.map((column) => (
-                    <td key={column.name} class={`${column.number === true ? "number" : ""} column-${column.name}`}>
+                    <td key={column.name} class={`${column.number === true ? "number " : ""}column-${column.name}`}>
                       {column.cell(row)}
                     </td>
                   ))}
@@ -225,7 +228,7 @@ function Head({ sort, setSort }: { readonly sort: Sort; readonly setSort: (sort:
             <th
               key={name}
               scope="col"
-              class={number === true ? "number" : undefined}
+              class={`${number === true ? "number " : ""}column-${name}`}
               aria-sort={here ? (sort.down ? "descending" : "ascending") : undefined}
             >
               <button type="button" class="sort" onClick={() => setSort({ column: name, down: here && !sort.down })}>

@@ -2,7 +2,10 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { StudyView } from "../../src/server/api.ts";
 import { useAnswer, useVersion } from "../data/answer.ts";
+import { visible } from "../data/numbers.ts";
 import { at } from "../data/server.ts";
+import { settingName } from "../data/settings.ts";
+import { BAD_ENDINGS, STOPS } from "../parts/facts.tsx";
 import { NotBegun, type PageProps } from "../parts/not-begun.tsx";
 import { Loading, Name, State, Trouble } from "../parts/state.tsx";
 import { STUDY_PAGES, studyAddress, type StudyPage } from "../route.ts";
@@ -78,6 +81,8 @@ function Body({
       {view.summary.error !== null && !view.trouble.some(({ message }) => message === view.summary.error!.message) && (
         <Trouble fault={{ ...view.summary.error, hint: hintFor(view.summary.state, rest.study) }} />
       )}
+      {view.origin !== null && <OriginLine origin={view.origin} />}
+      {view.summary.error === null && <Ending view={view} study={rest.study} />}
       {view.summary.state === "stale" && view.trouble.length === 0 && <Stale study={rest.study} />}
       {page === "overview" && <Overview {...rest} />}
       {page === "log" && <LogAndConfig {...rest} />}
@@ -86,6 +91,56 @@ function Body({
       {page === "inner" && !empty && <Inner {...rest} />}
       {page === "health" && !empty && <Gradients {...rest} />}
     </>
+  );
+}
+
+/** From where a fork goes on, and in what it is another study. */
+function OriginLine({ origin: { of: study, step, changes } }: { readonly origin: Origin }): JSX.Element {
+  // An optimiser of another name moves otherwise, which is told once.
+  const told = changes.filter(
+    ({ what }) => what !== "update" || !changes.some((other) => other.what.startsWith("optimizer")),
+  );
+  return (
+    <p class="origin">
+      <span aria-hidden="true">↳</span> Forked from{" "}
+      <a href={studyAddress(study)}>
+        <Name text={study} />
+      </a>{" "}
+      at outer step {step},{" "}
+      {told.length === 0
+        ? "with the same options."
+        : told.map(({ what, was, is }, i) => (
+            <span key={what}>
+              {i === 0 ? "with " : "; "}
+              {settingName(what)} <span class="muted">{changedText(was)} →</span> <b>{changedText(is)}</b>
+            </span>
+          ))}
+    </p>
+  );
+}
+
+type Origin = NonNullable<StudyView["origin"]>;
+
+/** A setting is kept as JSON: text without its quotes; a hash says nothing to people. */
+function changedText(json: string): string {
+  if (/^"?[0-9a-f]{32}"?$/.test(json)) return "another";
+  return visible(json.replaceAll('"', ""));
+}
+
+function Ending({ view, study }: { readonly view: StudyView; readonly study: string }): JSX.Element | null {
+  const { stop, summary, steps } = view;
+  if (stop === null || !BAD_ENDINGS.includes(stop.reason)) return null;
+  const kept = Math.max(0, steps.length - 1);
+  const message = `It ended after ${kept} of ${summary.outerSteps ?? "its"} outer steps: ${STOPS[stop.reason]}.`;
+  return (
+    <Trouble
+      soft={kept > 0}
+      fault={{
+        code: stop.reason,
+        message,
+        hint: `${stop.detail === null ? "" : `${stop.detail[0]!.toUpperCase()}${stop.detail.slice(1)}. `}${kept === 0 ? "What is shown is the untuned start. " : ""}\`drmad fork ${JSON.stringify(study)} NEW --outer-rate …\` goes on with other options.`,
+      }}
+    />
   );
 }
 

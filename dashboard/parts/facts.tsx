@@ -1,10 +1,12 @@
 import type { JSX } from "preact";
 import type { StudyView } from "../../src/server/api.ts";
-import { count, counted, moment, num, seconds, visible } from "../data/numbers.ts";
+import { counted, moment, num, seconds, visible } from "../data/numbers.ts";
+import { countsText, fileName } from "../data/settings.ts";
 import { Words } from "./state.tsx";
 
-const STOPS: Readonly<Record<string, string>> = {
-  budget: "all outer steps done, or the seconds over",
+/** Why a study ended, in words. */
+export const STOPS: Readonly<Record<string, string>> = {
+  budget: "all outer steps are done",
   plateau: "no better validation loss for long",
   "non-finite": "a run diverged",
   "not-stationary": "the implicit method refused: training had not come to rest",
@@ -13,6 +15,15 @@ const STOPS: Readonly<Record<string, string>> = {
   chaotic: "the hypergradient became chaotic",
   cancelled: "stopped from outside",
 };
+
+/** Endings that are nobody's wish; what is known of them is told at the top. */
+export const BAD_ENDINGS: readonly string[] = [
+  "non-finite",
+  "not-stationary",
+  "not-converged",
+  "invalid-experiment",
+  "chaotic",
+];
 
 /** What a study is, and what it was begun with. */
 export function Facts({ view }: { readonly view: StudyView }): JSX.Element {
@@ -24,8 +35,10 @@ export function Facts({ view }: { readonly view: StudyView }): JSX.Element {
         {stop !== null && (
           <Fact name="ended by">
             <>
-              {STOPS[stop.reason] ?? visible(stop.reason)}
-              {stop.detail !== null && (
+              {stop.reason === "budget" && stop.detail !== null
+                ? visible(stop.detail)
+                : (STOPS[stop.reason] ?? visible(stop.reason))}
+              {stop.reason !== "budget" && stop.detail !== null && !BAD_ENDINGS.includes(stop.reason) && (
                 <span class="under">
                   <Words text={stop.detail} />
                 </span>
@@ -33,7 +46,9 @@ export function Facts({ view }: { readonly view: StudyView }): JSX.Element {
             </>
           </Fact>
         )}
-        <Fact name="experiment">{visible(summary.experiment)}</Fact>
+        <Fact name="experiment">
+          <span title={visible(summary.experiment)}>{visible(start?.experiment ?? fileName(summary.experiment))}</span>
+        </Fact>
         {start !== null && (
           <>
             <Fact name="method">
@@ -42,38 +57,33 @@ export function Facts({ view }: { readonly view: StudyView }): JSX.Element {
                 {chosen !== null && <span class="under">{visible(chosen.why)}</span>}
               </>
             </Fact>
-            <Fact name="optimiser">{visible(start.optimizer)}</Fact>
-            <Fact name="engine">{`${visible(start.engine)}, ${start.precision}, ${counted(num(start.threads), "thread")}`}</Fact>
-            <Fact name="weights">{count(num(start.weights))}</Fact>
-            <Fact name="inner steps">{count(num(start.innerSteps))}</Fact>
-            <Fact name="rows">
-              {Object.entries(start.rows)
-                .map(([split, rows]) => `${count(num(rows))} ${split}`)
-                .join(", ")}
-            </Fact>
-            <Fact name={start.seeds === undefined ? "seed" : "seeds"}>
-              {start.seeds === undefined ? String(start.seed) : start.seeds.join(", ")}
-            </Fact>
+            <Fact name="outer optimiser">{visible(start.optimizer)}</Fact>
             <Fact name="tuned">
               <ul class="plain">
                 {Object.entries(start.groups).map(([name, size]) => (
                   <li key={name}>
-                    {visible(name)} <span class="muted">{count(num(size))}</span>
+                    {visible(name)} <span class="muted">{counted(num(size), "value")}</span>
                   </li>
                 ))}
               </ul>
             </Fact>
+            <Fact name="trains">{`${counted(num(start.weights), "weight")} for ${counted(num(start.innerSteps), "step")}`}</Fact>
+            <Fact name="rows">{countsText(start.rows)}</Fact>
+            <Fact name={start.seeds === undefined ? "seed" : "seeds"}>
+              {start.seeds === undefined ? String(start.seed) : start.seeds.join(", ")}
+            </Fact>
+            <Fact name="engine">{`${visible(start.engine)}, ${start.precision}, ${counted(num(start.threads), "thread")}`}</Fact>
           </>
         )}
-        {view.origin !== null && <Fact name="fork">{visible(view.origin.text)}</Fact>}
+      </dl>
+      <h2 class="apart">Time</h2>
+      <dl class="facts">
         {view.times !== null && (
-          <Fact name="time">
-            <ul class="plain">
-              <li>{`${seconds(view.times.run)} ${summary.state === "running" ? "this run" : "the last run"}`}</li>
-              <li>{`${seconds(view.times.study)} the study in all`}</li>
-              <li>{`${seconds(view.times.sinceBegun)} since it was begun`}</li>
-            </ul>
-          </Fact>
+          <>
+            <Fact name={summary.state === "running" ? "this run" : "the last run"}>{seconds(view.times.run)}</Fact>
+            <Fact name="the study in all">{seconds(view.times.study)}</Fact>
+            <Fact name="since it was begun">{seconds(view.times.sinceBegun)}</Fact>
+          </>
         )}
         <Fact name="begun">{moment(summary.created)}</Fact>
         <Fact name="updated">{moment(summary.updated)}</Fact>

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import type { StudyView } from "../../src/server/api.ts";
-import { num, percent, short, visible } from "../data/numbers.ts";
+import { figures, num, percent, short, visible } from "../data/numbers.ts";
+import { keptNote, notes, withGaps } from "../data/study.ts";
 import { useValue } from "../data/value.ts";
 import { LineChart } from "../draw/line-chart.tsx";
 import { theme } from "../draw/palette.ts";
@@ -19,21 +20,27 @@ export function Fidelity({ view }: { readonly view: StudyView }): JSX.Element {
         </p>
       </section>
     );
+  const steps = view.steps.map(({ step }) => num(step));
+  const measured = [...new Set(fidelity.map(({ step }) => num(step)))];
+  const at = (part: "total" | "through"): (number | null)[] =>
+    withGaps(
+      steps,
+      fidelity.map(({ step }) => num(step)),
+      fidelity.map((f) => cosineOf(f, part)),
+    );
   return (
     <section>
       <h2>Fidelity: against {visible(fidelity[0]!.exact)}</h2>
       {fidelity.length > 1 && (
         <LineChart
           title="Cosine to the exact hypergradient"
-          x={fidelity.map(({ step }) => num(step))}
+          x={steps}
           lines={[
-            { name: "whole", y: fidelity.map((f) => cosineOf(f, "total")), colour: lines[0]!, width: 2, dots: true },
-            {
-              name: "part through training",
-              y: fidelity.map((f) => cosineOf(f, "through")),
-              colour: lines[1]!,
-              dots: true,
-            },
+            { name: "whole", y: at("total"), colour: lines[0]!, points: true },
+            // The same where the validation loss does not see the hyperparameters but through training.
+            ...(JSON.stringify(at("total")) === JSON.stringify(at("through"))
+              ? []
+              : [{ name: "part through training", y: at("through"), colour: lines[1]!, points: true }]),
           ]}
           xLabel="outer step"
           yLabel="cosine"
@@ -41,6 +48,11 @@ export function Fidelity({ view }: { readonly view: StudyView }): JSX.Element {
           range={[-1.05, 1.05]}
           format={short}
           summary={fidelity.at(-1)!.verdict}
+          levels={[{ y: 0, name: "" }]}
+          note={notes(
+            "1: the direction is right; 0: it says nothing; −1: it is the opposite.",
+            keptNote(measured.length, steps.length, "fidelity was measured"),
+          )}
           height={220}
         />
       )}
@@ -70,15 +82,15 @@ export function Fidelity({ view }: { readonly view: StudyView }): JSX.Element {
                 <th scope="row" class="number">
                   {found.step}
                 </th>
-                <td class="number">{found.outcome === "ok" ? short(found.total.cosine) : "–"}</td>
-                <td class="number">{found.outcome === "ok" ? short(found.total.lengthRatio) : "–"}</td>
+                <td class="number">{found.outcome === "ok" ? figures(found.total.cosine) : "–"}</td>
+                <td class="number">{found.outcome === "ok" ? figures(found.total.lengthRatio) : "–"}</td>
                 <td class="number">
                   {found.outcome === "ok" && found.total.signAgreement !== undefined
                     ? percent(num(found.total.signAgreement), 1)
                     : "–"}
                 </td>
                 <td>{found.trust}</td>
-                <td class="prose">{visible(found.verdict)}</td>
+                <td class="prose">{visible(found.verdict).replaceAll(/(?<= )-(?=\d)/g, "−")}</td>
               </tr>
             ))}
           </tbody>

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import type { StudyView } from "../../src/server/api.ts";
-import { change, count, drawable, metricText, num, seconds, short } from "../data/numbers.ts";
+import { change, count, drawable, figures, metricText, num, seconds } from "../data/numbers.ts";
 import { bestStep, metricsOf } from "../data/study.ts";
 
 /** The few numbers that are looked for first. */
@@ -15,15 +15,15 @@ export function Figures({ view }: { readonly view: StudyView }): JSX.Element {
     <dl class="figures">
       <Figure
         name="Validation loss"
-        value={best === null ? "not finite" : short(best.valid.loss)}
-        from={short(first.valid.loss)}
+        value={best === null ? "not finite" : figures(best.valid.loss)}
+        from={`untuned ${figures(first.valid.loss)}`}
         change={best === null ? undefined : change(num(first.valid.loss), num(best.valid.loss))}
       />
       {metric !== undefined && best !== null && (
         <Figure
           name={`Validation ${metric}`}
           value={metricText(metric, best.valid[metric])}
-          from={metricText(metric, first.valid[metric])}
+          from={`untuned ${metricText(metric, first.valid[metric])}`}
         />
       )}
       <TestFigure view={view} metric="loss" />
@@ -32,27 +32,28 @@ export function Figures({ view }: { readonly view: StudyView }): JSX.Element {
         <Figure
           name="Hyperparameters"
           value={count(num(start.hyperparameters))}
-          under={`in ${view.tensors.length} tensor${view.tensors.length === 1 ? "" : "s"}`}
+          from={`in ${view.tensors.length} tensor${view.tensors.length === 1 ? "" : "s"}`}
         />
       )}
       <Figure
         name="Outer steps"
         value={summary.outerSteps === null ? String(made) : `${made} / ${summary.outerSteps}`}
-        under={best === null ? "none is finite" : `best at ${best.step}`}
+        from={best === null ? "none is finite" : `best at step ${best.step}`}
       />
       <Figure
-        name="Time"
+        name="Computing time"
         value={seconds(spent)}
-        under={
-          secondsLeft !== null && summary.state === "running"
-            ? `about ${seconds(secondsLeft)} left`
-            : steps.length > 1
-              ? `${seconds(spent / steps.length)} a step`
-              : ""
-        }
+        from={steps.length > 1 ? `${seconds(pace(steps))} an outer step` : undefined}
+        under={secondsLeft !== null && summary.state === "running" ? `about ${seconds(secondsLeft)} left` : undefined}
       />
     </dl>
   );
+}
+
+/** Seconds of the middle one of all steps: the first also prepares the engine. */
+function pace(steps: StudyView["steps"]): number {
+  const sorted = steps.flatMap((step) => drawable(step.seconds) ?? []).sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }
 
 function TestFigure({ view, metric }: { readonly view: StudyView; readonly metric: string }): JSX.Element | null {
@@ -62,8 +63,8 @@ function TestFigure({ view, metric }: { readonly view: StudyView; readonly metri
     <Figure
       name={`Test ${metric}`}
       value={metricText(metric, test.tuned[metric])}
-      from={metricText(metric, test.start[metric])}
-      under="reported only"
+      from={`untuned ${metricText(metric, test.start[metric])}`}
+      under="chose nothing"
     />
   );
 }
@@ -71,9 +72,9 @@ function TestFigure({ view, metric }: { readonly view: StudyView; readonly metri
 interface FigureProps {
   readonly name: string;
   readonly value: string;
-  readonly from?: string;
+  readonly from?: string | undefined;
   readonly change?: string | undefined;
-  readonly under?: string;
+  readonly under?: string | undefined;
 }
 
 function Figure({ name, value, from, change, under }: FigureProps): JSX.Element {
@@ -83,7 +84,7 @@ function Figure({ name, value, from, change, under }: FigureProps): JSX.Element 
       <dd>
         <span class="figure-value">{value}</span>
         {change !== undefined && <span class="figure-change">{change}</span>}
-        {from !== undefined && <span class="figure-under">untuned {from}</span>}
+        {from !== undefined && <span class="figure-under">{from}</span>}
         {under !== undefined && <span class="figure-under">{under}</span>}
       </dd>
     </div>

@@ -1,9 +1,7 @@
 import type { Command } from "commander";
 import type { State, Store, StudySummary } from "../store/store.ts";
 import { DrmadError } from "../errors.ts";
-import { upgrade } from "../store/open.ts";
-import { DEFAULT_STORE } from "./default-store.ts";
-import { counted, number, table } from "./format.ts";
+import { number, table } from "./format.ts";
 import { writeJson } from "./json.ts";
 import { checked, folder, withOutput, type OutputFlags } from "./options.ts";
 import { showOne } from "./show.ts";

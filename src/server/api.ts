@@ -60,7 +60,7 @@ export interface TensorInfo {
   readonly perStep: boolean;
   /** `identity`, `log`, `logit`, `softplus` or `bounds(low, high)`; `unknown` for studies of older drmads. */
   readonly transform: string;
-  /** The shape of one image, where a row (or, for `whole`, the tensor) has a value for each pixel of the inputs. */
+  /** The shape of one image, where a row or a column (for `whole`, the tensor) has a value for each pixel of the inputs. */
   readonly image?: { readonly height: number; readonly width: number; readonly whole: boolean };
   /** One value for each training row, so that /api/examples has something to show. */
   readonly perExample: boolean;

@@ -87,6 +87,18 @@ describe("a study", () => {
     expect(view.secondsLeft).toBeNull();
   });
 
+  test("that was forked says of what, from where and with what changed", async () => {
+    const other = await open(join(given.folder, "forked.db"));
+    const changes = [{ what: "outerSteps", was: "4", is: "9" }];
+    const fork = { of: "ended", step: 1, changes, goesOn: true, optimizerState: "new" } as const;
+    const at = { point: {}, optimizer: null };
+    await keep(other, "s", [startEvent, stepEvent(0), { type: "fork", ...fork, at }, stepEvent(1)]);
+    const view = await asking(other).ask<api.StudyView>("/api/study?study=s");
+    expect(view.origin).toMatchObject({ of: "ended", step: 1, changes });
+    expect((await ask<api.StudyView>("/api/study?study=ended")).origin).toBeNull();
+    await other.close();
+  });
+
   test("of an older drmad shows, and says what it lacks", async () => {
     const view = await ask<api.StudyView>("/api/study?study=older");
     expect(view.trouble.map(({ code }) => code)).toEqual(["older-study"]);

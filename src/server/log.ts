@@ -12,8 +12,13 @@ export const logOf = (events: readonly LoggedEvent[]): Log => ({
   })),
 });
 
+const time = (seconds: number): string => String(Number(seconds < 10 ? seconds.toPrecision(2) : seconds.toFixed(0)));
 const figure = (value: number): string =>
   Number.isFinite(value) ? String(Number(value.toPrecision(4))) : String(value);
+
+/** Of what is kept as a hash alone, only that it is another. */
+const changeText = ({ what, was, is }: { readonly what: string; readonly was: string; readonly is: string }): string =>
+  ["update", "fingerprint"].includes(what) ? `; another ${what}` : `; ${what} ${was} → ${is}`;
 
 function textOf(event: LoggedEvent["event"]): string {
   switch (event.type) {
@@ -22,10 +27,10 @@ function textOf(event: LoggedEvent["event"]): string {
     case "resume":
       return `goes on at step ${event.at}, on ${event.engine}`;
     case "fork":
-      return `forked from step ${event.step} of ${event.of}${event.changes.map(({ what, was, is }) => `; ${what} ${was} → ${is}`).join("")}`;
+      return `forked from step ${event.step} of ${event.of}${event.changes.map(changeText).join("")}`;
     case "step": {
       const best = event.best ? ", the best so far" : "";
-      return `step ${event.step}: validation loss ${figure(event.valid.loss)}${best}, ${figure(event.seconds)} s`;
+      return `step ${event.step}: validation loss ${figure(event.valid.loss)}${best}, ${time(event.seconds)} s`;
     }
     case "chosen":
       return `from step ${event.outerStep} with ${event.name}: ${event.why}`;

@@ -9,6 +9,7 @@ import { createCache } from "./cache.ts";
 import { newToken, sameToken } from "./guard.ts";
 import { toJson } from "./json.ts";
 import { medianOf } from "./median.ts";
+import { tensorInfos } from "./tensor-info.ts";
 import { downsample } from "./tensor-map.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "drmad-assets-"));
@@ -24,6 +25,31 @@ test("the median is that of the sorted numbers", () => {
   expect(medianOf(new Float64Array(0))).toBeNaN();
   expect(medianOf(Float64Array.of(1.7e308, 1.7e308))).toBe(1.7e308);
   expect(medianOf(Float64Array.of(-Infinity, 3, Infinity))).toBe(3);
+});
+
+const tensor = (name: string, ...shape: readonly number[]) => ({ name, shape, perStep: false, transform: "log" });
+
+test("tensors are images where they have a value for each pixel that the weights see, by row, by column or as a whole", () => {
+  const image = { height: 3, width: 4 };
+  const start = {
+    tensors: [
+      tensor("l2.0.W", 12, 5),
+      tensor("l2.1.W", 12, 1),
+      tensor("mask", 12),
+      tensor("images", 7, 12),
+      { ...tensor("rate", 12, 5), perStep: true },
+      tensor("other", 5, 5),
+    ],
+    // A hidden layer as wide as an image is none.
+    parameters: [
+      { path: "0.W", shape: [12, 12] },
+      { path: "1.W", shape: [12, 5] },
+    ],
+    image,
+    rows: { train: 9 },
+  } as unknown as Parameters<typeof tensorInfos>[0];
+  expect(tensorInfos(start).map((info) => info.image?.whole)).toEqual([false, undefined, true, false, undefined, undefined]); // prettier-ignore
+  expect(tensorInfos(start)[0]!.image).toEqual({ ...image, whole: false });
 });
 
 test("a map of blocks keeps what is not finite out of its means", () => {

@@ -5,9 +5,9 @@ import type { TensorInfo } from "./api.ts";
 import { tensorsIn, type Arrays } from "./reader.ts";
 
 /** What the study tells of its tensors. */
-export const tensorInfos = ({ tensors = [], image, rows }: StartInfo): readonly TensorInfo[] =>
-  tensors.map((tensor) => {
-    const picture = imageOf(tensor, image);
+export const tensorInfos = (start: StartInfo): readonly TensorInfo[] =>
+  (start.tensors ?? []).map((tensor) => {
+    const picture = imageOf(tensor, start);
     const { name, shape, perStep, transform } = tensor;
     return {
       name,
@@ -15,7 +15,7 @@ export const tensorInfos = ({ tensors = [], image, rows }: StartInfo): readonly 
       perStep,
       transform,
       ...(picture && { image: picture }),
-      perExample: isPerExample(tensor, rows["train"] ?? 0),
+      perExample: isPerExample(tensor, start.rows["train"] ?? 0),
     };
   });
 

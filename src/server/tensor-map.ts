@@ -1,8 +1,8 @@
 import type { NdArray } from "../data/dataset.ts";
 import type { StartInfo } from "../study/events.ts";
 import type { Of } from "../store/tensor-thumbnail.ts";
-import { imageOf } from "../study/image-of.ts";
 import type { TensorMapHeader } from "./api.ts";
+import { tensorInfos } from "./tensor-info.ts";
 import { keptStep, tensorIn, type Study } from "./reader.ts";
 
 /** Most cells either way: what a screen can show. */
@@ -34,8 +34,7 @@ export function startOf({ log }: Pick<Study, "log">): StartInfo | undefined {
 }
 
 function layoutOf({ data, shape }: NdArray, name: string, start: StartInfo | undefined): Layout {
-  const perStep = start?.tensors?.find((tensor) => tensor.name === name)?.perStep ?? false;
-  const image = imageOf({ shape, perStep }, start?.image);
+  const { perStep = false, image } = (start && tensorInfos(start).find((tensor) => tensor.name === name)) ?? {};
   if (image?.whole === true) return [image.height, image.width];
   if (shape.length === 1) return perStep ? [data.length, 1] : [1, data.length];
   const rows = shape[0] ?? 1;

@@ -1,5 +1,4 @@
-import type { ImageShape } from "../data/dataset.ts";
-import { imageOf } from "../study/image-of.ts";
+import type { TensorImage } from "../study/image-of.ts";
 
 /**
  * How a tensor lies in a picture: tiles of `height × width` values, `across` of them beside each other with a gap of one cell.
@@ -16,8 +15,8 @@ export interface Grid {
 /** What is known of a tensor besides its shape. */
 export interface About {
   readonly perStep: boolean;
-  /** Of the inputs. */
-  readonly image?: ImageShape | undefined;
+  /** How it folds into images of the inputs. */
+  readonly image?: TensorImage | undefined;
 }
 
 const matrix = (height: number, width: number, strides: readonly [y: number, x: number] = [width, 1]): Grid => ({
@@ -29,25 +28,25 @@ const matrix = (height: number, width: number, strides: readonly [y: number, x: 
 });
 
 /**
- * The grid that the dashboard's maps have: images of the inputs where a tensor or each of its rows is one, a vector in lines
+ * The grid that the dashboard's maps have: images of the inputs where a tensor, each of its rows, or each of its columns is one, a vector in lines
  * one below the other, steps of training to the right, and else the first axis down and all others to the right.
  */
 export function gridOf(shape: readonly number[], { perStep, image }: About): Grid {
   const size = shape.reduce((product, length) => product * length, 1);
   const rows = shape[0] ?? 1;
   const columns = rows === 0 ? 0 : size / rows;
-  const found = perStep ? undefined : imageOf({ shape, perStep }, image);
-  if (found?.whole === true) return matrix(found.height, found.width);
-  if (found !== undefined) return mosaic(rows, found);
+  if (!perStep && image !== undefined) return image.whole ? matrix(image.height, image.width) : mosaic(rows, columns, image);
   if (perStep) return rows > columns ? matrix(columns, rows, [1, columns]) : matrix(rows, columns);
   if (shape.length < 2 || rows === 1 || columns === 1) return lines(size);
   return matrix(rows, columns);
 }
 
-/** As nearly square as images fit. */
-function mosaic(tiles: number, { height, width }: ImageShape): Grid {
+/** As nearly square as images fit: the rows of a matrix, or its columns where these have the pixels. */
+function mosaic(rows: number, columns: number, { height, width }: TensorImage): Grid {
+  const byRow = columns === height * width;
+  const tiles = byRow ? rows : columns;
   const across = tiles <= 5 ? tiles : Math.min(tiles, Math.ceil(Math.sqrt((tiles * 1.9 * height) / width)));
-  return { tiles, height, width, across, strides: [height * width, width, 1] };
+  return { tiles, height, width, across, strides: byRow ? [columns, width, 1] : [1, width * columns, columns] };
 }
 
 function lines(size: number): Grid {

@@ -1,10 +1,11 @@
 import type { NdArray } from "../data/dataset.ts";
 import type { StartInfo } from "../study/events.ts";
+import { imageOf } from "../study/image-of.ts";
 import { gridOf } from "./grid.ts";
 import { drawThumbnail, encodeThumbnail, type Warp } from "./thumbnail.ts";
 
 /** What a study tells of its tensors as it begins; one of an older drmad tells nothing. */
-export type Told = Pick<StartInfo, "tensors" | "image">;
+export type Told = Pick<StartInfo, "tensors" | "image" | "parameters">;
 
 const VALUES = "values/";
 const GRADIENT = "kept/found/gradient/";
@@ -34,6 +35,7 @@ export function thumbnailOf(
   const { shape } = arrays[VALUES + name] ?? array;
   const tensor = told?.tensors?.find((each) => each.name === unescaped(name));
   const warp: Warp = of === "hypergradient" ? "signed" : tensor?.transform === "log" ? "log" : "linear";
-  const drawn = drawThumbnail(array, gridOf(shape, { perStep: tensor?.perStep ?? false, image: told?.image }), warp);
+  const image = tensor && imageOf(tensor, told!);
+  const drawn = drawThumbnail(array, gridOf(shape, { perStep: tensor?.perStep ?? false, image }), warp);
   return drawn === undefined ? null : encodeThumbnail(drawn);
 }

@@ -115,7 +115,7 @@ describe("values that are not finite", () => {
 
 test("gaps between images and beyond the end are told from values", () => {
   const image = { height: 2, width: 2 };
-  const picture = drawThumbnail({ data: Uint8Array.from({ length: 8 }, (_, i) => i) }, gridOf([2, 4], { perStep: false, image }), "linear")!; // prettier-ignore
+  const picture = drawThumbnail({ data: Uint8Array.from({ length: 8 }, (_, i) => i) }, gridOf([2, 4], { perStep: false, image: { ...image, whole: false } }), "linear")!; // prettier-ignore
   expect([picture.rows, picture.columns]).toEqual([2, 5]);
   expect([...picture.levels].map((level) => level === GAP)).toEqual([false, false, true, false, false, false, false, true, false, false]); // prettier-ignore
 });

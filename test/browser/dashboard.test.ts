@@ -75,6 +75,9 @@ const PAGES: readonly (readonly [name: string, hash: string, text: string])[] = 
   ["rates", "#/study/everything/hyperparameters?tensor=rate.0", "rate: the schedule at outer step 6"],
   ["pixels", "#/study/everything/hyperparameters?tensor=l2.0.W", "l2.0.W: value at outer step 6"],
   ["images", "#/study/at%20work/hyperparameters?tensor=inputs", "inputs: value at outer step 2"],
+  ["few-arrays", "#/study/few%20arrays/hyperparameters?tensor=l2.0.W", "Arrays are kept at 3 of 6 outer steps."],
+  ["few-gradients", "#/study/few%20arrays/health", "Only two in a row can be compared."],
+  ["forked", "#/study/forked/overview", "Forked from few arrays at outer step 5"],
   ["inner", "#/study/at%20work/inner", "within each outer step"],
   ["health", "#/study/by%20a%20straight%20line/health", "Cosine to the exact hypergradient"],
   ["log", "#/study/everything/log", "ended (budget)"],
@@ -86,7 +89,7 @@ const PAGES: readonly (readonly [name: string, hash: string, text: string])[] = 
   ["unknown-page", "#/what/is/this", "There is no such page."],
 ];
 
-const ON_A_PHONE = ["runs", "overview", "weights", "health", "log", "compare"];
+const ON_A_PHONE = ["runs", "overview", "weights", "rates", "pixels", "few-arrays", "inner", "health", "log", "compare", "forked"]; // prettier-ignore
 
 describe("the dashboard in a browser", () => {
   needs(() => missing);
@@ -113,6 +116,50 @@ describe("the dashboard in a browser", () => {
       await page.context().close();
     },
   );
+
+  test("draws nothing where nothing is kept, and stops at what is", async () => {
+    const { page, faults } = await opened("#/study/few%20arrays/hyperparameters?tensor=l2.0.W");
+    const path = page.locator(".chart", { hasText: "l2.0.W over the outer steps" });
+    await path.locator("summary").click();
+    const rows = await path.locator("tbody tr").allInnerTexts();
+    expect(rows).toHaveLength(6);
+    expect(rows.map((row) => row.includes("–"))).toEqual([false, true, true, false, true, false]);
+    for (const [key, step] of [
+      ["ArrowLeft", 3],
+      ["ArrowLeft", 0],
+      ["ArrowRight", 3],
+    ] as const) {
+      // prettier-ignore
+      await page.keyboard.press(key);
+      await page.getByText(`l2.0.W: value at outer step ${step}`).waitFor();
+    }
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  test("says of a fork from what it goes on, and leads there", async () => {
+    const { page } = await opened("#/study/forked/log");
+    await page.locator(".origin").getByText("outer steps").waitFor();
+    expect(await page.locator(".origin").innerText()).toMatch(/at outer step 5, with outer steps 5 → 6$/);
+    await page.locator(".origin a").click();
+    await page.getByRole("heading", { name: "few arrays" }).waitFor();
+    await page.context().close();
+  });
+
+  test("compares in words what differs, and folds the rest", async () => {
+    const { page } = await opened("#/compare?study=few%20arrays&study=forked");
+    await page.getByText("Settings that differ").waitFor();
+    const shown = await page.getByRole("region", { name: "Settings that differ" }).locator("tbody th").allInnerTexts();
+    expect(shown).toContain("outer steps");
+    expect(shown.filter((name) => /[A-Z.]/.test(name))).toEqual([]);
+    expect(await page.getByText("SHA-256 of the file").isVisible()).toBe(false);
+    await page.getByText("All other settings").click();
+    expect(await page.getByText("SHA-256 of the file").isVisible()).toBe(true);
+    // One more outer step made its loss lower.
+    const best = page.getByRole("region", { name: "Results" }).locator("tbody tr", { hasText: "forked" });
+    expect(await best.locator("td.best").first().innerText()).toContain("the best");
+    await page.context().close();
+  });
 
   test("keeps the token, and out of the address", async () => {
     const { page } = await opened("#/");

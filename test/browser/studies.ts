@@ -78,6 +78,16 @@ export async function fillStore(store: Store): Promise<void> {
     source: SOURCE,
     trustEngine: true,
   });
+  await study.tune(EVERYTHING, {
+    store,
+    name: "few arrays",
+    outerSteps: 5,
+    keep: "every:3",
+    tags: ["digits"],
+    source: SOURCE,
+    trustEngine: true,
+  });
+  await study.fork(EVERYTHING, { store, of: "few arrays", name: "forked", outerSteps: 6, trustEngine: true });
   await store.create({ name: "not begun", experiment: "everything" });
   await keep(store, "at work", [startEvent, stepEvent(0), stepEvent(1), stepEvent(2)]);
   const failed = await keepOpen(store, "diverged");

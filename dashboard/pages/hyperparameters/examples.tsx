@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { Example, Examples } from "../../../src/server/api.ts";
 import { useLateAnswer } from "../../data/answer.ts";
-import { drawable, short } from "../../data/numbers.ts";
+import { drawable, figures, short } from "../../data/numbers.ts";
 import { at } from "../../data/server.ts";
 import { useValue } from "../../data/value.ts";
 import { LineChart } from "../../draw/line-chart.tsx";
@@ -42,8 +42,12 @@ function Pictures({ title, examples }: { readonly title: string; readonly exampl
   return (
     <section>
       <h3>{title}</h3>
-      {bare && <p class="note">The study keeps no pictures of its rows; these are their numbers.</p>}
-      <ul class="examples">
+      {bare && (
+        <p class="note">
+          The study keeps no pictures of its rows: its data has no image shape. These are the numbers of the rows.
+        </p>
+      )}
+      <ul class={bare ? "examples bare" : "examples"}>
         {examples.map((example) => (
           <li key={example.row}>
             {example.picture !== null && <Picture example={example} picture={example.picture} />}
@@ -53,7 +57,7 @@ function Pictures({ title, examples }: { readonly title: string; readonly exampl
                   label <b>{example.label}</b>
                 </>
               )}{" "}
-              <span class="example-value">{short(example.value)}</span>
+              <span class="example-value">{figures(example.value)}</span>
               <span class="muted under">row {example.row}</span>
             </span>
           </li>

@@ -49,6 +49,10 @@ export function Schedules({
     width: 1.7,
     dots: steps <= 12,
   }));
+  const parts = data.map(({ name }, i) => ({
+    name,
+    row: data.slice(0, i).reduce((sum, { map }) => sum + map.header.columns, 0),
+  }));
   const all = lines.flatMap(({ y }) => y);
   const what = of === "value" ? "" : "hypergradient of ";
   return (
@@ -70,15 +74,19 @@ export function Schedules({
       )}
       {map !== null && rows.length > 1 && (
         <HeatMap
-          title={`${groupOf(tensor)}: all schedules of the group`}
+          title={`${what}${groupOf(tensor)}: all its schedules, layer by layer`}
           values={map.values}
-          cells={matrix(rows.length, steps, (row, column) => `${rows[row]![0]}, training step ${x[column]}`)}
+          cells={{
+            ...matrix(rows.length, steps, (row, column) => `${rows[row]![0]}, training step ${x[column]}`),
+            time: true,
+          }}
           scale={map.scale}
           label={`${what}${groupOf(tensor)}`}
           xLabel="training step"
-          yLabel="layer"
           rowNames={rows.map(([name]) => name)}
-          height={Math.max(60, Math.min(320, 26 * rows.length))}
+          parts={parts}
+          xAt={(column) => column * every}
+          height={Math.max(60, Math.min(360, 26 * rows.length))}
           summary={`${rows.length} rows from ${rows[0]![0]} to ${rows.at(-1)![0]}.`}
         />
       )}

@@ -6,7 +6,7 @@ import { count, drawable, short } from "../../data/numbers.ts";
 import { at, getMap, type TensorCells } from "../../data/server.ts";
 import { type Cells, matrix, mosaic } from "../../draw/cells.ts";
 import { colourScale, type ScaleKind } from "../../draw/colour-scale.ts";
-import { HeatMap } from "../../draw/heat-map.tsx";
+import { HeatMap, type HeatMapProps } from "../../draw/heat-map.tsx";
 import { Loading, Nothing, Trouble } from "../../parts/state.tsx";
 import { type TensorProps } from "./tensor.ts";
 
@@ -57,7 +57,7 @@ export function TensorMaps({ study, version, tensor, step, of }: TensorProps): J
         label={unit}
         blocks={header.blocks}
         summary={`${layout.rows} rows of ${layout.columns} cells, from ${short(header.least)} to ${short(header.most)}.`}
-        {...axes(tensor, layout)}
+        {...axes(tensor, layout, header)}
         tools={
           <div class="tools">
             {(log || kind !== "linear") && (
@@ -114,7 +114,7 @@ function layoutOf({ image, perStep, name, shape }: TensorInfo, { rows, columns, 
       rows,
       (row, column) => `training step ${column * blocks[0]}${columns > 1 ? `, value ${row}` : ""}`,
     );
-    return { ...layout, direct: false, index: (row, column) => column * columns + row };
+    return { ...layout, time: true, direct: false, index: (row, column) => column * columns + row };
   }
   return matrix(rows, columns, (row, column) => {
     const [r, c] = [row * blocks[0], column * blocks[1]];
@@ -135,11 +135,26 @@ function folded(length: number, name: string): Cells {
   };
 }
 
-function axes({ perStep, shape }: TensorInfo, { images, rows, columns }: Cells): { xLabel?: string; yLabel?: string } {
-  if (images) return {};
-  if (perStep)
-    return columns >= rows
-      ? { xLabel: "training step", ...(rows > 1 ? { yLabel: "value" } : {}) }
-      : { yLabel: "training step" };
-  return shape.length >= 2 ? { xLabel: "column", yLabel: "row" } : {};
+type Axes = Pick<HeatMapProps, "xLabel" | "yLabel" | "xAt" | "yAt">;
+
+function axes(
+  { perStep, perExample, shape }: TensorInfo,
+  cells: Cells,
+  { blocks, rows, columns }: TensorMapHeader,
+): Axes {
+  if (cells.images) return {};
+  const down = (row: number): number => row * blocks[0];
+  const across = (column: number): number => column * blocks[1];
+  // Laid out as it was sent, or turned so that time runs to the right.
+  if (perStep && rows > columns) {
+    // Sharing by unit leaves one value for all inputs of each.
+    const what =
+      shape.length === 3 && shape[1] === 1 ? "unit" : shape.length === 3 && shape[2] === 1 ? "input" : "value";
+    return { xLabel: "training step", xAt: down, ...(columns > 1 ? { yLabel: what, yAt: across } : {}) };
+  }
+  if (perStep) return { xLabel: "value", xAt: across, yLabel: "training step", yAt: down };
+  if (shape.length >= 2) return { xLabel: "column", xAt: across, yLabel: "row", yAt: down };
+  return cells.rows > 1
+    ? { yLabel: perExample ? "training row" : "index", yAt: (row) => row * cells.columns }
+    : { xLabel: "index", xAt: across };
 }

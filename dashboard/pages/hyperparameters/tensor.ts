@@ -9,6 +9,8 @@ export interface TensorProps {
   readonly step: number;
   readonly of: "value" | "hypergradient";
   readonly best: number | null;
+  /** All outer steps of the study, with those whose arrays are not kept. */
+  readonly steps: readonly number[];
 }
 
 export const sizeOf = ({ shape }: TensorInfo): number => shape.reduce((a, b) => a * b, 1);
