@@ -58,6 +58,13 @@ async function cutAfterCommit(to: string): Promise<{ url: string; arm(): void; c
   };
 }
 
+const mount = (...args: string[]): boolean => spawnSync("mount", args).status === 0;
+const large = (n: number): StudyEvent => ({
+  ...(STEPS[0] as Extract<StudyEvent, { type: "step" }>),
+  step: n,
+  kept: { point: { u: Float64Array.from({ length: 250_000 }, () => Math.random()) }, optimizer: null },
+});
+
 describe("a PostgreSQL server", () => {
   needs(noPostgres);
   let pg: Postgres;
@@ -134,7 +141,6 @@ describe("a PostgreSQL server", () => {
   });
 
   const disk = mkdtempSync(join(tmpdir(), "drmad-disk-"));
-  const mount = (...args: string[]): boolean => spawnSync("mount", args).status === 0;
   const mounted = mount(
     "-t",
     "tmpfs",
@@ -156,11 +162,6 @@ describe("a PostgreSQL server", () => {
     await store.create({ name: "one", experiment: "e" });
     const claim = await store.claim("one");
     await claim.append([start]);
-    const large = (n: number): StudyEvent => ({
-      ...(STEPS[0] as Extract<StudyEvent, { type: "step" }>),
-      step: n,
-      kept: { point: { u: Float64Array.from({ length: 250_000 }, () => Math.random()) }, optimizer: null },
-    });
     let acknowledged = 0;
     const full = async (): Promise<unknown> => {
       for (; acknowledged < 30; acknowledged++) await claim.append([large(acknowledged)]);
