@@ -90,10 +90,11 @@ export async function begunFlags(store: Store, name: string, typed?: string): Pr
 
 async function resume(store: Store, name: string, now: ResumeFlags): Promise<number> {
   const studies = await store.list();
-  const first = studies.find((study) => study.name === `${name}/1`);
+  // Any of them tells how all were begun: the first may have been removed.
+  const first = studies.find((each) => each.name.startsWith(`${name}/`) && startsOf(each.options)?.name === name);
   const starts = first && startsOf(first.options);
   if (starts !== undefined && !studies.some((study) => study.name === name)) {
-    const [begun, before] = await begunFlags(store, `${name}/1`);
+    const [begun, before] = await begunFlags(store, first!.name);
     return runStarts(store, begun.experiment, { ...before, ...now }, starts, begun);
   }
   const { experiment: typed, ...rest } = now;

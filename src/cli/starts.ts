@@ -42,9 +42,11 @@ export async function runStarts(
         starts,
         begun: { ...begun, args: [...begun.args, `--seed=${seed}`, `--study=${name}`] },
       }),
-      onStudy(study, seed) {
-        if (flags.json === true) writeJson({ type: "study", study, seed });
+      onStudy(study, seed, how) {
+        if (flags.json === true) writeJson({ type: "study", study, seed, how });
         else if (flags.quiet !== true) process.stderr.write(`\n${study}, seed ${seed}\n`);
+        if (how === "again")
+          warn(flags, study, `${study} is not in the store any more: it is made again from its start`);
       },
     });
     const { best, studies } = found;
@@ -55,6 +57,11 @@ export async function runStarts(
   const exit = await runTuning(experiment, { ...flags, study: starts.name }, tuning);
   if (found !== undefined && flags.json !== true) process.stdout.write(`\n${startsTable(found).join("\n")}\n`);
   return exit;
+}
+
+function warn({ json }: TuneFlags, study: string, message: string): void {
+  if (json === true) writeJson({ type: "warning", study, message });
+  else process.stderr.write(`warning: ${message}\n`);
 }
 
 const described = ({ studies, best }: MultiStart): object => ({

@@ -285,10 +285,10 @@ test("a route takes its own method only", async () => {
   expect((await get("/api/studies", { method: "HEAD" })).status).toBe(200);
 });
 
-describe("a strip", () => {
-  const pixels = (frame: api.StripFrame): number[] => [...Buffer.from(frame.picture!.cells, "base64")];
-  const ends = (strip: api.Strip): unknown[] => [strip.warp, strip.diverging, strip.least, strip.most];
+const pixels = (frame: api.StripFrame): number[] => [...Buffer.from(frame.picture!.cells, "base64")];
+const ends = (strip: api.Strip): unknown[] => [strip.warp, strip.diverging, strip.least, strip.most];
 
+describe("a strip", () => {
   test("has a tensor's pictures at all kept steps, in one scale, as its maps lie", async () => {
     const strip = await ask<api.Strip>("/api/strip?study=pictures&tensor=l2.0.weights&of=value");
     const all = [0, 1, 2, 3].map((step) => valueAt("l2.0.weights", step));

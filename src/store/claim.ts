@@ -50,8 +50,12 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
 
   let turn: Promise<void> = Promise.resolve();
   let told = from.info;
+  /** Whether a connection broke before it said what became of the last commit. */
+  let unsure = false;
   const append: Claim["append"] = async (events, whole = async (event) => event) => {
     onActivity("commit begins");
+    if (unsure) await requireNotKept(at, id, sequence);
+    unsure = false;
     const written: WrittenEvent[] = [];
     for (const [i, event] of events.entries()) {
       if (event.type === "start") told = event;
@@ -68,7 +72,7 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
       })
       .catch(async (error: unknown) => {
         // A connection that broke does not say whether the transaction was committed: the next claim removes what it left.
-        const unsure = error instanceof DrmadError && error.code === "store-unreachable";
+        unsure = error instanceof DrmadError && error.code === "store-unreachable";
         const files = [...new Set(written.flatMap(({ rows }) => rows.map(({ file }) => file)))];
         if (!unsure) await bytes.remove(files).catch(() => undefined);
         throw error;
@@ -100,6 +104,14 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
     },
     release: async (state = before, error) => release(at, mine, state, error),
   };
+}
+
+/** What a broken connection left unsaid is asked before anything is written in its place. */
+async function requireNotKept({ db, place }: Place, id: string, sequence: number): Promise<void> {
+  const row = await db.selectFrom("studies").select(["name", "events"]).where("id", "=", id).executeTakeFirst();
+  if (row === undefined || row.events === sequence) return;
+  const what = `the connection to ${place} broke as the study ${JSON.stringify(row.name)} was written, and the step was kept`;
+  throw new DrmadError("write-failed", what, { hint: "Nothing is lost: go on after it with drmad resume NAME." });
 }
 
 async function take(

@@ -11,8 +11,11 @@ export interface MultiStartOptions extends Omit<TuneOptions, "seed" | "seeds">, 
   /** What to keep of how each of them was begun, besides `about`. */
   readonly aboutEach?: (name: string, seed: number) => Readonly<Record<string, unknown>>;
   /** Before each of them. */
-  readonly onStudy?: (name: string, seed: number) => void;
+  readonly onStudy?: (name: string, seed: number, how: Beginning) => void;
 }
+
+/** `again`: it was removed, for one that came after it is there, and is made anew from its own start. */
+export type Beginning = "new" | "resumed" | "again";
 
 export interface Started {
   readonly name: string;
@@ -38,7 +41,8 @@ export const lossOf = ({ steps, best }: TuneResult): number => steps[best]!.vali
 
 /**
  * Tunes from several starts: for each seed a study of its own, `NAME/1`, `NAME/2`, …, one after another, each kept and resumable as
- * any other. Called again with the same name, it goes on with those that are there. The best is chosen on validation alone.
+ * any other. Called again with the same name, it goes on with those that are there, and makes those that are not, be it that they
+ * had not begun or were removed. The best is chosen on validation alone.
  *
  * Right where a result depends on the luck of one seed. A seed decides the split too where the data are a function of it: then
  * the losses are of different rows, and their order says less. Instead of the mean over seeds at every step (`seeds` of `tune`).
@@ -62,7 +66,8 @@ export async function multiStart(experiment: Experiment, options: MultiStartOpti
     if (left() <= 0 || options.signal?.aborted === true) break;
     const each = `${name}/${i + 1}`;
     const own = { name: each, ...(seconds !== undefined && { seconds: left() }) };
-    onStudy?.(each, seed);
+    const last = seeds.findLastIndex((_, j) => there.has(`${name}/${j + 1}`));
+    onStudy?.(each, seed, there.has(each) ? "resumed" : i < last ? "again" : "new");
     try {
       const result = there.has(each)
         ? await resume(experiment, { ...resumed(rest), ...own })

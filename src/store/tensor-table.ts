@@ -27,7 +27,12 @@ export function tableBytes(db: Kysely<Tables>, place: string): TensorBytes {
             piece,
             bytes: Buffer.from(part.buffer, part.byteOffset, part.length),
           };
-          await within.insertInto("tensor_bytes").values(row).execute();
+          // One of the same name is of a try whose connection broke: nothing refers to it.
+          await within
+            .insertInto("tensor_bytes")
+            .values(row)
+            .onConflict((conflict) => conflict.columns(["file", "piece"]).doUpdateSet({ bytes: row.bytes }))
+            .execute();
         }
       };
       await (db.isTransaction ? insert(db) : db.transaction().execute(insert));

@@ -137,7 +137,7 @@ describe("its bytes", () => {
 
   test("are as documented", () => {
     expect(Buffer.from(encodeThumbnail(draw([1, 2], [2]))).toString("hex")).toBe(
-      "0100010201000000" + "02000000" + "000000000000f03f" + "0000000000000040" + "00fd",
+      "010001020100000002000000000000000000f03f000000000000004000fd",
     );
   });
 

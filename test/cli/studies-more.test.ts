@@ -50,6 +50,12 @@ test("several starts are studies of their own, and the best is the lowest on val
   const again = await cli("resume", "tries");
   expect(again.stdout).toMatch(new RegExp(`${lowest} .* best\n`));
   expect((await cli("resume", "tries/2", "--json")).code).toBe(0);
+  await cli("clean", "--delete", "tries/1");
+  const remade = await cli("resume", "tries", "--json");
+  const told = remade.events.flatMap((event) => (event.type === "study" ? [[event["study"], event["how"]]] : []));
+  expect([remade.code, told]).toEqual([0, [["tries/1", "again"], ["tries/2", "resumed"]]]); // prettier-ignore
+  expect(remade.events.find(({ type }) => type === "warning")).toMatchObject({ study: "tries/1", message: "tries/1 is not in the store any more: it is made again from its start" }); // prettier-ignore
+  expect(remade.events.find(({ type }) => type === "starts")).toEqual(table);
   expect(resultOf(await cli(...args))).toMatchObject({ code: "study-exists" });
   expect(resultOf(await cli(...TUNE, "1", "--starts", "2", "--json"))).toMatchObject({ code: "invalid-argument" });
 
