@@ -179,7 +179,7 @@ def trained(groups):
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2)).double()
     x, y = torch.randn(6, 3).double(), torch.tensor([0, 1, 0, 1, 0, 1])
-    tuned.PARAMETERS.clear()
+    tuned.PARAMETERS.update({"0.W": (3, 4), "0.b": (4,), "1.W": (4, 2), "1.b": (2,)})
     begun = [p.detach().clone() for p in net.parameters()]
     opt = torch.optim.SGD(tuned.param_groups(net, step=0) if groups else net.parameters(), lr=1.0, momentum=0.9)
     for t in range(8):
