@@ -77,7 +77,8 @@ if (flags.run === undefined) {
     try {
       await fill(place, steps);
       const cli = (...args) => measure(["--import", HOOK, join(dist, "cli/main.js"), ...args, "--store", place]);
-      const own = (run) => measure([import.meta.filename, "--run", run, place, String(steps), "--values", String(values), "--dist", dist]);
+      const own = (run) =>
+        measure([import.meta.filename, "--run", run, place, String(steps), "--values", String(values), "--dist", dist]);
       const row = { steps };
       row.nothing = own("nothing");
       for (const format of ["json", "csv", "npz", "safetensors", "study"])

@@ -23,7 +23,7 @@ export function ageText(age: number): string {
 /** That a study goes on, from where, and how old it is. */
 export function resumedText(
   { name, at, outerSteps, begun, last, seconds: spent }: Told<"resumed">,
-  now = Date.now(),
+  now: number = Date.now(),
 ): string {
   const ago = (when: string): string => `${ageText((now - Date.parse(when)) / 1000)} ago`;
   const kept = at === 0 ? "no outer step kept yet" : `${counted(at, "step")} kept, the last ${ago(last)}`;

@@ -16,6 +16,7 @@ import { asking } from "../../test/server/asking.ts";
 import { filled, type Filled } from "../../test/server/filled.ts";
 import { open } from "../store/open.ts";
 import { sqliteBackend } from "../store/sqlite.ts";
+import type { StudyEvent } from "../study/state.ts";
 import type * as api from "./api.ts";
 
 let given: Filled;
@@ -74,6 +75,25 @@ describe("a study", () => {
         "odd/~name": [undefined, false],
       },
     );
+  });
+
+  test("that goes on from another says from which step, and with what changed", async () => {
+    const other = await open(join(given.folder, "forks.db"));
+    const fork: StudyEvent = {
+      type: "fork", of: "first", step: 3, goesOn: true, optimizerState: "kept", at: { point: {}, optimizer: null },
+      changes: [{ what: "outerSteps", was: "4", is: "9" }],
+    }; // prettier-ignore
+    await (await keep(other, "forked", [startEvent, stepEvent(0), fork])).over();
+    const view = await asking(other).ask<api.StudyView>("/api/study?study=forked");
+    expect(view.origin).toMatchObject({
+      of: "first",
+      step: 3,
+      text: "goes on from step 3 of first, with outer steps 4 → 9",
+    });
+    expect(view.origin).not.toHaveProperty("at");
+    expect(view.times).toMatchObject({ study: 3, run: expect.any(Number), sinceBegun: expect.any(Number) });
+    await other.close();
+    expect((await ask<api.StudyView>("/api/study?study=ended")).origin).toBeNull();
   });
 
   test("that ended says how", async () => {

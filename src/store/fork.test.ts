@@ -197,23 +197,24 @@ describe("a fork", () => {
   });
 });
 
+const stopped = async (name: string, more: object = {}): Promise<void> => {
+  const abort = new AbortController();
+  const onEvent = (event: { readonly type: string }): void => void (event.type === "step" && abort.abort());
+  await tune(experiment, { ...OPTIONS, store, name, ...more, signal: abort.signal, onEvent });
+};
+const refusal = async (name: string, more: object): Promise<DrmadError> => {
+  const error: unknown = await resume(experiment, { ...CODE, store, name, ...more }).catch((cause: unknown) => cause);
+  expect(error).toMatchObject({ code: "study-changed", hint: expect.stringContaining(`drmad fork ${name} NEW`) });
+  return error as DrmadError;
+};
+/** Another optimiser, whoever made it, that says nothing of its settings. */
+const silent = (optimizer: OuterOptimizer): OuterOptimizer => {
+  const { settings: _, ...rest } = optimizer;
+  return rest;
+};
+
 describe("a study that is to go on", () => {
-  const stopped = async (name: string, more: object = {}): Promise<void> => {
-    const abort = new AbortController();
-    const onEvent = (event: { readonly type: string }): void => void (event.type === "step" && abort.abort());
-    await tune(experiment, { ...OPTIONS, store, name, ...more, signal: abort.signal, onEvent });
-  };
-  const refusal = async (name: string, more: object): Promise<DrmadError> => {
-    const error: unknown = await resume(experiment, { ...CODE, store, name, ...more }).catch((cause: unknown) => cause);
-    expect(error).toMatchObject({ code: "study-changed", hint: expect.stringContaining(`drmad fork ${name} NEW`) });
-    return error as DrmadError;
-  };
   const { drmad, evograd, checkpointed } = methods;
-  /** Another optimiser, whoever made it, that says nothing of its settings. */
-  const silent = (optimizer: OuterOptimizer): OuterOptimizer => {
-    const { settings: _, ...rest } = optimizer;
-    return rest;
-  };
   const WAS = outer.adam({ rate: 0.1 });
 
   test.each([

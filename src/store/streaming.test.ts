@@ -15,7 +15,7 @@ import { exportStudy } from "./transfer.ts";
 import { writeFilePieces } from "./write.ts";
 
 /** Kept steps, and values of each: three arrays a step. */
-const [STEPS, VALUES] = [8, 5000];
+const [STEPS, VALUES] = [8, 9000];
 const LARGE = 8 * VALUES;
 
 setFlagsFromString("--expose-gc");

@@ -15,6 +15,8 @@ export interface TensorInfo {
   readonly transform: string;
   /** What shares one of its values. */
   readonly sharing?: Sharing;
+  /** The number that vectors (biases) keep, where they are left out of a hyperparameter that others share. */
+  readonly biases?: number;
   /**
    * What its values reach: `train.loss`, `initial weights`, or a setting of the dynamics that they are as they stand, such as
    * `momentum's rate`. Empty where only something computed of them, or another loss, depends on them.
@@ -36,12 +38,15 @@ export function tensorInfos(problem: Problem): readonly TensorInfo[] {
   return problem.hypers.tensors.map(({ name, shape, perStep, transform }) => {
     const settings = problem.settings.filter(({ tensor }) => tensor.name === name).map(({ setting }) => setting);
     const input = hyperInputName(name);
+    const { sharing, options } = problem.spec.hyper[name.split(".")[0]!]!;
+    const biases = "biases" in options && typeof options.biases === "number" ? options.biases : undefined;
     return {
       name,
       shape,
       perStep,
       transform: transform.name,
-      sharing: problem.spec.hyper[name.split(".")[0]!]!.sharing,
+      sharing,
+      ...(biases !== undefined && { biases }),
       uses: [
         ...(loss.has(input) ? ["train.loss"] : []),
         ...(start.has(input) ? ["initial weights"] : []),

@@ -95,6 +95,14 @@ test("what is wrong has a code, and exit code 2", async () => {
   }
 });
 
+test("tune tells of no page where it is refused", async () => {
+  const args = ["tune", "none.ts", "--study", "never", "--store", "never.db"];
+  for (const more of [[], ["--dashboard"]]) {
+    const { code, stderr } = await runCli([...args, ...more], { cwd });
+    expect([code, stderr.includes("In a browser"), stderr.includes("The dashboard ended")]).toEqual([2, false, false]);
+  }
+});
+
 test("tune says how its study can be seen", async () => {
   const { stderr } = await runCli(["tune", "mine.ts", "--outer-steps", "1", "--study", "told", "--store", "a b.db"], { cwd }); // prettier-ignore
   expect(stderr).toContain("In a browser: drmad dashboard --store 'a b.db'\n");

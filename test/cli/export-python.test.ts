@@ -109,6 +109,11 @@ describe("PyTorch", () => {
       12,
     );
     expect(new Set(told["rates"]).size).toBeGreaterThan(5);
+    // SGD with the groups moves as the penalty in the loss does, at every step; biases and frozen weights are left alone.
+    expect(told["apart"]![0]).toBeLessThan(1e-12);
+    expect(told["moved"]![0]).toBeGreaterThan(1e-3);
+    expect(told["groups"]).toEqual([2, 1, 1]);
+    expect(told["refused"]).toEqual([1, 1, 1]);
   });
 });
 
@@ -170,8 +175,42 @@ for t in range(20):
     decays.append(2 * float(tuned.value("l2", "0.W", step=t)))
     optimizer.step()
     scheduler.step()
+def trained(groups):
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2)).double()
+    x, y = torch.randn(6, 3).double(), torch.tensor([0, 1, 0, 1, 0, 1])
+    tuned.PARAMETERS.update({"0.W": (3, 4), "0.b": (4,), "1.W": (4, 2), "1.b": (2,)})
+    begun = [p.detach().clone() for p in net.parameters()]
+    opt = torch.optim.SGD(tuned.param_groups(net, step=0) if groups else net.parameters(), lr=1.0, momentum=0.9)
+    for t in range(8):
+        loss = torch.nn.functional.cross_entropy(net(x), y)
+        if groups:
+            tuned.set_weight_decay(opt, t)
+        else:
+            loss = loss + tuned.l2_penalty(tuned.linear_parameters(net), "l2", step=t)
+        opt.zero_grad(); loss.backward(); opt.step()
+    return net, opt, begun
+(one, opt, begun), (other, _, _) = trained(True), trained(False)
+apart = max((a - b).abs().max().item() for a, b in zip(one.parameters(), other.parameters()))
+moved = max((a - b).abs().max().item() for a, b in zip(one.parameters(), begun))
+frozen = torch.nn.Linear(3, 4)
+frozen.bias.requires_grad_(False)
+groups = [len(opt.param_groups[0]["params"]), *[len(g["params"]) for g in tuned.param_groups(frozen, step=0)]]
+named = tuned.param_groups(frozen.named_parameters(), paths={"weight": "0.W"}, step=3)
+groups.append(len(named))
+def refuses(call):
+    try:
+        call()
+    except ValueError:
+        return 1
+    return 0
+refused = [
+    refuses(lambda: tuned.param_groups(frozen)),
+    refuses(lambda: tuned.param_groups(frozen, hyper="none", step=0)),
+    refuses(lambda: tuned.param_groups(frozen.named_parameters(), step=0)),
+]
 weighted = tuned.weighted(torch.tensor([2.0, 4.0], dtype=torch.float64), [3, 5]).item()
-print(json.dumps({"rates": rates, "decays": decays, "weighted": [weighted]}))
+print(json.dumps({"rates": rates, "decays": decays, "weighted": [weighted], "apart": [apart], "moved": [moved], "groups": groups, "refused": refused}))
 `;
 
 /** As much of Keras's names as the module asks for, over NumPy. */

@@ -24,7 +24,22 @@ test("a fork extends a study that is done, and can be resumed and shown", async 
   const plain = await cli(...TUNE, "4", "--json");
   const longer = await cli("fork", "first", "longer", "--outer-steps", "4", "--json");
   expect([longer.code, losses(longer)]).toEqual([0, losses(plain)]);
-  expect((await cli("show", "longer")).stdout).toContain("goes on from step 2 of first, with outer steps 2 → 4");
+  const shown = (await cli("show", "longer")).stdout;
+  expect(shown.replaceAll(/\s+/g, " ")).toContain("goes on from step 2 of first, with outer steps 2 → 4");
+  expect(shown).toMatch(
+    /method +reverse[^]*optimizer +lbfgs[^]*memory 10[^]*training +20 steps, minibatches of 20 rows[^]*seed +0/,
+  );
+  expect(shown).toMatch(/time .* the last run, .* the study in all, .* since it was begun/);
+  expect(shown).toMatch(/arrays kept at \d of 5 steps: 0/);
+  // One step is the best, and not every one that was better than those before.
+  expect(shown.split("\n").filter((line) => / \*(?: +kept)?$/.test(line))).toHaveLength(1);
+  const { stdout: page } = await cli("export", "longer", "--format", "html", "--out", "-");
+  expect(page).toContain("It goes on from step 2 of first, with outer steps 2 → 4.");
+  const { stdout: told } = await cli("export", "longer", "--format", "json", "--out", "-");
+  expect(JSON.parse(told)).toMatchObject({
+    fork: { of: "first", step: 2, text: expect.stringContaining("goes on from step 2 of first") },
+    times: { run: expect.any(Number), study: expect.any(Number), sinceBegun: expect.any(Number) },
+  });
   expect(resultOf(await cli("resume", "longer", "--json"))).toMatchObject({ study: "longer", stop: "budget" });
   const other = await cli("fork", "first", "other", "--at", "0", "--seed", "3", "--outer-rate", "0.1");
   expect([other.code, other.stderr]).toEqual([0, expect.stringContaining("starts at the values of step 0 of first")]);

@@ -68,6 +68,11 @@ test("one that runs is stopped from beside, refuses a second process, and goes o
   const steps = (await cli("show", "long", "--json")).events[0]!["steps"] as number;
   const more = await cli("resume", "long", "--seconds", "0.1", "--quiet");
   expect(more.stdout).toContain("Go on: drmad resume long");
+  expect(more.stdout).toMatch(/Time: .* this run, .* the study in all, .* since it was begun\./);
+  const loud = await cli("resume", "long", "--seconds", "0.1");
+  expect(loud.stderr).toMatch(
+    /resumes long: outer step \d+ of 10000 is next \(\d+ steps kept, the last \d+ s ago\); begun/,
+  );
   expect((await cli("show", "long", "--json")).events[0]!["steps"]).toBeGreaterThan(steps);
 });
 

@@ -15,6 +15,9 @@ const folder = mkdtempSync(join(tmpdir(), "drmad-fuzz-"));
 let store: Store;
 let sound: Uint8Array;
 let inputs = 0;
+let [refusals, untyped] = [0, 0];
+/** Milliseconds of the slowest input, and which it was. */
+let slowest: readonly [milliseconds: number, input: number] = [0, 0];
 const memory = process.memoryUsage().rss;
 
 beforeAll(async () => {
@@ -65,9 +68,15 @@ async function attempt(bytes: Uint8Array): Promise<boolean> {
   inputs++;
   const before = [await studies(), folders()];
   const as = `input ${inputs}`;
+  const begin = performance.now();
   try {
-    await store.importStudy(bytes, { as });
+    await store.importStudy(bytes, { as }).finally(() => {
+      const took = performance.now() - begin;
+      if (took > slowest[0]) slowest = [Math.round(took), inputs];
+    });
   } catch (error) {
+    refusals++;
+    if (!(error instanceof DrmadError)) untyped++;
     if (!(error instanceof DrmadError)) throw error;
     expect(["malformed-file", "unsupported", "store-version"]).toContain(error.code);
     expect(error.hint).toBeTruthy();
@@ -278,6 +287,12 @@ describe("malformed study files are refused by type, and nothing is imported", (
 
   test("in all more than two thousand of them, in little memory", () => {
     expect(inputs).toBeGreaterThan(2000);
+    expect(refusals).toBeGreaterThan(inputs / 2);
+    expect(untyped).toBe(0);
+    const mebibytes = Math.round((process.resourceUsage().maxRSS * 1024 - memory) / 2 ** 20);
+    console.log(
+      `study files: ${inputs} inputs, ${refusals} refused; slowest ${slowest[0]} ms (input ${slowest[1]}); ${mebibytes} MiB`,
+    );
     expect(process.resourceUsage().maxRSS * 1024 - memory).toBeLessThan(MOST_BYTES);
   });
 });

@@ -34,21 +34,70 @@ def l2_penalty(parameters, hyper="l2", step=None):
     return total
 
 
-def param_groups(model, hyper="l2"):
-    """Parameter groups with weight_decay, for penalties of one number a tensor, layer or network only.
+def named_paths(model):
+    """drmad's path (0.W, 0.b, ...) of each parameter of a model's Linear layers, by the name that PyTorch gives it."""
+    layers = [(name, m) for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)]
+    return {
+        f"{name}.{own}" if name else own: f"{i}.{ours}"
+        for i, (name, _) in enumerate(layers)
+        for own, ours in (("weight", "W"), ("bias", "b"))
+    }
 
-    PyTorch's weight_decay d adds d * w to the gradient; the gradient of value * w**2 is 2 * value * w, so d is twice the
-    value. A penalty per input, unit or weight has no weight_decay: use l2_penalty.
+
+def param_groups(named_parameters, hyper="l2", paths=None, step=None):
+    """Parameter groups with a tuned weight_decay each, as torch.optim's optimizers take them instead of parameters.
+
+        optimizer = torch.optim.SGD(tuned.param_groups(model), lr=0.1, momentum=0.9)
+
+    named_parameters is a model, or what its named_parameters() gives; paths says which of drmad's weights each name is
+    (named_paths(model) where it is left out, so that a model is needed then). Every parameter that requires a gradient is
+    in one group; those without a tuned penalty are in one with weight_decay 0. Groups of SGD, and of Adam without
+    decoupling: PyTorch's weight_decay d adds d * w to the gradient, and the gradient of value * w**2 is 2 * value * w, so
+    d is twice the value. AdamW multiplies it by the rate instead: another penalty than was tuned.
+
+    Penalties of one number a tensor, layer or network only: for one per input, unit or weight use l2_penalty. One with a
+    value for every training step needs the step to begin with, and set_weight_decay before every optimizer.step().
     """
-    decays = {}
-    for i, layer in enumerate(m for m in model.modules() if isinstance(m, torch.nn.Linear)):
-        for path, parameter in ((f"{i}.W", layer.weight), (f"{i}.b", layer.bias)):
-            factor = None if parameter is None else value(hyper, path)
-            if factor is not None and np.size(factor) != 1:
-                raise ValueError(f"{hyper} has {np.size(factor)} values for {path}: use l2_penalty")
-            if factor is not None:
-                decays[parameter] = 2.0 * float(np.ravel(factor)[0])
-    return [{"params": [p], "weight_decay": decays.get(p, 0.0)} for p in model.parameters()]
+    if isinstance(named_parameters, torch.nn.Module):
+        paths = named_paths(named_parameters) if paths is None else paths
+        named_parameters = named_parameters.named_parameters()
+    elif paths is None:
+        raise ValueError("give a model, or paths: which of drmad's weights each name is")
+    groups = {}
+    for name, parameter in named_parameters:
+        if not parameter.requires_grad:
+            continue
+        path = paths.get(name, "")
+        decay = _weight_decay(hyper, path, step) if path else None
+        # One group for each value; of a value for every step, one for each tensor of values.
+        key = None if decay is None else (_source(hyper, path), decay)
+        group = groups.setdefault(key, {"params": [], "weight_decay": decay or 0.0, "drmad_path": path if key else ""})
+        group["params"].append(parameter)
+    if all(key is None for key in groups):
+        raise ValueError(f"{hyper} has no values for any of these parameters")
+    return list(groups.values())
+
+
+def set_weight_decay(optimizer, step, hyper="l2"):
+    """Gives the groups of param_groups the tuned penalties of a training step, before optimizer.step()."""
+    for group in optimizer.param_groups:
+        if group.get("drmad_path"):
+            group["weight_decay"] = _weight_decay(hyper, group["drmad_path"], step)
+
+
+def _weight_decay(hyper, path, step):
+    factor = value(hyper, path, step)
+    if factor is None:
+        return None
+    if np.size(factor) != 1:
+        raise ValueError(f"{hyper} has {np.size(factor)} values for {path}: use l2_penalty")
+    return 2.0 * float(np.ravel(factor)[0])
+
+
+def _source(hyper, path):
+    parts = path.split(".")
+    names = (".".join([hyper, *parts[:n]]) for n in range(len(parts), -1, -1))
+    return next(name for name in names if name in VALUES)
 
 
 def lr_scheduler(optimizer, hyper="rate"):
@@ -99,4 +148,8 @@ def scale_initial(parameters, hyper="scale"):
 #     for t, (rows, x, y) in enumerate(batches):
 #         loss = torch.nn.functional.cross_entropy(model(x), y) + l2_penalty(linear_parameters(model), "l2", step=t)
 #         optimizer.zero_grad(); loss.backward(); optimizer.step(); scheduler.step()
+#
+# Penalties of one number a tensor, layer or network may be weight_decay instead of a part of the loss:
+#
+#     optimizer = torch.optim.SGD(param_groups(model), lr=0.1)
 `;

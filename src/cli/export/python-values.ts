@@ -25,6 +25,9 @@ def value(hyper, path="", step=None):
     for length in range(len(parts), -1, -1):
         name = ".".join([hyper, *parts[:length]])
         if name in VALUES:
+            # A number for a layer or the network stands above biases that were left out of it.
+            if name in WITHOUT_BIASES and len(PARAMETERS.get(path, (1, 1))) < 2:
+                return None
             found = VALUES[name]
             if name not in PER_STEP:
                 return found

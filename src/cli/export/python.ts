@@ -31,6 +31,7 @@ export function pythonText(source: Source, step: number, values: Values, framewo
     ...tensors.map((tensor) => `  ${tensor.name} ${about(tensor)}`),
   ];
   const shapes = (info.parameters ?? []).map(({ path, shape }) => `    ${quoted(path)}: ${tuple(shape)},`);
+  const fixed = tensors.flatMap(({ name: each, biases }) => (biases === undefined ? [] : [quoted(each)]));
   const steps = tensors.filter(({ perStep }) => perStep).map((tensor) => quoted(tensor.name));
   return [
     ...facts.map(comment),
@@ -44,6 +45,8 @@ export function pythonText(source: Source, step: number, values: Values, framewo
     `PARAMETERS = {\n${shapes.join("\n")}\n}`,
     comment("Tensors with a value for every training step along their first axis."),
     `PER_STEP = frozenset([${steps.join(", ")}])`,
+    comment("Tensors that leave biases out: those keep a fixed number, which only the experiment tells."),
+    `WITHOUT_BIASES = frozenset([${fixed.join(", ")}])`,
     "",
     framework === "pytorch" ? PYTORCH : KERAS,
   ].join("\n");

@@ -85,7 +85,8 @@ export async function studySource(store: Store, name: string): Promise<Source> {
   };
 }
 
-function withoutPoint({ type: _, at: __, ...fork }: Extract<StudyEvent, { readonly type: "fork" }>): ForkInfo {
+function withoutPoint(event: Extract<StudyEvent, { readonly type: "fork" }>): ForkInfo {
+  const { type: _, at: __, ...fork } = event;
   return fork;
 }
 
