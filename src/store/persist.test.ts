@@ -14,7 +14,7 @@ import type { OuterOptimizer } from "../outer/optimizer.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { hyper } from "../problem/hyper.ts";
 import { defineExperiment } from "../study/define.ts";
-import type { TuneEvent, TuneResult } from "../study/events.ts";
+import type { TuneEvent } from "../study/events.ts";
 import type { TuneOptions } from "../study/settings.ts";
 import { tune as plainTune } from "../study/tune.ts";
 import * as ops from "../tensor/ops.ts";
