@@ -1,18 +1,11 @@
 import { describe, expect, test } from "vitest";
 import * as fc from "fast-check";
+import { thrown } from "../../test/thrown.ts";
 import { type CsvOptions, type CsvTable, parseCsv } from "./csv.ts";
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const read = (text: string, options: CsvOptions = {}): CsvTable =>
   parseCsv(bytesOf(text), { name: "some.csv", ...options });
-
-function failure(code: string, message: RegExp): Error {
-  return expect.objectContaining({
-    name: "DrmadError",
-    code,
-    message: expect.stringMatching(message) as string,
-  }) as Error;
-}
 
 const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
 
@@ -101,7 +94,7 @@ describe("parseCsv", () => {
     ["a field without end", `1,"${"a".repeat(70_000)}"`, {}, "a field of more than 65536 bytes"],
     ["nothing but the label", "a\n1\n", { label: "a" }, "no column besides"],
   ] as const)("refuses %s and says where", (_, text, options, message) => {
-    expect(() => read(text, options)).toThrowError(failure("malformed-file", RegExp(`^some.csv: .*${message}`)));
+    expect(() => read(text, options)).toThrowError(thrown("malformed-file", RegExp(`^some.csv: .*${message}`)));
   });
 
   test.each([
@@ -113,17 +106,17 @@ describe("parseCsv", () => {
     ["a label and a target", "a,b\n1,2\n", { label: 0, target: 1 }, /both/],
     ["another separator", "a,b\n1,2\n", { separator: "|" as "," }, /separator/],
   ])("has to be told of %s", (_, text, options, message) => {
-    expect(() => read(text, options)).toThrowError(failure("invalid-argument", message));
+    expect(() => read(text, options)).toThrowError(thrown("invalid-argument", message));
   });
 
   test("refuses other encodings", () => {
-    expect(() => parseCsv(Uint8Array.of(0xff, 0xfe, 0x31, 0))).toThrowError(failure("malformed-file", /UTF-16/));
-    expect(() => parseCsv(Uint8Array.of(0x31, 0x2c, 0xe9, 0x0a), { label: 1 })).toThrowError(failure("malformed-file", /not UTF-8, at byte 2/)); // prettier-ignore
+    expect(() => parseCsv(Uint8Array.of(0xff, 0xfe, 0x31, 0))).toThrowError(thrown("malformed-file", /UTF-16/));
+    expect(() => parseCsv(Uint8Array.of(0x31, 0x2c, 0xe9, 0x0a), { label: 1 })).toThrowError(thrown("malformed-file", /not UTF-8, at byte 2/)); // prettier-ignore
   });
 
   test("keeps to the memory that it is given, and is not slowed by what nearly is a number", () => {
     expect(read("1,2\n3,4", { maxBytes: 32 }).x.shape).toEqual([2, 2]);
-    expect(() => read("1,2\n3,4", { maxBytes: 31 })).toThrowError(failure("malformed-file", /31 bytes in memory/));
-    expect(() => read(`1\n${"1".repeat(65_000)}x\n`)).toThrowError(failure("malformed-file", /not a number/));
+    expect(() => read("1,2\n3,4", { maxBytes: 31 })).toThrowError(thrown("malformed-file", /31 bytes in memory/));
+    expect(() => read(`1\n${"1".repeat(65_000)}x\n`)).toThrowError(thrown("malformed-file", /not a number/));
   });
 });

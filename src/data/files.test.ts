@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { thrown } from "../../test/thrown.ts";
 import { cifar10, cifar100, csv, encodeNpz, npz, parseCifar } from "./files.ts";
 
 let folder = "";
@@ -17,14 +18,6 @@ function write(name: string, bytes: Uint8Array | string): string {
   const path = join(folder, name);
   writeFileSync(path, bytes);
   return path;
-}
-
-function failure(code: string, message: RegExp): Error {
-  return expect.objectContaining({
-    name: "DrmadError",
-    code,
-    message: expect.stringMatching(message) as string,
-  }) as Error;
 }
 
 /** A record of CIFAR: labels, then pixels that tell the record and their place. */
@@ -46,12 +39,12 @@ describe("parseCifar", () => {
 
   test("refuses files that end inside a record, are empty, or have labels beyond the last", () => {
     const bytes = joined([record(0, 1), record(1, 2)]);
-    expect(() => parseCifar(bytes.subarray(0, 4000))).toThrowError(failure("malformed-file", /927 bytes into a record of 3073, at byte 4000/)); // prettier-ignore
-    expect(() => parseCifar(new Uint8Array(0))).toThrowError(failure("malformed-file", /at byte 0/));
-    expect(() => parseCifar(joined([record(0, 1), record(1, 10)]))).toThrowError(failure("malformed-file", /record 1 has the label 10, above 9, at byte 3073/)); // prettier-ignore
-    expect(() => parseCifar(joined([record(0, 1, 100)]), { labels: "fine" })).toThrowError(failure("malformed-file", /at byte 1/)); // prettier-ignore
-    expect(() => parseCifar(bytes, { labels: "__proto__" as "fine" })).toThrowError(failure("invalid-argument", /__proto__/)); // prettier-ignore
-    expect(() => parseCifar(bytes, { maxBytes: 6000 })).toThrowError(failure("malformed-file", /6146 bytes/));
+    expect(() => parseCifar(bytes.subarray(0, 4000))).toThrowError(thrown("malformed-file", /927 bytes into a record of 3073, at byte 4000/)); // prettier-ignore
+    expect(() => parseCifar(new Uint8Array(0))).toThrowError(thrown("malformed-file", /at byte 0/));
+    expect(() => parseCifar(joined([record(0, 1), record(1, 10)]))).toThrowError(thrown("malformed-file", /record 1 has the label 10, above 9, at byte 3073/)); // prettier-ignore
+    expect(() => parseCifar(joined([record(0, 1, 100)]), { labels: "fine" })).toThrowError(thrown("malformed-file", /at byte 1/)); // prettier-ignore
+    expect(() => parseCifar(bytes, { labels: "__proto__" as "fine" })).toThrowError(thrown("invalid-argument", /__proto__/)); // prettier-ignore
+    expect(() => parseCifar(bytes, { maxBytes: 6000 })).toThrowError(thrown("malformed-file", /6146 bytes/));
   });
 });
 
@@ -84,12 +77,12 @@ describe("cifar10 and cifar100", () => {
     mkdirSync(into);
     writeFileSync(join(into, "train.bin"), joined([record(0, 4, 40), record(1, 4, 40)]));
     const options = { folder: into, train: 1, valid: 1, test: 1 };
-    expect(() => cifar100(options)).toThrowError(failure("file-not-found", /neither test\.bin nor test\.bin\.gz/));
+    expect(() => cifar100(options)).toThrowError(thrown("file-not-found", /neither test\.bin nor test\.bin\.gz/));
     writeFileSync(join(into, "test.bin"), joined([record(2, 5, 50)]));
     expect(cifar100(options).train.y.data).toEqual(Int32Array.of(40));
     expect(cifar100({ ...options, labels: "coarse" }).test!.y.data).toEqual(Int32Array.of(5));
     expect(() => cifar100({ ...options, labels: "label" as "fine" })).toThrowError(
-      failure("invalid-argument", /labels/),
+      thrown("invalid-argument", /labels/),
     );
   });
 });
@@ -134,16 +127,14 @@ describe("csv and npz", () => {
 
   test("refuse uneven arrays, too many rows, and a CSV file of which nothing is to be predicted", () => {
     const uneven = write("uneven.npz", encodeNpz({ x: { data: new Float32Array(3), shape: [3] }, y: { data: new Float32Array(2), shape: [2] } })); // prettier-ignore
-    expect(() => npz({ file: uneven, train: 1, valid: 1 })).toThrowError(failure("malformed-file", /x \[3\], y \[2\]/));
+    expect(() => npz({ file: uneven, train: 1, valid: 1 })).toThrowError(thrown("malformed-file", /x \[3\], y \[2\]/));
     const single = write("single.npz", encodeNpz({ x: { data: new Float32Array(1), shape: [] } }));
-    expect(() => npz({ file: single, train: 1, valid: 1 })).toThrowError(
-      failure("malformed-file", /equally many rows/),
-    );
-    expect(() => npz({ file: write("none.npz", encodeNpz({})), train: 1, valid: 1 })).toThrowError(failure("malformed-file", /none/)); // prettier-ignore
+    expect(() => npz({ file: single, train: 1, valid: 1 })).toThrowError(thrown("malformed-file", /equally many rows/));
+    expect(() => npz({ file: write("none.npz", encodeNpz({})), train: 1, valid: 1 })).toThrowError(thrown("malformed-file", /none/)); // prettier-ignore
     const file = write("b.csv", "1,2\n3,4\n");
-    expect(() => csv({ file, label: 1, train: 2, valid: 1 })).toThrowError(failure("invalid-argument", /has 2 rows/));
+    expect(() => csv({ file, label: 1, train: 2, valid: 1 })).toThrowError(thrown("invalid-argument", /has 2 rows/));
     expect(() => csv({ file, train: 1, valid: 1 })).toThrowError(
-      failure("invalid-argument", /not told what to predict/),
+      thrown("invalid-argument", /not told what to predict/),
     );
   });
 });

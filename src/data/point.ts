@@ -6,6 +6,10 @@ export const mapPoint = (point: Point, f: (value: number, name: string, i: numbe
 
 export const addPoints = (a: Point, b: Point): Point => mapPoint(a, (v, name, i) => v + b[name]![i]!);
 
+/** Zeros like it, to be filled. */
+export const zeroPoint = (like: Point): Record<string, Float64Array> =>
+  Object.fromEntries(Object.entries(like).map(([name, values]) => [name, new Float64Array(values.length)]));
+
 /** Euclidean norm over all coordinates. */
 export const normOf = (point: Point): number => Math.sqrt(dot(point, point));
 

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { failure, formula, numbersOf, rolloutOf } from "../../test/oracle/measure.ts";
+import { failure, numbersOf, rolloutOf } from "../../test/oracle/measure.ts";
+import { classified } from "../../test/oracle/rows.ts";
 import { watch } from "../../test/oracle/watch.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { nativeEngine } from "../engine/onnx/session.ts";
@@ -20,10 +21,7 @@ import { truncated } from "./truncated.ts";
 
 const native = watch(nativeEngine({ precision: "float64", threads: 1 }));
 afterAll(() => native.close());
-const split = (seed: number, n: number) => ({
-  x: { data: formula(seed, 3 * n), shape: [n, 3] },
-  y: { data: Int32Array.from({ length: n }, (_, i) => (i * i + seed) % 2), shape: [n] },
-});
+const split = (seed: number, n: number) => classified(seed, n, 3);
 const experimentOf = (shape: "perInput" | "scalar") =>
   defineExperiment({
     data: { train: split(1, 20), valid: split(2, 9) },

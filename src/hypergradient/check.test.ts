@@ -1,6 +1,7 @@
 import { mapPoint, normOf, type Point } from "../data/point.ts";
 import { afterAll, describe, expect, test } from "vitest";
-import { failure, flat, formula, numbersOf, relativeError, rolloutOf } from "../../test/oracle/measure.ts";
+import { failure, flat, numbersOf, relativeError, rolloutOf } from "../../test/oracle/measure.ts";
+import { classified } from "../../test/oracle/rows.ts";
 import { watch } from "../../test/oracle/watch.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { nativeEngine } from "../engine/onnx/session.ts";
@@ -18,10 +19,7 @@ import { reverse } from "./reverse.ts";
 
 const engine = nativeEngine({ precision: "float64", threads: 1 });
 afterAll(() => engine.close());
-const split = (seed: number, n: number) => ({
-  x: { data: formula(seed, 3 * n), shape: [n, 3] },
-  y: { data: Int32Array.from({ length: n }, (_, i) => (i * i + seed) % 2), shape: [n] },
-});
+const split = (seed: number, n: number) => classified(seed, n, 3);
 const experiment = defineExperiment({
   data: { train: split(1, 24), valid: split(2, 12) },
   params: nn.mlp([3, 4, 2]),

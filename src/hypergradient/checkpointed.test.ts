@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { failure, formula, numbersOf, rolloutOf } from "../../test/oracle/measure.ts";
+import { failure, numbersOf, rolloutOf } from "../../test/oracle/measure.ts";
+import { classified } from "../../test/oracle/rows.ts";
 import { watch } from "../../test/oracle/watch.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { sgd } from "../dynamics/sgd.ts";
@@ -119,10 +120,7 @@ describe("a plan within some memory", () => {
 
 const native = nativeEngine({ precision: "float64", threads: 1 });
 afterAll(() => native.close());
-const split = (seed: number, n: number, features = 3) => ({
-  x: { data: formula(seed, features * n), shape: [n, features] },
-  y: { data: Int32Array.from({ length: n }, (_, i) => (i * i + seed) % 2), shape: [n] },
-});
+const split = (seed: number, n: number, features = 3) => classified(seed, n, features);
 const experimentOf = (features: number, hidden: number, steps: number) =>
   defineExperiment({
     data: { train: split(1, 20, features), valid: split(2, 9, features) },

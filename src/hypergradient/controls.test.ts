@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from "vitest";
-import { formula, numbersOf, rolloutOf } from "../../test/oracle/measure.ts";
+import { numbersOf, rolloutOf } from "../../test/oracle/measure.ts";
+import { classified } from "../../test/oracle/rows.ts";
 import { watch } from "../../test/oracle/watch.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { nativeEngine } from "../engine/onnx/session.ts";
@@ -13,10 +14,7 @@ import { reverse } from "./reverse.ts";
 
 const native = watch(nativeEngine({ precision: "float64", threads: 1 }));
 afterAll(() => native.close());
-const split = (seed: number, n: number) => ({
-  x: { data: formula(seed, 3 * n), shape: [n, 3] },
-  y: { data: Int32Array.from({ length: n }, (_, i) => (i * i + seed) % 2), shape: [n] },
-});
+const split = (seed: number, n: number) => classified(seed, n, 3);
 const rollout = await rolloutOf(
   defineExperiment({
     data: { train: split(1, 20), valid: split(2, 9) },

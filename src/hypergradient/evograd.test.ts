@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { failure, flat, formula, numbersOf, relativeError, rolloutOf } from "../../test/oracle/measure.ts";
+import { nothing } from "../../test/oracle/rows.ts";
 import { watch, type Watched } from "../../test/oracle/watch.ts";
 import { normal, substream } from "../data/random.ts";
 import { sgd } from "../dynamics/sgd.ts";
@@ -18,7 +19,6 @@ afterAll(() => native.close());
 let engine: Watched;
 beforeEach(() => (engine = watch(native)));
 
-const nothing = { x: { data: new Float64Array(1), shape: [1, 1] } };
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const noise = (seed: number, t: number, k: number, n = 1): number[] => {
   const next = substream(seed, "evograd", 0, t, k);

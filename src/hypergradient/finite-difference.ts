@@ -1,4 +1,4 @@
-import { moved, type Point } from "../data/point.ts";
+import { moved, type Point, zeroPoint } from "../data/point.ts";
 import { DrmadError, requireOptions } from "../errors.ts";
 import type { Rollout } from "../rollout/rollout.ts";
 import { directOnly } from "./controls.ts";
@@ -59,9 +59,7 @@ export function finiteDifference(options: FiniteDifferenceOptions = {}): Method 
     settings: { step: h },
     async run(rollout) {
       requireFloat64(rollout);
-      const zero: Point = Object.fromEntries(
-        Object.entries(rollout.point).map(([name, v]) => [name, new Float64Array(v.length)]),
-      );
+      const zero = zeroPoint(rollout.point);
       const gradient: Record<string, Float64Array> = {};
       for (const [name, values] of Object.entries(rollout.point)) {
         gradient[name] = new Float64Array(values.length);

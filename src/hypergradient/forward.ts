@@ -1,6 +1,6 @@
 import { DrmadError, requireOptions } from "../errors.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import type { Point } from "../data/point.ts";
+import { zeroPoint } from "../data/point.ts";
 import type { Buffers, Outer, Rollout } from "../rollout/rollout.ts";
 import type { Method } from "./method.ts";
 
@@ -13,9 +13,6 @@ function chunkFor(coordinates: number, stateBytes: number): number {
   const most = Math.max(1, Math.min(MOST_TOGETHER, Math.floor(MOST_BYTES / stateBytes)));
   return Math.ceil(coordinates / Math.ceil(coordinates / most));
 }
-
-const zeroPoint = (point: Point): Record<string, Float64Array> =>
-  Object.fromEntries(Object.entries(point).map(([name, values]) => [name, new Float64Array(values.length)]));
 
 /** ⟨∇w f, ẇ⟩. */
 export async function slopeAlong(rollout: Rollout, adjoint: Buffers, tangent: Buffers): Promise<number> {

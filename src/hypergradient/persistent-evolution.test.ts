@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { failure, numbersOf, relativeError, rolloutOf } from "../../test/oracle/measure.ts";
+import { nothing } from "../../test/oracle/rows.ts";
 import { watch, type Watched } from "../../test/oracle/watch.ts";
 import { normal, substream } from "../data/random.ts";
 import { sgd } from "../dynamics/sgd.ts";
@@ -17,7 +18,6 @@ afterAll(() => native.close());
 let engine: Watched;
 beforeEach(() => (engine = watch(native)));
 
-const nothing = { x: { data: new Float64Array(1), shape: [1, 1] } };
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 

@@ -5,7 +5,7 @@ import type { DType, Packed, Tensor } from "../tensor/tensor.ts";
 import { scaleName, storedName, type Path, type PathContext } from "../rollout/path.ts";
 import { isPackable } from "../rollout/state.ts";
 import type { Method } from "./method.ts";
-import { sweepBack } from "./sweep-back.ts";
+import { sweepKept } from "./sweep-back.ts";
 
 const stored = (name: string, shape: readonly number[], { k, input }: PathContext): Tensor =>
   gather(input(storedName(name), [1, ...shape], { rows: true }), k);
@@ -70,17 +70,7 @@ export function reverse(options: ReverseOptions = {}): Method {
       const sweep = await rollout.sweep(storage === undefined ? storedPath(steps) : packedPath(steps, storage));
       const start = await rollout.start();
       const keep = { keep: sweep.reads, ...(storage === undefined ? {} : { packed: storage }) };
-      const { final, kept } = await rollout.train(start, keep).finally(() => rollout.free(start));
-      try {
-        const outer = await rollout.outer(final);
-        const swept = await sweepBack(sweep, outer, [...kept].reverse());
-        return { value: outer.value, direct: outer.direct, final, ...swept };
-      } catch (error) {
-        rollout.free(final);
-        throw error;
-      } finally {
-        rollout.free(...kept.map(({ tensors }) => tensors));
-      }
+      return sweepKept(rollout, sweep, await rollout.train(start, keep).finally(() => rollout.free(start)));
     },
   };
 }

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { failure, flat, formula, numbersOf, relativeError, rolloutOf } from "../../test/oracle/measure.ts";
+import { failure, flat, numbersOf, relativeError, rolloutOf } from "../../test/oracle/measure.ts";
+import { classified } from "../../test/oracle/rows.ts";
 import { watch } from "../../test/oracle/watch.ts";
 import type { DefinedExperiment } from "../study/define.ts";
 import { momentum } from "../dynamics/momentum.ts";
@@ -19,10 +20,7 @@ const native = nativeEngine({ precision: "float64", threads: 1 });
 afterAll(() => native.close());
 
 const STEPS = 37;
-const split = (seed: number, n: number, features = 3) => ({
-  x: { data: formula(seed, features * n), shape: [n, features] },
-  y: { data: Int32Array.from({ length: n }, (_, i) => (i * i + seed) % 2), shape: [n] },
-});
+const split = (seed: number, n: number, features = 3) => classified(seed, n, features);
 const experiment = (decay: number, features = 3): DefinedExperiment =>
   defineExperiment({
     data: { train: split(1, 20, features), valid: split(2, 9, features) },

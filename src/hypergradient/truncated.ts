@@ -1,7 +1,7 @@
 import { DrmadError, requireOptions } from "../errors.ts";
 import type { Method } from "./method.ts";
 import { reverse, storedPath } from "./reverse.ts";
-import { sweepBack } from "./sweep-back.ts";
+import { sweepKept } from "./sweep-back.ts";
 
 /**
  * Reverse mode through the last K steps only; the state before them is taken not to depend on the hyperparameters.
@@ -31,19 +31,10 @@ export function truncated(options: { readonly steps: number }): Method {
       const from = T - K;
       const start = await rollout.start();
       const early = await rollout.train(start, { range: { from: 0, to: from } }).finally(() => rollout.free(start));
-      const { final, kept } = await rollout
+      const late = await rollout
         .train(early.final, { range: { from, to: T }, keep: sweep.reads })
         .finally(() => rollout.free(early.final));
-      try {
-        const outer = await rollout.outer(final);
-        const swept = await sweepBack(sweep, outer, [...kept].reverse(), false);
-        return { value: outer.value, direct: outer.direct, final, ...swept };
-      } catch (error) {
-        rollout.free(final);
-        throw error;
-      } finally {
-        rollout.free(...kept.map(({ tensors }) => tensors));
-      }
+      return sweepKept(rollout, sweep, late, false);
     },
   };
 }

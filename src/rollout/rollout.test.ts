@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { formula, failure, numbersOf, rolloutOf } from "../../test/oracle/measure.ts";
+import { failure, numbersOf, rolloutOf } from "../../test/oracle/measure.ts";
+import { classified } from "../../test/oracle/rows.ts";
 import { watch, type Watched } from "../../test/oracle/watch.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { sgd } from "../dynamics/sgd.ts";
@@ -19,10 +20,7 @@ import { hyper, type TreeOptions } from "../problem/hyper.ts";
 import { defineExperiment } from "../study/define.ts";
 import * as ops from "../tensor/ops.ts";
 
-const split = (seed: number, n: number) => ({
-  x: { data: formula(seed, 3 * n), shape: [n, 3] },
-  y: { data: Int32Array.from({ length: n }, (_, i) => (i * i + seed) % 2), shape: [n] },
-});
+const split = (seed: number, n: number) => classified(seed, n, 3);
 const data = { train: split(1, 24), valid: split(2, 12) };
 
 /** A small network with a penalty and a rate; `rate` far too large makes it diverge. */

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DrmadError } from "../errors.ts";
-import { failure, formula } from "../../test/oracle/measure.ts";
+import { failure } from "../../test/oracle/measure.ts";
+import { comparable } from "../../test/timeless.ts";
+import { classified } from "../../test/oracle/rows.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import * as methods from "../hypergradient/methods.ts";
 import * as nn from "../nn/nn.ts";
@@ -12,7 +14,6 @@ import * as outer from "../outer/outer.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { hyper } from "../problem/hyper.ts";
 import { defineExperiment } from "../study/define.ts";
-import type { TuneResult } from "../study/events.ts";
 import { requireSame } from "../study/identity.ts";
 import { tune as plainTune } from "../study/tune.ts";
 import * as ops from "../tensor/ops.ts";
@@ -22,10 +23,7 @@ import type { Store } from "./store.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "drmad-fork-"));
 let store: Store;
-const split = (seed: number) => ({
-  x: { data: formula(seed, 24), shape: [12, 2] },
-  y: { data: Int32Array.from({ length: 12 }, (_, i) => (i * i + seed) % 2), shape: [12] },
-});
+const split = (seed: number) => classified(seed, 12, 2);
 const experimentOf = (hidden: number): Experiment =>
   defineExperiment({
     name: "forked",
@@ -45,11 +43,6 @@ const RUN = { engine: "native", precision: "float64", worker: false, trustEngine
 const OPTIONS = { ...RUN, method: methods.reverse(), optimizer: outer.adam({ rate: 0.1 }), outerSteps: 3 } as const;
 const CODE = { method: OPTIONS.method, optimizer: OPTIONS.optimizer, worker: false };
 
-/** A result but for how long things took, and the inner curves that only kept studies have. */
-const timeless = (result: TuneResult): unknown =>
-  JSON.parse(
-    JSON.stringify({ ...result, values: Object.entries(result.values).map(([k, { data }]) => [k, [...data]]) }, (key, value: unknown) => (key === "seconds" ? 0 : key === "inner" ? undefined : value)), // prettier-ignore
-  );
 const forkOf = async (name: string) => (await store.events(name)).find(({ event }) => event.type === "fork")?.event;
 
 beforeAll(async () => {
@@ -65,7 +58,7 @@ describe("a fork", () => {
   test("with more outer steps ends as a study that was begun with them, and leaves the first alone", async () => {
     const before = await store.events("first");
     const longer = await fork(experiment, { ...CODE, store, of: "first", name: "longer", outerSteps: 6 });
-    expect(timeless(longer)).toEqual(timeless(await plainTune(experiment, { ...OPTIONS, outerSteps: 6 })));
+    expect(comparable(longer)).toEqual(comparable(await plainTune(experiment, { ...OPTIONS, outerSteps: 6 })));
     expect(await store.events("first")).toEqual(before);
     expect(await forkOf("longer")).toMatchObject({
       of: "first",
@@ -78,7 +71,7 @@ describe("a fork", () => {
   });
 
   test("of a fork, and one that is interrupted before its first step, end so too", async () => {
-    const plain = timeless(await plainTune(experiment, { ...OPTIONS, outerSteps: 5 }));
+    const plain = comparable(await plainTune(experiment, { ...OPTIONS, outerSteps: 5 }));
     await fork(experiment, { ...CODE, store, of: "first", name: "four", outerSteps: 4 });
     const abort = new AbortController();
     const stopped = fork(experiment, {
@@ -92,14 +85,14 @@ describe("a fork", () => {
     });
     expect((await stopped).stop).toBe("cancelled");
     expect((await store.get("five")).steps).toBe(4);
-    expect(timeless(await resume(experiment, { ...CODE, store, name: "five" }))).toEqual(plain);
+    expect(comparable(await resume(experiment, { ...CODE, store, name: "five" }))).toEqual(plain);
   });
 
   test("that was killed before it had begun begins as a fork", async () => {
     const { options } = await store.get("longer");
     await store.create({ name: "late", experiment: "e", options });
     const late = await resume(experiment, { ...CODE, store, name: "late" });
-    expect(timeless(late)).toEqual(timeless(await plainTune(experiment, { ...OPTIONS, outerSteps: 6 })));
+    expect(comparable(late)).toEqual(comparable(await plainTune(experiment, { ...OPTIONS, outerSteps: 6 })));
     expect(await forkOf("late")).toMatchObject({ of: "first", step: 3 });
   });
 

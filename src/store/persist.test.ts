@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { failure, formula } from "../../test/oracle/measure.ts";
+import { failure } from "../../test/oracle/measure.ts";
+import { comparable } from "../../test/timeless.ts";
+import { classified } from "../../test/oracle/rows.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import * as methods from "../hypergradient/methods.ts";
 import type { Method } from "../hypergradient/method.ts";
@@ -12,7 +14,7 @@ import type { OuterOptimizer } from "../outer/optimizer.ts";
 import type { Experiment } from "../problem/experiment.ts";
 import { hyper } from "../problem/hyper.ts";
 import { defineExperiment } from "../study/define.ts";
-import type { TuneEvent, TuneResult } from "../study/events.ts";
+import type { TuneEvent } from "../study/events.ts";
 import type { TuneOptions } from "../study/settings.ts";
 import { tune as plainTune } from "../study/tune.ts";
 import * as ops from "../tensor/ops.ts";
@@ -31,10 +33,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const split = (seed: number) => ({
-  x: { data: formula(seed, 24), shape: [12, 2] },
-  y: { data: Int32Array.from({ length: 12 }, (_, i) => (i * i + seed) % 2), shape: [12] },
-});
+const split = (seed: number) => classified(seed, 12, 2);
 const experimentOf = (shift = 0, start = 0.01): Experiment =>
   defineExperiment({
     name: "kept",
@@ -51,13 +50,6 @@ const experimentOf = (shift = 0, start = 0.01): Experiment =>
   });
 const experiment = experimentOf();
 const OPTIONS = { engine: "native", precision: "float64", worker: false, trustEngine: true, outerSteps: 4 } as const;
-
-/** A result but for how long things took. */
-/** Without times, and without the inner curves that only kept studies have: the kill tests compare these. */
-const timeless = (result: TuneResult): unknown =>
-  JSON.parse(
-    JSON.stringify({ ...result, values: Object.entries(result.values).map(([k, { data }]) => [k, [...data]]) }, (key, value: unknown) => (key === "seconds" ? 0 : key === "inner" ? undefined : value)), // prettier-ignore
-  );
 
 /** Stops when an event comes for which it says so. */
 const until = (when: (event: TuneEvent) => boolean): Pick<TuneOptions, "signal" | "onEvent"> => {
@@ -86,14 +78,14 @@ const CASES: readonly Case[] = [
 describe("a study that is stopped after every step", () => {
   test.each(CASES)("ends as one that is not: %s", async (name, method, optimizer, more) => {
     const fresh = (): TuneOptions => ({ ...OPTIONS, ...more, method: method(), optimizer: optimizer() });
-    const plain = timeless(await plainTune(experiment, fresh()));
-    expect(timeless(await tune(experiment, { ...fresh(), store, name: `${name}, whole` }))).toEqual(plain);
+    const plain = comparable(await plainTune(experiment, fresh()));
+    expect(comparable(await tune(experiment, { ...fresh(), store, name: `${name}, whole` }))).toEqual(plain);
 
     let result = await tune(experiment, { ...fresh(), store, name, ...until(atStep(0)) });
     expect((await store.get(name)).state).toBe("stopped");
     for (let n = 1; result.stop === "cancelled"; n++)
       result = await resume(experiment, { store, name, ...noNumbers(fresh()), ...until(atStep(n)) });
-    expect(timeless(result)).toEqual(plain);
+    expect(comparable(result)).toEqual(plain);
     expect((await store.get(name)).state).toBe("done");
     expect((await store.events(name)).filter(({ event }) => event.type === "resume").length).toBeGreaterThan(3);
   });
@@ -114,7 +106,7 @@ const METHOD = { ...OPTIONS, method: methods.reverse(), optimizer: outer.adam({ 
 describe("going on", () => {
   test("measures the fidelity that an interruption kept it from", async () => {
     const options = { ...METHOD, method: modest(), fidelity: 1 };
-    const plain = timeless(await plainTune(experiment, options));
+    const plain = comparable(await plainTune(experiment, options));
     let seen = false;
     const during = until((event) => {
       seen ||= atStep(1)(event);
@@ -122,7 +114,7 @@ describe("going on", () => {
     });
     const stopped = await tune(experiment, { ...options, store, name: "fidelity", ...during });
     expect(stopped.fidelity!.map(({ step }) => step)).toEqual([0]);
-    expect(timeless(await resume(experiment, { ...options, store, name: "fidelity" }))).toEqual(plain);
+    expect(comparable(await resume(experiment, { ...options, store, name: "fidelity" }))).toEqual(plain);
   });
 
   test("tells nothing twice: neither a choice nor a setting that has left its domain", async () => {
@@ -144,11 +136,11 @@ describe("going on", () => {
     });
     const options = { ...OPTIONS, method: choosing(0), optimizer: falling };
     const [plain, kept]: [TuneEvent[], TuneEvent[]] = [[], []];
-    const whole = timeless(await plainTune(leaving, { ...options, ...telling(plain, () => false) }));
+    const whole = comparable(await plainTune(leaving, { ...options, ...telling(plain, () => false) }));
     let result = await tune(leaving, { ...options, store, name: "leaving", ...telling(kept, atStep(0)) });
     for (let n = 1; result.stop === "cancelled"; n++)
       result = await resume(leaving, { ...options, store, name: "leaving", ...telling(kept, atStep(n)) });
-    expect(timeless(result)).toEqual(whole);
+    expect(comparable(result)).toEqual(whole);
     expect(notes(kept)).toEqual(notes(plain));
     expect(notes(kept)).toEqual([
       expect.objectContaining({ type: "chosen", outerStep: 0, name: "one" }),
@@ -168,11 +160,11 @@ describe("going on", () => {
   });
 
   test("after its seconds", async () => {
-    const plain = timeless(await plainTune(experiment, METHOD));
+    const plain = comparable(await plainTune(experiment, METHOD));
     const first = await tune(experiment, { ...METHOD, store, name: "seconds", seconds: 1e-9 });
     expect(first).toMatchObject({ stop: "budget", stopDetail: expect.stringContaining("seconds are over") as string });
     expect((await store.get("seconds")).state).toBe("stopped");
-    expect(timeless(await resume(experiment, { ...METHOD, store, name: "seconds" }))).toEqual(plain);
+    expect(comparable(await resume(experiment, { ...METHOD, store, name: "seconds" }))).toEqual(plain);
   });
 
   test("after an interruption before the first step", async () => {

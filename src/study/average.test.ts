@@ -1,5 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
-import { failure, formula } from "../../test/oracle/measure.ts";
+import { failure } from "../../test/oracle/measure.ts";
+import { timeless } from "../../test/timeless.ts";
+import { classified } from "../../test/oracle/rows.ts";
 import type { Point } from "../data/point.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { sgd } from "../dynamics/sgd.ts";
@@ -22,10 +24,7 @@ import { tune, type TuneOptions } from "./tune.ts";
 vi.mock("../rollout/create.ts", { spy: true });
 
 const HERE = { engine: "native", precision: "float64", worker: false, trustEngine: true } as const;
-const split = (seed: number, rows = 12) => ({
-  x: { data: formula(seed, 2 * rows), shape: [rows, 2] },
-  y: { data: Int32Array.from({ length: rows }, (_, i) => (i * i + seed) % 2), shape: [rows] },
-});
+const split = (seed: number, rows = 12) => classified(seed, rows, 2);
 const network = (data: (seed: number) => Record<"train" | "valid", ReturnType<typeof split>>) =>
   defineExperiment({
     data,
@@ -53,11 +52,6 @@ const told = async (experiment: Parameters<typeof tune>[0], options: TuneOptions
   return { result, warnings, events };
 };
 
-const timeless = ({ steps, ...rest }: TuneResult) => ({
-  ...rest,
-  seconds: 0,
-  steps: steps.map((step) => ({ ...step, seconds: 0 })),
-});
 const total = ({ fidelity }: TuneResult) => fidelity!.map((f) => (f.outcome === "ok" ? f.total.cosine : NaN))[0];
 
 const given = (growth: number, u: number, growthPassedAt?: number): Hypergradient => ({

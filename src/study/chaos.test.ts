@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { failure } from "../../test/oracle/measure.ts";
+import { nothing } from "../../test/oracle/rows.ts";
 import { sgd } from "../dynamics/sgd.ts";
 import { drmad } from "../hypergradient/drmad.ts";
 import { reverse } from "../hypergradient/reverse.ts";
@@ -13,7 +14,6 @@ import { defineExperiment } from "./define.ts";
 import type { TuneEvent, TuneResult } from "./events.ts";
 import { tune, type TuneOptions } from "./tune.ts";
 
-const nothing = { x: { data: new Float64Array(1), shape: [1, 1] } };
 /**
  * w ← (1 + r) w + r u / 10⁶ for 20 steps: the adjoint grows (1 + r)²⁰-fold on its way back. With r = 1 that is a million,
  * and 2¹⁰ > 1000 is passed at step 10.

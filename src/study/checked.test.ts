@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { failure } from "../../test/oracle/measure.ts";
+import { nothing } from "../../test/oracle/rows.ts";
 import { sgd } from "../dynamics/sgd.ts";
 import { drmad } from "../hypergradient/drmad.ts";
 import { finiteDifference } from "../hypergradient/finite-difference.ts";
@@ -13,7 +14,6 @@ import * as ops from "../tensor/ops.ts";
 import { defineExperiment } from "./define.ts";
 import { hypergradient } from "./hypergradient.ts";
 
-const nothing = { x: { data: new Float64Array(1), shape: [1, 1] } };
 const shrinking = defineExperiment({
   data: { train: nothing, valid: nothing },
   params: { w: nn.constant([1], 1) },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { formula, relativeError } from "../../test/oracle/measure.ts";
+import { relativeError } from "../../test/oracle/measure.ts";
+import { classified } from "../../test/oracle/rows.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { finiteDifference } from "../hypergradient/finite-difference.ts";
 import * as nn from "../nn/nn.ts";
@@ -13,10 +14,7 @@ import { hypergradient } from "./hypergradient.ts";
 import { tune } from "./tune.ts";
 
 const HERE = { engine: "native", precision: "float64", worker: false, trustEngine: true } as const;
-const split = (seed: number) => ({
-  x: { data: formula(seed, 24), shape: [12, 2] },
-  y: { data: Int32Array.from({ length: 12 }, (_, i) => (i * i + seed) % 2), shape: [12] },
-});
+const split = (seed: number) => classified(seed, 12, 2);
 const network = (l2: Hyper<"tree">) =>
   defineExperiment({
     data: { train: split(1), valid: split(7) },

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { failure } from "../../test/oracle/measure.ts";
+import { nothing } from "../../test/oracle/rows.ts";
 import { sgd } from "../dynamics/sgd.ts";
 import { DrmadError } from "../errors.ts";
 import { persistentEvolution } from "../hypergradient/persistent-evolution.ts";
@@ -16,7 +17,6 @@ import { explained } from "./explained.ts";
 import { hypergradient } from "./hypergradient.ts";
 import { tune } from "./tune.ts";
 
-const nothing = { x: { data: new Float64Array(1), shape: [1, 1] } };
 /** w ← (1 − rate) w, with a loss that may break on its way. */
 const shrinking = (rate: number, steps: number, valid: (w: ops.Tensor) => ops.Tensor = ops.sum): Experiment =>
   defineExperiment({

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { linear } from "../../test/oracle/linear.ts";
 import { failure } from "../../test/oracle/measure.ts";
+import { nothing } from "../../test/oracle/rows.ts";
 import { sgd } from "../dynamics/sgd.ts";
 import { directOnly, randomSign } from "../hypergradient/controls.ts";
 import { drmad } from "../hypergradient/drmad.ts";
@@ -17,7 +18,6 @@ import { fidelity } from "./fidelity.ts";
 import { tune, type TuneOptions } from "./tune.ts";
 
 const HERE = { engine: "native", precision: "float64", worker: false, trustEngine: true } as const;
-const nothing = { x: { data: new Float64Array(1), shape: [1, 1] } };
 /** Training ends at u, so the validation loss is (u − 2)²: at u = 2 the hypergradient is 0. */
 const following = defineExperiment({
   name: "following",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { failure } from "../../test/oracle/measure.ts";
+import { nothing } from "../../test/oracle/rows.ts";
 import { checkReport } from "../cli/check-report.ts";
 import { sgd } from "../dynamics/sgd.ts";
 import { checkHypergradient } from "../hypergradient/check.ts";
@@ -16,7 +17,6 @@ import { defineExperiment } from "./define.ts";
 import { hypergradient } from "./hypergradient.ts";
 import { hyperCounts, naturalValues, openSession, threadsFor, weightCount } from "./session.ts";
 
-const nothing = { x: { data: new Float64Array(1), shape: [1, 1] } };
 /** w ← (1 − α)w: the weight after T steps, and its validation loss, are (1 − α)ᵀ. */
 const shrinking = (rate: number, steps = 3): Experiment =>
   defineExperiment({

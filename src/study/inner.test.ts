@@ -8,6 +8,7 @@ import * as ops from "../tensor/ops.ts";
 import { defineExperiment } from "./define.ts";
 import { gatherCurve } from "./inner.ts";
 import { runStudy } from "./run.ts";
+import { nothing } from "../../test/oracle/rows.ts";
 
 const losses = Float64Array.from({ length: 150 }, (_, t) => 1 / (t + 1));
 
@@ -48,7 +49,6 @@ describe("a curve of training losses", () => {
 });
 
 // w shrinks by the factor 1 − rate a step, and the loss is ½ w².
-const nothing = { x: { data: new Float64Array(1), shape: [1, 1] } };
 const shrinking = defineExperiment({
   data: { train: nothing, valid: nothing },
   params: { w: nn.constant([1], 1) },

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { failure, formula } from "../../test/oracle/measure.ts";
+import { timeless } from "../../test/timeless.ts";
 import { momentum } from "../dynamics/momentum.ts";
 import { sgd } from "../dynamics/sgd.ts";
 import { drmad } from "../hypergradient/drmad.ts";
@@ -69,13 +70,6 @@ const validation = (result: TuneResult): number[] => result.steps.map(({ valid }
 const noisy = (seed: number) => ({
   x: { data: formula(seed, 24), shape: [12, 2] },
   y: { data: Int32Array.from({ length: 12 }, (_, i) => (i * i + seed) % 2), shape: [12] },
-});
-
-/** A result but for how long it took. */
-const timeless = (result: TuneResult): object => ({
-  ...result,
-  seconds: 0,
-  steps: result.steps.map((step) => ({ ...step, seconds: 0 })),
 });
 
 describe("tuning", () => {

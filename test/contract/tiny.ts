@@ -8,12 +8,10 @@ import type { Rollout } from "../../src/rollout/rollout.ts";
 import { defineExperiment } from "../../src/study/define.ts";
 import * as ops from "../../src/tensor/ops.ts";
 import { formula } from "../oracle/measure.ts";
+import { classified } from "../oracle/rows.ts";
 
 /** Problems so small that every method can run on all of them many times; each has a `penalty` in coordinates of log. */
-const split = (seed: number, n: number) => ({
-  x: { data: formula(seed, 2 * n), shape: [n, 2] },
-  y: { data: Int32Array.from({ length: n }, (_, i) => (i * i + seed) % 2), shape: [n] },
-});
+const split = (seed: number, n: number) => classified(seed, n, 2);
 const data = { train: split(1, 14), valid: split(2, 9) };
 type Layers = readonly nn.Layer<ops.Tensor>[];
 type Batch = { readonly x: ops.Tensor; readonly y: ops.Tensor };

@@ -13,15 +13,13 @@ import * as nn from "../../src/nn/nn.ts";
 import { hyper } from "../../src/problem/hyper.ts";
 import { defineExperiment } from "../../src/study/define.ts";
 import * as ops from "../../src/tensor/ops.ts";
-import { formula, numbersOf, rolloutOf, type Numbers } from "./measure.ts";
+import { numbersOf, rolloutOf, type Numbers } from "./measure.ts";
+import { classified } from "./rows.ts";
 import { watch, type Watched } from "./watch.ts";
 
 /** What may differ in how a hypergradient is computed, and must not change one bit of it. */
 const STEPS = 45;
-const split = (seed: number, n: number) => ({
-  x: { data: formula(seed, 5 * n), shape: [n, 5] },
-  y: { data: Int32Array.from({ length: n }, (_, i) => (i * i + seed) % 3), shape: [n] },
-});
+const split = (seed: number, n: number) => classified(seed, n, 5, 3);
 const experiment = defineExperiment({
   data: { train: split(1, 40), valid: split(2, 30) },
   params: nn.mlp([5, 6, 3]),

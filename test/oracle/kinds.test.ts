@@ -4,19 +4,17 @@ import { momentum } from "../../src/dynamics/momentum.ts";
 import { proximal } from "../../src/dynamics/proximal.ts";
 import { sgd } from "../../src/dynamics/sgd.ts";
 import { nativeEngine } from "../../src/engine/onnx/session.ts";
-import { finiteDifference } from "../../src/hypergradient/finite-difference.ts";
 import { checkpointed } from "../../src/hypergradient/checkpointed.ts";
-import { reverse } from "../../src/hypergradient/reverse.ts";
 import * as nn from "../../src/nn/nn.ts";
 import type { Experiment } from "../../src/problem/experiment.ts";
 import { hyper, type Hyper, type TreeOptions } from "../../src/problem/hyper.ts";
-import type { Rollout } from "../../src/rollout/rollout.ts";
 import { checkExperiment } from "../../src/study/check.ts";
 import { defineExperiment, type DefinedExperiment } from "../../src/study/define.ts";
 import { hypergradient } from "../../src/study/hypergradient.ts";
 import { tune } from "../../src/study/tune.ts";
 import * as ops from "../../src/tensor/ops.ts";
-import { formula, numbersOf, relativeError, rolloutOf } from "./measure.ts";
+import { rolloutOf } from "./measure.ts";
+import { entropy, expectAgreement, small, split, spread, training, type Batch } from "./small.ts";
 
 const engine = nativeEngine({ precision: "float64", threads: 1 });
 afterAll(() => engine.close());
@@ -49,43 +47,8 @@ describe("examples gain by tuning", () => {
   });
 });
 
-const STEPS = 5;
-const split = (seed: number, n: number) => ({
-  x: { data: formula(seed, 3 * n), shape: [n, 3] },
-  y: { data: Int32Array.from({ length: n }, (_, i) => (i * seed + 1) % 2), shape: [n] },
-});
-type Layers = readonly nn.Layer<ops.Tensor>[];
-interface Batch {
-  readonly x: ops.Tensor;
-  readonly y: ops.Tensor;
-}
-const entropy = (w: Layers, { x, y }: Batch) => ops.crossEntropy(nn.forward(w, x), y);
-const small = {
-  data: { train: split(1, 7), valid: split(2, 5) },
-  params: nn.mlp([3, 2, 2], { deviation: 0.7 }),
-  valid: { loss: (w: Layers, _: unknown, batch: Batch) => entropy(w, batch) },
-};
-const training = { steps: STEPS, batch: 3 };
-
-/** The rollout at a point where no two coordinates are alike. */
-const spread = (rollout: Rollout): Rollout =>
-  rollout.at(
-    Object.fromEntries(
-      Object.entries(rollout.point).map(([name, u], k) => [
-        name,
-        u.map((v, i) => v + 0.4 * formula(50 + k, u.length)[i]!),
-      ]),
-    ),
-  );
-
-async function expectAgreement(experiment: Experiment): Promise<void> {
-  const rollout = spread(await rolloutOf(experiment, engine));
-  const { gradient } = await numbersOf(rollout, reverse());
-  const numeric = await numbersOf(rollout, finiteDifference());
-  for (const name of Object.keys(rollout.point)) {
-    expect(relativeError(gradient[name]!, numeric.gradient[name]!), name).toBeLessThan(1e-8);
-  }
-}
+const agree = async (experiment: Experiment): Promise<void> =>
+  expectAgreement(spread(await rolloutOf(experiment, engine)));
 
 describe("penalties at every sharing: reverse and central differences in every coordinate", () => {
   const SHARINGS: readonly (readonly [string, (value: number, options: TreeOptions) => Hyper<"tree">])[] = [
@@ -99,7 +62,7 @@ describe("penalties at every sharing: reverse and central differences in every c
   ];
 
   test.each(SHARINGS)("L2, smooth L1 and rate %s", async (_, share) => {
-    await expectAgreement(
+    await agree(
       defineExperiment({
         ...small,
         hyper: {
@@ -117,7 +80,7 @@ describe("penalties at every sharing: reverse and central differences in every c
   });
 
   test.each(SHARINGS)("proximal L1, rate and decay %s", async (_, share) => {
-    await expectAgreement(
+    await agree(
       defineExperiment({
         ...small,
         hyper: {
@@ -142,7 +105,7 @@ const mapped = (h: { readonly map: ops.Tensor; readonly offset: ops.Tensor }, { 
 
 describe("initial weights and maps of inputs: reverse and central differences in every coordinate", () => {
   test("scale and place of uniform draws", async () => {
-    await expectAgreement(
+    await agree(
       defineExperiment({
         ...small,
         params: [{ W: nn.uniform([3, 2], -1, 1), b: nn.constant([2]) }],
@@ -157,7 +120,7 @@ describe("initial weights and maps of inputs: reverse and central differences in
   });
 
   test("a linear map and an offset of inputs, in training and after it", async () => {
-    await expectAgreement(
+    await agree(
       defineExperiment({
         ...small,
         hyper: {
@@ -182,7 +145,7 @@ test("one weight for all rows of a minibatch, with the engines compared on fewer
       data: { train: split(1, 40), valid: split(2, 5) },
       hyper: { weight: hyper.scalar(0.5, { transform: "logit" }) },
       train: {
-        steps: STEPS,
+        steps: training.steps,
         batch: 20,
         loss: (w, h, { x, y }) =>
           ops.crossEntropy(nn.forward(w, x), y, { weights: ops.broadcastTo(h.weight, y.shape) }),

@@ -14,16 +14,14 @@ import { checkExperiment } from "../../src/study/check.ts";
 import { defineExperiment } from "../../src/study/define.ts";
 import { tune } from "../../src/study/tune.ts";
 import * as ops from "../../src/tensor/ops.ts";
-import { failure, flat, formula, numbersOf, relativeError, rolloutOf } from "./measure.ts";
+import { failure, flat, numbersOf, relativeError, rolloutOf } from "./measure.ts";
+import { classified, nothing } from "./rows.ts";
 
 const engine = nativeEngine({ precision: "float64", threads: 1 });
 afterAll(() => engine.close());
 const HERE = { engine: "native", precision: "float64", worker: false, trustEngine: true } as const;
 
-const split = (seed: number) => ({
-  x: { data: formula(seed, 24), shape: [12, 2] },
-  y: { data: Int32Array.from({ length: 12 }, (_, i) => (i * i + seed) % 2), shape: [12] },
-});
+const split = (seed: number) => classified(seed, 12, 2);
 /** Penalties of weights and rates of steps, with a prior of either. */
 const weighing = defineExperiment({
   data: { train: split(1), valid: split(7) },
@@ -89,7 +87,6 @@ describe("a prior on hyperparameters", () => {
   );
 });
 
-const nothing = { x: { data: new Float64Array(1), shape: [1, 1] } };
 /** Training ends at u; validation asks for u = 2, the prior for 0: half the sum of both squares is least at 1. */
 const pulled = (prior: (h: { u: ops.Tensor }) => ops.Tensor, start = 3): Experiment =>
   defineExperiment({

@@ -20,13 +20,11 @@ import { input } from "../../src/tensor/layout.ts";
 import * as ops from "../../src/tensor/ops.ts";
 import { needs } from "../optional.ts";
 import { loadReference } from "../reference/drmad-mnist.ts";
-import { failure, flat, formula, numbersOf, relativeError, rolloutOf } from "./measure.ts";
+import { failure, flat, numbersOf, relativeError, rolloutOf } from "./measure.ts";
+import { classified } from "./rows.ts";
 
 const STEPS = 45;
-const split = (seed: number, n: number) => ({
-  x: { data: formula(seed, 5 * n), shape: [n, 5] },
-  y: { data: Int32Array.from({ length: n }, (_, i) => (i * i + seed) % 3), shape: [n] },
-});
+const split = (seed: number, n: number) => classified(seed, n, 5, 3);
 const sizes = {
   data: { train: split(1, 40), valid: split(2, 30) },
   params: nn.mlp([5, 6, 3]),

@@ -17,6 +17,7 @@ import type { Rollout } from "../../src/rollout/rollout.ts";
 import { defineExperiment } from "../../src/study/define.ts";
 import * as ops from "../../src/tensor/ops.ts";
 import { flat, numbersOf, relativeError, rolloutOf } from "../oracle/measure.ts";
+import { nothing } from "../oracle/rows.ts";
 import { plainLastStep, plainSweep, plainTraining, plainTrajectory, type PlainGradient, type PlainPath, type PlainProblem } from "../oracle/plain.ts"; // prettier-ignore
 import * as ridge from "../oracle/ridge.ts";
 import { coordinatesOf, pointOf, range, statedForUs, statedInArrays } from "../oracle/stated-twice.ts";
@@ -86,8 +87,6 @@ const onRidge = (method: Method): Leg => ({
     return relativeError(gradient["penalty"]!, ridge.hypergradientAt(ridge.MINIMUM));
   },
 });
-
-const nothing = { x: { data: new Float64Array(1), shape: [1, 1] } };
 
 const [LAMBDA, COPIES, PULLS] = [0.3, 3, 60];
 const demo = defineExperiment({

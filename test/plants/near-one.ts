@@ -5,8 +5,7 @@ import { hyper } from "../../src/problem/hyper.ts";
 import { defineExperiment } from "../../src/study/define.ts";
 import * as ops from "../../src/tensor/ops.ts";
 import { formula } from "../oracle/measure.ts";
-
-const nothing = { x: { data: new Float64Array(1), shape: [1, 1] } };
+import { nothing } from "../oracle/rows.ts";
 
 /** Momentum that nearly keeps its velocity, so that rounding the decay changes what a gradient weighs. */
 const nearOne = (decay: number): Experiment =>
