@@ -112,7 +112,9 @@ const START_TOO: Fields = {
   optimizerSettings: settings,
   batch: whole,
   seeds: list(whole),
-  tensors: list(fields({ name: text, shape, perStep: flag, transform: text }, { sharing: text, uses: list(text), biases: number })),
+  tensors: list(
+    fields({ name: text, shape, perStep: flag, transform: text }, { sharing: text, uses: list(text), biases: number }),
+  ),
   parameters: list(fields({ path: text, shape })),
   image: fields({ height: whole, width: whole }),
   fidelityPlan: fields({ exact: text, trainings: number }, { every: whole }),

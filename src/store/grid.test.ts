@@ -47,7 +47,11 @@ test("images lie as they do in the dashboard's maps", () => {
   for (const n of [1, 2, 5, 6, 13]) {
     const byRow = mosaic(n, image, (tile, pixel) => 12 * tile + pixel, "image");
     const byColumn = mosaic(n, image, (tile, pixel) => n * pixel + tile, "unit");
-    for (const [shape, map] of [[[n, 12], byRow], [[12, n], byColumn]] as const) { // prettier-ignore
+    for (const [shape, map] of [
+      [[n, 12], byRow],
+      [[12, n], byColumn],
+    ] as const) {
+      // prettier-ignore
       if (shape[1] === 1) continue;
       const all = Array.from({ length: map.rows }, (_, row) =>
         Array.from({ length: map.columns }, (__, column) => map.index(row, column)),

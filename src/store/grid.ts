@@ -35,7 +35,8 @@ export function gridOf(shape: readonly number[], { perStep, image }: About): Gri
   const size = shape.reduce((product, length) => product * length, 1);
   const rows = shape[0] ?? 1;
   const columns = rows === 0 ? 0 : size / rows;
-  if (!perStep && image !== undefined) return image.whole ? matrix(image.height, image.width) : mosaic(rows, columns, image);
+  if (!perStep && image !== undefined)
+    return image.whole ? matrix(image.height, image.width) : mosaic(rows, columns, image);
   if (perStep) return rows > columns ? matrix(columns, rows, [1, columns]) : matrix(rows, columns);
   if (shape.length < 2 || rows === 1 || columns === 1) return lines(size);
   return matrix(rows, columns);
