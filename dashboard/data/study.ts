@@ -46,6 +46,12 @@ export function withGaps<T>(
 export const keptNote = (kept: number, all: number, what = "arrays are kept"): string | undefined =>
   kept >= all ? undefined : `${what[0]!.toUpperCase()}${what.slice(1)} at ${kept} of ${all} outer steps.`;
 
+/** Steps whose arrays were kept and cannot be read. */
+export const lostNote = (steps: readonly number[]): string | undefined =>
+  steps.length === 0
+    ? undefined
+    : `The arrays of ${steps.length === 1 ? "step" : "steps"} ${steps.join(", ")} are lost or damaged.`;
+
 /** Notes as one, or none. */
 export const notes = (...texts: readonly (string | undefined)[]): string | undefined =>
   texts.filter((text) => text !== undefined && text !== "").join(" ") || undefined;

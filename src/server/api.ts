@@ -118,6 +118,8 @@ export interface TensorMapHeader {
 /** How a tensor moved: its least, middle and largest value at each kept step, and all of them where they are few (≤ 16). */
 export interface TensorCurve {
   readonly steps: readonly number[];
+  /** Kept steps whose file is lost or damaged. */
+  readonly unreadable: readonly number[];
   readonly least: readonly Num[];
   readonly median: readonly Num[];
   readonly most: readonly Num[];

@@ -167,6 +167,19 @@ describe("a study", () => {
     expect(await answer("map?study=torn&step=1&tensor=big&of=value")).toMatchObject([404, { code: "file-not-found" }]);
     await other.close();
   });
+
+  test("whose arrays are lost at one step has its curves over the others", async () => {
+    const other = await open(join(given.folder, "lost.db"));
+    const of = asking(other);
+    await keep(other, "half", [startEvent, stepEvent(0), stepEvent(1)]);
+    const place = join(given.folder, "lost.db.tensors");
+    const [id] = readdirSync(place);
+    const [file] = readdirSync(join(place, id!)).filter((name) => /^000002.*\d\.safetensors$/.test(name));
+    rmSync(join(place, id!, file!));
+    const curve = await of.ask<api.TensorCurve>("/api/curve?study=half&tensor=big");
+    expect(curve).toMatchObject({ steps: [0], unreadable: [1], median: [expect.any(Number)] });
+    await other.close();
+  });
 });
 
 interface Map {

@@ -3,7 +3,7 @@ import type { TensorCurve } from "../../../src/server/api.ts";
 import { useAnswer } from "../../data/answer.ts";
 import { drawable, short } from "../../data/numbers.ts";
 import { at } from "../../data/server.ts";
-import { isWide, keptNote, nonFiniteNote, notes, withGaps } from "../../data/study.ts";
+import { isWide, keptNote, lostNote, nonFiniteNote, notes, withGaps } from "../../data/study.ts";
 import { useValue } from "../../data/value.ts";
 import type { Line } from "../../draw/chart-options.ts";
 import { LineChart } from "../../draw/line-chart.tsx";
@@ -52,7 +52,11 @@ export function TensorPath({ study, version, tensor, step, steps }: TensorProps)
       at={step}
       format={short}
       summary={`The median went from ${short(data.median[0])} to ${short(data.median.at(-1))}; the latest values lie between ${short(data.least.at(-1))} and ${short(data.most.at(-1))}.`}
-      note={notes(keptNote(data.steps.length, steps.length), nonFiniteNote("values", lost))}
+      note={notes(
+        keptNote(data.steps.length + data.unreadable.length, steps.length),
+        lostNote(data.unreadable),
+        nonFiniteNote("values", lost),
+      )}
       height={tensor.image?.whole === true ? 420 : 240}
     />
   );
