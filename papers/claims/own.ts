@@ -1,7 +1,6 @@
 import type { Recorded } from "../../src/cli/reproduction.ts";
 import { plusMinus } from "../statistics.ts";
 import { type Judgement, type Paper, tableOf, valuesOf } from "./claim.ts";
-import { stops } from "./fu.ts";
 import { compared, improves, IMPROVES_ON_ALL, isBelow, told } from "./rules.ts";
 
 const RECIPE = {
@@ -36,7 +35,6 @@ export const OWN: Paper = {
         rule: `${IMPROVES_ON_ALL} All rows have as many outer steps at most, each one training; so the recipe with one t for all is a control here.`,
         judge: recipe,
         tables: [RECIPE.table],
-        unlike: stops,
       },
     },
   ],

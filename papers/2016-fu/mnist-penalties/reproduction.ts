@@ -96,7 +96,7 @@ const reproduction: Reproduction = {
   claim:
     "DrMAD tunes hundreds of penalties of a network on MNIST to almost the test error of the exact hypergradient, with none of its memory.",
   data: ["mnist"],
-  minutes: 104,
+  minutes: 142,
   config: { full: { ...FULL, patience: PATIENCE }, small: { ...SMALL, patience: PATIENCE } },
 
   async run(context) {
