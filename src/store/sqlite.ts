@@ -12,6 +12,7 @@ import {
   type SqliteDatabase,
 } from "kysely";
 import type { Backend, Database, Dialect } from "./backend.ts";
+import { hold } from "./held.ts";
 import { damaged, isBusy, ofAnotherProgram, storeError } from "./store-error.ts";
 import type { Tables } from "./tables.ts";
 import { folderBytes, tensorFolder } from "./tensor-files.ts";
@@ -122,13 +123,14 @@ export async function sqliteBackend(path: string): Promise<Backend> {
  */
 export async function openSqlite(path: string, ours = false): Promise<Database> {
   const Connection = await sqlite();
-  const open = await patiently(path, () => new Connection(path));
+  const [open, release] = await patiently(path, () => [new Connection(path), hold(path)] as const);
   try {
     if (ours) await patiently(path, () => requireOurs(open));
     open.exec(`pragma busy_timeout = ${BUSY_MS}; pragma synchronous = full; pragma foreign_keys = on`);
     await patiently(path, () => open.exec("pragma journal_mode = wal"));
   } catch (error) {
     open.close();
+    release();
     throw storeError(error, path);
   }
   const database: SqliteDatabase = {
@@ -140,6 +142,7 @@ export async function openSqlite(path: string, ours = false): Promise<Database> 
         // On a full or damaged disk the log beside it has what the file lacks; what is wrong was told when it was written.
       }
       open.close();
+      release();
     },
     prepare(text) {
       const statement = open.prepare(text);

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { DrmadError } from "../errors.ts";
+import { isHeld } from "./held.ts";
 import { damaged, notStore } from "./store-error.ts";
 import { hasStudies, tensorFolder } from "./tensor-files.ts";
 
@@ -14,8 +15,10 @@ const TRIES = 3;
  * @throws DrmadError malformed-file, file-not-found for one that may not be read
  */
 export async function requireWhole(path: string): Promise<void> {
-  requireSqlite(path);
   for (let left = TRIES; ; left--) {
+    // It was looked at when it was opened, and a look would cost the locks.
+    if (isHeld(path)) return;
+    requireSqlite(path);
     const problem = problemOf(path);
     if (problem === undefined) return;
     if (left === 1) throw damaged(path, problem);
