@@ -11,6 +11,7 @@ import { ask, ROOT } from "../package/install.ts";
 import { keep, startEvent, stepEvent } from "../server/studies.ts";
 import { studyAddress } from "../../dashboard/route.ts";
 import { HOSTILE } from "./hostile.ts";
+import { openedIn, type Opened } from "./opened.ts";
 import { serveStore, TOKEN, type Served } from "./serve.ts";
 import { fillStore } from "./studies.ts";
 
@@ -39,31 +40,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-interface Opened {
-  readonly page: Page;
-  /** What went wrong in the page, and what it asked of others. */
-  readonly faults: string[];
-}
-
-/** Opens a page as the command line says to, and notes all that it should not do. */
-async function opened(hash: string, options: BrowserContextOptions = {}, origin = served.origin): Promise<Opened> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  const faults: string[] = [];
-  page.on("pageerror", (error) => faults.push(error.message));
-  page.on("dialog", (dialog) => (faults.push(`dialog ${dialog.message()}`), void dialog.dismiss()));
-  page.on("console", (message) => {
-    // A server that is away is told of by the browser too.
-    if (message.type() === "error" && !message.text().includes("ERR_CONNECTION")) faults.push(message.text());
-  });
-  page.on("request", (request) => {
-    const url = request.url();
-    if (!url.startsWith(`${origin}/`) && !url.startsWith("blob:")) faults.push(`asked ${url}`);
-  });
-  await page.goto(`${origin}/#token=${TOKEN}`);
-  await page.goto(`${origin}/${hash}`);
-  return { page, faults };
-}
+const opened = (hash: string, options: BrowserContextOptions = {}, origin = served.origin): Promise<Opened> =>
+  openedIn(browser, origin, hash, options);
 
 const shot = (page: Page, name: string): Promise<unknown> =>
   page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
