@@ -8,9 +8,10 @@ const NAMES: Readonly<Record<string, string>> = {
   experiment: "experiment",
   method: "method",
   optimizer: "outer optimiser",
-  update: "settings of the outer optimiser",
+  update: "how the outer optimiser moves",
   outerSteps: "outer steps",
   innerSteps: "training steps",
+  batch: "rows of a minibatch",
   seed: "seed",
   seeds: "seeds",
   precision: "precision",
@@ -82,9 +83,12 @@ function ofStart(start: Start): readonly Setting[] {
   return [
     ["experiment", experiment],
     [settingName("method"), method],
+    ...settingsOfIts("method", start.methodSettings),
     [settingName("optimizer"), optimizer],
+    ...settingsOfIts("optimizer", start.optimizerSettings),
     [settingName("outerSteps"), count(num(outerSteps))],
     [settingName("innerSteps"), count(num(innerSteps))],
+    ...(start.batch === undefined ? [] : ([[settingName("batch"), count(num(start.batch))]] as const)),
     [settingName("groups"), Object.entries(start.groups).map(([name, n]) => `${name} (${count(num(n))})`).join(", ")], // prettier-ignore
     [settingName("rows"), countsText(start.rows)],
     [settingName("weights"), count(num(start.weights))],
@@ -92,6 +96,12 @@ function ofStart(start: Start): readonly Setting[] {
     [settingName("precision"), precision],
     [settingName("fidelityPlan"), fidelity],
   ];
+}
+
+/** What a method or an optimiser was made with, where it says so. */
+function settingsOfIts(of: "method" | "optimizer", settings: Start["methodSettings"]): readonly Setting[] {
+  const told = Object.entries(settings ?? {}).map(([name, value]) => `${name} ${String(value)}`);
+  return told.length === 0 ? [] : [[`settings of the ${settingName(of)}`, told.join(", ")]];
 }
 
 /** The command that began it, as one would type it; undefined where a program did. */

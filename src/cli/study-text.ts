@@ -27,10 +27,11 @@ export function resumedText(
 ): string {
   const ago = (when: string): string => `${ageText((now - Date.parse(when)) / 1000)} ago`;
   const kept = at === 0 ? "no outer step kept yet" : `${counted(at, "step")} kept, the last ${ago(last)}`;
-  return (
-    `resumes ${name}: outer step ${at} of ${outerSteps} is next (${kept}); begun ${ago(begun)}, ` +
-    `${seconds(spent)} the study in all so far`
-  );
+  const next =
+    at > outerSteps
+      ? `all ${outerSteps} outer steps are made, and only its end is left`
+      : `outer step ${at} of ${outerSteps} is next`;
+  return `resumes ${name}: ${next} (${kept}); begun ${ago(begun)}, ` + `${seconds(spent)} the study in all so far`;
 }
 
 /** The three times of a study, each by its name; these words are the same in every command and on the study's page. */

@@ -1,3 +1,4 @@
+import { changesText } from "../study/fork-text.ts";
 import type { LoggedEvent } from "../store/store.ts";
 import type { Log } from "./api.ts";
 import { toJson } from "./json.ts";
@@ -16,10 +17,6 @@ const time = (seconds: number): string => String(Number(seconds < 10 ? seconds.t
 const figure = (value: number): string =>
   Number.isFinite(value) ? String(Number(value.toPrecision(4))) : String(value);
 
-/** Of what is kept as a hash alone, only that it is another. */
-const changeText = ({ what, was, is }: { readonly what: string; readonly was: string; readonly is: string }): string =>
-  ["update", "fingerprint"].includes(what) ? `; another ${what}` : `; ${what} ${was} → ${is}`;
-
 function textOf(event: LoggedEvent["event"]): string {
   switch (event.type) {
     case "start":
@@ -27,7 +24,7 @@ function textOf(event: LoggedEvent["event"]): string {
     case "resume":
       return `goes on at step ${event.at}, on ${event.engine}`;
     case "fork":
-      return `forked from step ${event.step} of ${event.of}${event.changes.map(changeText).join("")}`;
+      return [`forked from step ${event.step} of ${event.of}`, ...changesText(event.changes)].join("; ");
     case "step": {
       const best = event.best ? ", the best so far" : "";
       return `step ${event.step}: validation loss ${figure(event.valid.loss)}${best}, ${time(event.seconds)} s`;

@@ -54,7 +54,7 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
   let unsure = false;
   const append: Claim["append"] = async (events, whole = async (event) => event) => {
     onActivity("commit begins");
-    if (unsure) await requireNotKept(at, id, sequence);
+    if (unsure) await requireNotKept(at, mine, sequence);
     unsure = false;
     const written: WrittenEvent[] = [];
     for (const [i, event] of events.entries()) {
@@ -71,7 +71,7 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
         return files;
       })
       .catch(async (error: unknown) => {
-        // A connection that broke does not say whether the transaction was committed: the next claim removes what it left.
+        // A connection that broke does not say whether the transaction was committed: that is asked before more is written.
         unsure = error instanceof DrmadError && error.code === "store-unreachable";
         const files = [...new Set(written.flatMap(({ rows }) => rows.map(({ file }) => file)))];
         if (!unsure) await bytes.remove(files).catch(() => undefined);
@@ -107,9 +107,18 @@ export async function claimStudy(at: Place, id: string): Promise<Claim> {
 }
 
 /** What a broken connection left unsaid is asked before anything is written in its place. */
-async function requireNotKept({ db, place }: Place, id: string, sequence: number): Promise<void> {
-  const row = await db.selectFrom("studies").select(["name", "events"]).where("id", "=", id).executeTakeFirst();
-  if (row === undefined || row.events === sequence) return;
+async function requireNotKept(
+  { db, place }: Place,
+  { id, lease }: { readonly id: string; readonly lease: number },
+  sequence: number,
+): Promise<void> {
+  const row = await db
+    .selectFrom("studies")
+    .select(["name", "events", "lease"])
+    .where("id", "=", id)
+    .executeTakeFirst();
+  if (row === undefined || row.lease !== lease) throw lost(row);
+  if (row.events === sequence) return;
   const what = `the connection to ${place} broke as the study ${JSON.stringify(row.name)} was written, and the step was kept`;
   throw new DrmadError("write-failed", what, { hint: "Nothing is lost: go on after it with drmad resume NAME." });
 }

@@ -153,8 +153,9 @@ export async function fork(experiment: Experiment, options: TuneOptions & ForkOp
  * same engine. The experiment, and a method or optimizer that is not the experiment's own, are given again, for code is not
  * kept; other options are as they were. A study that has its result gives it again.
  *
- * The method is compared by its name, the optimizer by how it moves a point, the experiment by its data, losses, initial weights
- * and starting hyperparameters. A method that draws at random must have `fromDraw`.
+ * Methods and optimizers are compared by their names and settings, an optimizer by how it moves a point as well, the experiment
+ * by its data, losses, dynamics, minibatches, initial weights and starting hyperparameters. A method that draws at random must
+ * have `fromDraw`.
  *
  * Errors: those of `tune`; `study-not-found`; `study-running`; `study-changed`; `file-not-found` and `malformed-file` where the
  * store is damaged.
@@ -203,10 +204,12 @@ async function goOn(
   let forecast: StudyEvent | undefined;
   let keep: Keep = "all";
   let source: ForkSource | undefined;
+  // Not when it was written last: notes and claims write too.
+  const last = before && (await store.events(name)).findLast(({ event }) => ["start", "step"].includes(event.type))?.at;
   const onEvent = (event: TuneEvent): void => {
     options.onEvent?.(event);
     if (event.type === "start" && event.resumedAt !== undefined && before !== undefined)
-      options.onEvent?.(resumedEvent(before, from.steps, event.outerSteps));
+      options.onEvent?.(resumedEvent(before, last ?? before.created, from.steps, event.outerSteps));
     if (forecast?.type !== "start") return;
     const told = forecastOf(forecast, keep, store.free());
     forecast = undefined;
@@ -244,7 +247,8 @@ async function goOn(
 }
 
 const resumedEvent = (
-  { name, created, updated }: StudySummary,
+  { name, created }: StudySummary,
+  last: Date,
   steps: readonly StepRecord[],
   outerSteps: number,
 ): TuneEvent => ({
@@ -253,7 +257,7 @@ const resumedEvent = (
   at: steps.length,
   outerSteps,
   begun: created.toISOString(),
-  last: updated.toISOString(),
+  last: last.toISOString(),
   seconds: steps.reduce((sum, { seconds }) => sum + seconds, 0),
 });
 

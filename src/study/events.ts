@@ -182,7 +182,7 @@ export type TuneEvent =
       readonly name: string;
       readonly at: number;
       readonly outerSteps: number;
-      /** ISO 8601, as is `last`: when its last event was kept. */
+      /** ISO 8601, as is `last`: when its last step was kept, or it was begun where it has none. */
       readonly begun: string;
       readonly last: string;
       readonly seconds: number;

@@ -77,16 +77,12 @@ export async function runStudy(
       methodAt,
       emit,
     };
-    // Of the study so far, in whatever processes.
-    const before = secondsOf(progress.state.steps) + secondsOf(journal?.fork?.before ?? []);
     await beginStudy(running, journal);
+    // Of the study so far, in whatever processes: a fork that goes on has the steps of another.
+    const before = progress.state.steps.reduce((sum, { seconds }) => sum + seconds, 0);
     const descent = await descend(running, elapsed, (step) => (outerStep = step));
     return await endStudy(running, descent, { isKept: journal !== undefined, seconds: () => before + elapsed() });
   } finally {
     await session.close();
   }
 }
-
-/** A fork has the steps of another study, and the time that they took. */
-const secondsOf = (events: readonly object[]): number =>
-  events.reduce((sum, event) => sum + ("seconds" in event && typeof event.seconds === "number" ? event.seconds : 0), 0);
