@@ -13,6 +13,7 @@ import { pictureFiles } from "./export/pictures.ts";
 import { reportHtml } from "./export/report.ts";
 import { stepOf, studySource, type Source, type StepChoice } from "./export/source.ts";
 import { jsonText, metadataOf, stepsCsv, valuesCsv } from "./export/text.ts";
+import { throughFile } from "./export/through-file.ts";
 import { requireFolder, requireFree, writeAll, type Written } from "./export/write.ts";
 import { DEFAULT_STORE } from "./default-store.ts";
 import { counted, listed } from "./format.ts";
@@ -165,7 +166,8 @@ async function wholeStudy(name: string, path: string, flags: ExportFlags): Promi
     ...(sink.restart && { restart: () => ((bytes = 0), sink.restart!()) }),
   });
   await withStore({ ...(store !== undefined && { store }) }, false, async (opened) => {
-    if (flags.out === "-") return opened.exportStudyTo(name, { write: toStdout });
+    // Where the study runs, the export may have to begin anew, and what went to standard output cannot be taken back.
+    if (flags.out === "-") return throughFile((sink) => opened.exportStudyTo(name, sink), toStdout);
     return writeFilePieces(path, (sink) => opened.exportStudyTo(name, counting(sink)));
   });
   if (flags.out !== "-") said([{ file: path, bytes }], flags, { name, format: "study" });

@@ -26,6 +26,8 @@ export interface Backend {
   readonly bytes: TensorBytes;
   /** The same within a transaction; only where they lie in the database, and refer to their study's row. */
   bytesWithin?(transaction: Transaction<Tables>): TensorBytes;
+  /** Lets a transaction that only reads wait for its caller for as long as that takes; only where there is a limit. */
+  letWait?(transaction: Transaction<Tables>): Promise<void>;
   /** Another text whenever anything was committed since, by whatever process. */
   revision(): Promise<string>;
   /** Milliseconds since 1970 by the one clock that all who write here share; asked within a transaction where one is given. */

@@ -144,6 +144,9 @@ export async function postgresBackend(url: string): Promise<Backend> {
     place,
     bytes: tableBytes(db, place),
     bytesWithin: (transaction) => tableBytes(transaction, place),
+    async letWait(transaction) {
+      await sql`set local idle_in_transaction_session_timeout = 0`.execute(transaction);
+    },
     async revision() {
       // A sign of life is a change as well: whoever shows studies looks again, at little cost.
       const { rows } = await sql<{ changes: string }>`

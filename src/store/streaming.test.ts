@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Bytes } from "../data/zip.ts";
 import type { StudyEvent } from "../study/state.ts";
 import { withFileBytes } from "./file-bytes.ts";
@@ -11,8 +11,22 @@ import { readFork } from "./fork.ts";
 import { open } from "./open.ts";
 import type { Store } from "./store.ts";
 import { sqliteBackend } from "./sqlite.ts";
-import { exportStudy } from "./transfer.ts";
+import { exportStudy, importStudy } from "./transfer.ts";
 import { writeFilePieces } from "./write.ts";
+
+/** Sees every array that is decoded. */
+const decoded = vi.hoisted(() => ({ see: (_array: object): void => undefined }));
+vi.mock(import("./safetensors.ts"), async (original) => {
+  const real = await original();
+  return {
+    ...real,
+    decodeSafetensors(...given) {
+      const found = real.decodeSafetensors(...given);
+      for (const { data } of Object.values(found.tensors)) decoded.see(data);
+      return found;
+    },
+  };
+});
 
 /** Kept steps, and values of each: three arrays a step. */
 const [STEPS, VALUES] = [8, 9000];
@@ -99,11 +113,18 @@ test("an export holds the arrays of one step at a time, and is the same bytes", 
 });
 
 test("an import holds the arrays of one event at a time, of a file that it reads in parts", async () => {
-  const seen = watch();
-  const looks: Promise<void>[] = [];
-  const other = await open(join(folder, "other.db"), {
-    onActivity: (activity) => activity === "import files" && looks.push(seen.look()),
-  });
+  const [seen, arrays] = [watch(), watch()];
+  let looks = 0;
+  decoded.see = arrays.give;
+  const other = await open(join(folder, "other.db"));
+  const place = await sqliteBackend(join(folder, "other.db"));
+  // The import waits for the looks: without a turn of their own everything would be looked at when it is over.
+  const write = async (...given: Parameters<typeof place.bytes.write>): Promise<void> => {
+    await place.bytes.write(...given);
+    looks++;
+    await seen.look();
+    await arrays.look();
+  };
   await withFileBytes(path, async (file) => {
     const bytes: Bytes = {
       length: file.length,
@@ -112,13 +133,17 @@ test("an import holds the arrays of one event at a time, of a file that it reads
         return to - from < LARGE ? part : seen.give(part);
       },
     };
-    await other.importStudy(bytes, { as: "theirs" });
+    await importStudy({ ...place, bytes: { ...place.bytes, write } }, bytes, { as: "theirs" });
   });
-  await Promise.all(looks);
+  await place.db.destroy();
+  decoded.see = () => undefined;
   // Twice: to check all, and to write.
   expect(seen.handed()).toBe(2 * (STEPS + 1));
-  expect(looks).toHaveLength(STEPS + 1);
+  expect(looks).toBe(STEPS + 1);
   expect(seen.most()).toBeLessThanOrEqual(2);
+  // The start's one; of a step its point, hypergradient and values. All were let go when the first file was written.
+  expect(arrays.handed()).toBe(1 + 3 * STEPS);
+  expect(arrays.most()).toBeLessThanOrEqual(3);
   expect(await other.state("theirs")).toEqual(await store.state("long"));
   await other.close();
 });
@@ -151,10 +176,37 @@ test("a fork copies one step at a time, and has them all", async () => {
 });
 
 test("a study that changes while it is written begins its file anew", async () => {
-  await writeFilePieces(join(folder, "anew"), async (sink) => {
-    sink.write(new Uint8Array(100).fill(1));
-    sink.restart();
-    sink.write(Uint8Array.of(7, 8));
+  const place = await sqliteBackend(join(folder, "studies.db"));
+  const row = await place.db.selectFrom("studies").selectAll().where("name", "=", "long").executeTakeFirstOrThrow();
+  // The third file of the first look is gone, as one of the optimiser's state may be after a commit.
+  let [reads, pieces, restarts] = [0, 0, 0];
+  const bytes: typeof place.bytes = {
+    ...place.bytes,
+    read: (file) => place.bytes.read(++reads === 3 ? `${file}.gone` : file),
+  };
+  const whole = join(folder, "anew");
+  await writeFilePieces(whole, (sink) =>
+    exportStudy({ ...place, bytes }, row, {
+      write: (piece) => {
+        if (restarts === 0) pieces++;
+        sink.write(piece);
+      },
+      restart: () => {
+        restarts++;
+        sink.restart();
+      },
+    }),
+  );
+  expect([reads, restarts]).toEqual([3 + STEPS + 1, 1]);
+  // Something of the first was written already.
+  expect(pieces).toBeGreaterThan(1);
+  await withFileBytes(whole, async (file) =>
+    expect(Buffer.compare(file.subarray(0, file.length), await store.exportStudy("long"))).toBe(0),
+  );
+  // Where it cannot begin anew, that ends it.
+  reads = 0;
+  await expect(exportStudy({ ...place, bytes }, row, { write: () => undefined })).rejects.toMatchObject({
+    code: "file-not-found",
   });
-  await withFileBytes(join(folder, "anew"), async (file) => expect([...file.subarray(0, file.length)]).toEqual([7, 8]));
+  await place.db.destroy();
 });

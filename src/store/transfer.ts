@@ -16,7 +16,9 @@ import type { Tables, TensorTable } from "./tables.ts";
 import type { Told } from "./tensor-thumbnail.ts";
 import { readChecked, sha256, type TensorBytes } from "./tensor-bytes.ts";
 
-type Place = Pick<Backend, "db" | "bytes" | "bytesWithin"> & { readonly onActivity?: (activity: Activity) => void };
+type Place = Pick<Backend, "db" | "bytes" | "bytesWithin" | "letWait"> & {
+  readonly onActivity?: (activity: Activity) => void;
+};
 
 /** A study that runs may drop a file of the optimiser's state between two looks. */
 const TRIES = 5;
@@ -48,12 +50,14 @@ export async function exportedBytes(at: Place, row: StudyRow): Promise<Uint8Arra
   return new Uint8Array(Buffer.concat(pieces));
 }
 
-async function exportOnce({ db, bytes, bytesWithin }: Place, id: string, { write }: StudySink): Promise<void> {
+async function exportOnce({ db, bytes, bytesWithin, letWait }: Place, id: string, { write }: StudySink): Promise<void> {
   const written = (from: TensorBytes, study: PackedStudy): Promise<void> =>
     writeStudy(study, ({ file, sha256: hash }) => readChecked(from, { file: `${id}/${file}`, sha256: hash }), write);
   // One snapshot of all tables: a step that is committed meanwhile is in none of them.
   const snapshot = db.transaction().setIsolationLevel("repeatable read");
   const study = await snapshot.execute(async (transaction) => {
+    // Whoever takes the pieces may be slow, and keeps nobody out.
+    await letWait?.(transaction);
     const found = await packed(transaction, id);
     if (bytesWithin !== undefined) await written(bytesWithin(transaction), found);
     return found;

@@ -34,9 +34,10 @@ beforeAll(async () => {
   expect(kept.code).toBe(0);
   writeExperiment(cwd, "steps.ts", {
     hyper:
-      'l2: hyper.perNetwork(1e-3, { transform: "log", biases: 0, perStep: true }), rate: hyper.scalar(0.3, { transform: "log", perStep: true }), weights: hyper.array(nn.constant([60], 1))',
+      'l2: hyper.perNetwork(1e-3, { transform: "log", biases: 0.01, perStep: true }), inputs: hyper.perInput(1e-3, { transform: "log", biases: 0.25 }), rate: hyper.scalar(0.3, { transform: "log", perStep: true }), weights: hyper.array(nn.constant([60], 1))',
     rate: "h.rate",
-    train: "ops.add(ops.mul(ops.mean(h.weights), ops.crossEntropy(nn.forward(w, x), y)), nn.l2(w, h.l2))",
+    train:
+      "ops.add(ops.mul(ops.mean(h.weights), ops.crossEntropy(nn.forward(w, x), y)), ops.add(nn.l2(w, h.l2), nn.l2(w, h.inputs)))",
   });
   const stepped = await runCli(["tune", "steps.ts", "--outer-steps", "2", "--study", "steps"], { cwd });
   expect(stepped.code).toBe(0);
@@ -109,11 +110,16 @@ describe("PyTorch", () => {
       12,
     );
     expect(new Set(told["rates"]).size).toBeGreaterThan(5);
-    // SGD with the groups moves as the penalty in the loss does, at every step; biases and frozen weights are left alone.
+    // SGD with the groups moves as the penalty in the loss does, at every step; frozen weights are left alone.
     expect(told["apart"]![0]).toBeLessThan(1e-12);
     expect(told["moved"]![0]).toBeGreaterThan(1e-3);
     expect(told["groups"]).toEqual([2, 1, 1]);
     expect(told["refused"]).toEqual([1, 1, 1]);
+    // Eight biases of 2, by the number that they keep: of a number for the network, and of numbers for each input.
+    expect(told["fixed"]![0]).toBeCloseTo(0.01 * 4 * 8, 12);
+    expect(told["fixed"]![1]).toBeCloseTo(0.25 * 4 * 8, 12);
+    // Their group keeps its own too, when the others follow the steps.
+    expect(told["bias_decays"]).toEqual([0.02, 0.02]);
   });
 });
 
@@ -129,6 +135,8 @@ describe("Keras, which is not installed here", () => {
     const values = parseNpz(readBytes(join(cwd, "steps-keras/values.npz")));
     const rates = JSON.parse(execFileSync(python, ["-c", KERAS_RATES], { cwd: join(cwd, "steps-keras"), env, encoding: "utf8" })) as number[]; // prettier-ignore
     expect(rates).toEqual([...values["rate"]!.data]);
+    const fixed = Number(execFileSync(python, ["-c", KERAS_BIASES], { cwd: join(cwd, "steps-keras"), env, encoding: "utf8" })); // prettier-ignore
+    expect(fixed).toBeCloseTo(0.25 * 4 * 8, 12);
     const penalties = parseNpz(readBytes(join(cwd, "digits-keras/values.npz")))["l2.0.W"]!.data;
     const penalty = Number(execFileSync(python, ["-c", KERAS_PENALTY], { cwd: join(cwd, "digits-keras"), env, encoding: "utf8" })); // prettier-ignore
     // Weights of 2: every value 50 times, times 4.
@@ -175,6 +183,8 @@ for t in range(20):
     decays.append(2 * float(tuned.value("l2", "0.W", step=t)))
     optimizer.step()
     scheduler.step()
+eight = {"0.b": torch.full((8,), 2.0, dtype=torch.float64)}
+fixed = [tuned.l2_penalty(eight, hyper, step=0).item() for hyper in ("l2", "inputs")]
 def trained(groups):
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2)).double()
@@ -193,6 +203,7 @@ def trained(groups):
 (one, opt, begun), (other, _, _) = trained(True), trained(False)
 apart = max((a - b).abs().max().item() for a, b in zip(one.parameters(), other.parameters()))
 moved = max((a - b).abs().max().item() for a, b in zip(one.parameters(), begun))
+bias_decays = [g["weight_decay"] for g in opt.param_groups for p in g["params"] if p.ndim == 1]
 frozen = torch.nn.Linear(3, 4)
 frozen.bias.requires_grad_(False)
 groups = [len(opt.param_groups[0]["params"]), *[len(g["params"]) for g in tuned.param_groups(frozen, step=0)]]
@@ -210,7 +221,7 @@ refused = [
     refuses(lambda: tuned.param_groups(frozen.named_parameters(), step=0)),
 ]
 weighted = tuned.weighted(torch.tensor([2.0, 4.0], dtype=torch.float64), [3, 5]).item()
-print(json.dumps({"rates": rates, "decays": decays, "weighted": [weighted], "apart": [apart], "moved": [moved], "groups": groups, "refused": refused}))
+print(json.dumps({"rates": rates, "decays": decays, "weighted": [weighted], "apart": [apart], "moved": [moved], "groups": groups, "refused": refused, "fixed": fixed, "bias_decays": bias_decays}))
 `;
 
 /** As much of Keras's names as the module asks for, over NumPy. */
@@ -243,4 +254,10 @@ const KERAS_PENALTY = `
 import numpy as np
 import tuned
 print(repr(float(tuned.TunedL2("l2", "0.W")(np.full((64, 50), 2.0)))))
+`;
+
+const KERAS_BIASES = `
+import numpy as np
+import tuned
+print(repr(float(tuned.TunedL2("inputs", "0.b")(np.full((8,), 2.0)))))
 `;

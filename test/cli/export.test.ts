@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parseNpz } from "../../src/data/npz.ts";
 import { decodeSafetensors } from "../../src/store/safetensors.ts";
 import { leaveOut } from "../optional.ts";
-import { buildFirst, runCli, temporaryFolder, writeExperiment, type Outcome } from "./run-cli.ts";
+import { buildFirst, COMMAND_LINE, runCli, temporaryFolder, writeExperiment, type Outcome } from "./run-cli.ts";
 
 buildFirst();
 const cwd = temporaryFolder();
@@ -109,6 +109,29 @@ test("the report is one page that runs nothing and fetches nothing", async () =>
   }
   expect(read("one.html")).toContain("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#39;quoted&#39;");
   expect(read("one.html")).toContain("export { experiment as default };");
+});
+
+test("a study goes to standard output whole or not at all, and leaves no temporary file", async () => {
+  const empty = join(cwd, "empty");
+  mkdirSync(empty);
+  const env = { TMPDIR: empty, TEMP: empty };
+  await cli("export", "one", "--format", "study", "--out", "one.zip");
+  const piped = spawnSync(process.execPath, [COMMAND_LINE, "export", "one", "--format", "study", "--out", "-"], { cwd, env: { ...process.env, ...env } }); // prettier-ignore
+  expect([piped.status, piped.stderr.toString()]).toEqual([0, ""]);
+  expect(Buffer.compare(piped.stdout, bytes("one.zip"))).toBe(0);
+  // A copy of the store in which the last step's arrays are gone.
+  cpSync(join(cwd, "runs"), join(cwd, "torn"), { recursive: true });
+  const tensors = join(cwd, "torn/drmad.db.tensors");
+  const files = readdirSync(tensors, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".safetensors")); // prettier-ignore
+  rmSync(join(tensors, files.sort().at(-1)!));
+  const part = await runCli(["export", "one", "--format", "study", "--out", "-", "--store", "torn/drmad.db"], {
+    cwd,
+    env,
+  });
+  expect(part.code).not.toBe(0);
+  expect(part.stdout).toBe("");
+  expect(part.stderr).toContain("drmad: ");
+  expect(readdirSync(empty)).toEqual([]);
 });
 
 test("pictures of the store alone are those that tune wrote", async () => {

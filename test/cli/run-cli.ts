@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const COMMAND_LINE = join(ROOT, "dist/cli/main.js");
+export const COMMAND_LINE = join(ROOT, "dist/cli/main.js");
 
 /** The command line is tested as its users have it: compiled. `npm test` has built it; a bare vitest builds it here. */
 export function buildFirst(): void {

@@ -1,6 +1,8 @@
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { open } from "../../src/store/open.ts";
 import { postgresBackend, withoutPassword } from "../../src/store/postgres.ts";
+import { exportStudy } from "../../src/store/transfer.ts";
 import { failure } from "../oracle/measure.ts";
 import { needs } from "../optional.ts";
 import { noPostgres, startPostgres, type Postgres } from "../postgres.ts";
@@ -84,6 +86,32 @@ describe("PostgreSQL alone", () => {
     expect(Buffer.compare(await backend.bytes.read(`${id}/a`), bytes)).toBe(0);
     expect(await backend.bytes.list(id)).toEqual([{ file: `${id}/a`, bytes: bytes.length }]);
     await expect(backend.bytes.read(`${id}/b`)).rejects.toMatchObject(failure("file-not-found"));
+    await store.close();
+    await backend.db.destroy();
+  });
+
+  test("lets a slow reader take its time over an export", async () => {
+    const url = pg.database("slow");
+    const store = await open(url);
+    await store.create({ name: "one", experiment: "e" });
+    const claim = await store.claim("one");
+    await claim.append([start]);
+    await claim.append([STEPS[0]!]);
+    await claim.release("stopped");
+    const backend = await postgresBackend(url);
+    const row = await backend.db.selectFrom("studies").selectAll().executeTakeFirstOrThrow();
+    // The one connection of the pool, which the export takes as well.
+    const limit = sql<{ limit: string }>`select current_setting('idle_in_transaction_session_timeout') as limit`;
+    await sql`set idle_in_transaction_session_timeout = '100ms'`.execute(backend.db);
+    const pieces: Uint8Array[] = [];
+    await exportStudy(backend, row, {
+      async write(piece) {
+        if (pieces.push(piece) === 1) await new Promise((resolve) => setTimeout(resolve, 500));
+      },
+    });
+    expect(Buffer.compare(Buffer.concat(pieces), await store.exportStudy("one"))).toBe(0);
+    // All else that this connection does is limited as before.
+    expect((await limit.execute(backend.db)).rows).toEqual([{ limit: "100ms" }]);
     await store.close();
     await backend.db.destroy();
   });

@@ -70,10 +70,11 @@ def param_groups(named_parameters, hyper="l2", paths=None, step=None):
         path = paths.get(name, "")
         decay = _weight_decay(hyper, path, step) if path else None
         # One group for each value; of a value for every step, one for each tensor of values.
-        key = None if decay is None else (_source(hyper, path), decay)
-        group = groups.setdefault(key, {"params": [], "weight_decay": decay or 0.0, "drmad_path": path if key else ""})
+        tuned = decay is not None and not _is_fixed(hyper, path)
+        key = (_source(hyper, path) if tuned else None, decay or 0.0)
+        group = groups.setdefault(key, {"params": [], "weight_decay": key[1], "drmad_path": path if tuned else ""})
         group["params"].append(parameter)
-    if all(key is None for key in groups):
+    if all(source is None and decay == 0.0 for source, decay in groups):
         raise ValueError(f"{hyper} has no values for any of these parameters")
     return list(groups.values())
 

@@ -18,16 +18,14 @@ def value(hyper, path="", step=None):
     """Values of a hyperparameter for the weights at a path, of a shape that broadcasts to them; None where it has none.
 
     A hyperparameter that was tuned per tensor, unit, input or weight is found at its path, one per layer at the
-    layer's, one for the whole network at its own name. Biases that were left out have none: they kept a fixed number
-    that only the experiment tells.
+    layer's, one for the whole network at its own name. Biases that were left out have the number that they kept.
     """
+    if _is_fixed(hyper, path):
+        return np.asarray(WITHOUT_BIASES[hyper], dtype=np.float64)
     parts = path.split(".") if path else []
     for length in range(len(parts), -1, -1):
         name = ".".join([hyper, *parts[:length]])
         if name in VALUES:
-            # A number for a layer or the network stands above biases that were left out of it.
-            if name in WITHOUT_BIASES and len(PARAMETERS.get(path, (1, 1))) < 2:
-                return None
             found = VALUES[name]
             if name not in PER_STEP:
                 return found
@@ -35,6 +33,10 @@ def value(hyper, path="", step=None):
                 raise ValueError(f"{name} has a value for every training step: say which")
             return found[min(step, len(found) - 1)]
     return None
+
+
+def _is_fixed(hyper, path):
+    return hyper in WITHOUT_BIASES and len(PARAMETERS.get(path, (1, 1))) < 2
 
 
 def schedule(hyper, path=""):

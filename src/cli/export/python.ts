@@ -31,7 +31,11 @@ export function pythonText(source: Source, step: number, values: Values, framewo
     ...tensors.map((tensor) => `  ${tensor.name} ${about(tensor)}`),
   ];
   const shapes = (info.parameters ?? []).map(({ path, shape }) => `    ${quoted(path)}: ${tuple(shape)},`);
-  const fixed = tensors.flatMap(({ name: each, biases }) => (biases === undefined ? [] : [quoted(each)]));
+  // By the hyperparameter: all of its tensors leave the same biases out.
+  const fixed = new Map(
+    tensors.flatMap(({ name: each, biases }) => (biases === undefined ? [] : [[each.split(".")[0]!, biases] as const])),
+  );
+  const kept = [...fixed].map(([hyper, biases]) => `${quoted(hyper)}: ${biases}`);
   const steps = tensors.filter(({ perStep }) => perStep).map((tensor) => quoted(tensor.name));
   return [
     ...facts.map(comment),
@@ -45,8 +49,8 @@ export function pythonText(source: Source, step: number, values: Values, framewo
     `PARAMETERS = {\n${shapes.join("\n")}\n}`,
     comment("Tensors with a value for every training step along their first axis."),
     `PER_STEP = frozenset([${steps.join(", ")}])`,
-    comment("Tensors that leave biases out: those keep a fixed number, which only the experiment tells."),
-    `WITHOUT_BIASES = frozenset([${fixed.join(", ")}])`,
+    comment("The number that all biases (vectors) keep, by the hyperparameters that leave them out."),
+    `WITHOUT_BIASES = {${kept.join(", ")}}`,
     "",
     framework === "pytorch" ? PYTORCH : KERAS,
   ].join("\n");
