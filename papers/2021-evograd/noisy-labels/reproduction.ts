@@ -11,7 +11,7 @@ const FULL: Size = {
   rows: { train: 5000, valid: 1000, test: 10_000 },
   steps: 300,
   outerSteps: 12,
-  // The optimiser's rate and the copies were chosen on seeds 0 to 4, after runs to the end: their test sets were seen.
+  // The rate of Adam and the number of estimates were chosen on seeds 0 to 4, after runs to the end: their test sets were seen.
   seeds: [100, 101, 102, 103, 104],
 };
 const SMALL: Size = { rows: { train: 500, valid: 200, test: 400 }, steps: 150, outerSteps: 6, seeds: [0] };
