@@ -88,7 +88,7 @@ export const FU: Paper = {
         judge: improves(penalties),
         tables: [ERROR],
         picture: "curves",
-        unlike: () =>
+        unlike:
           "Unlike the paper: a decay of .95, that of the authors' later code, where the paper had .1; ten seeds of data and weights, and a test set that chooses nothing.",
       },
     },

@@ -1,7 +1,8 @@
 import type { NdArray } from "../data/dataset.ts";
 import { DrmadError } from "../errors.ts";
 import type { LoggedEvent, Store, StudySummary } from "../store/store.ts";
-import { escaped, PLACES, unescaped, type Of } from "../store/tensor-thumbnail.ts";
+import { escaped, unescaped } from "../store/event-codec.ts";
+import { PLACES, type Of } from "../store/tensor-thumbnail.ts";
 import type { Thumbnails } from "../store/thumbnails.ts";
 import type { StepRecord } from "../study/events.ts";
 import { createCache } from "./cache.ts";

@@ -1,5 +1,6 @@
 import { DrmadError } from "../errors.ts";
-import { escaped, PLACES, type Of } from "../store/tensor-thumbnail.ts";
+import { escaped } from "../store/event-codec.ts";
+import { PLACES, type Of } from "../store/tensor-thumbnail.ts";
 import { LEVELS, warped, type Thumbnail, type Warped } from "../store/thumbnail.ts";
 import type { Strip, StripFrame } from "./api.ts";
 import type { Study } from "./reader.ts";

@@ -23,8 +23,9 @@ const isPlain = (value: object): boolean => {
   return prototype === Object.prototype || prototype === null;
 };
 
-/** As in a JSON pointer, so that no two places have one path. */
-const escaped = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
+/** A key within the path of an array: as in a JSON pointer, so that no two places have one path. */
+export const escaped = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
+export const unescaped = (key: string): string => key.replaceAll("~1", "/").replaceAll("~0", "~");
 
 /** Where every number is kept bit for bit beside the arrays. */
 const OPTIMIZER = /^(?:kept|at)\/optimizer(?:\/|$)/;

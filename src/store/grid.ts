@@ -28,8 +28,9 @@ const matrix = (height: number, width: number, strides: readonly [y: number, x: 
 });
 
 /**
- * The grid that the dashboard's maps have: images of the inputs where a tensor, each of its rows, or each of its columns is one, a vector in lines
- * one below the other, steps of training to the right, and else the first axis down and all others to the right.
+ * As the dashboard maps', but for their room for labels: images of the inputs where a tensor, each of its rows, or each of
+ * its columns is one, a vector in lines one below the other, steps of training to the right, and else the first axis down and
+ * all others to the right.
  */
 export function gridOf(shape: readonly number[], { perStep, image }: About): Grid {
   const size = shape.reduce((product, length) => product * length, 1);

@@ -1,6 +1,7 @@
 import type { NdArray } from "../data/dataset.ts";
 import type { StartInfo } from "../study/events.ts";
 import { imageOf } from "../study/image-of.ts";
+import { unescaped } from "./event-codec.ts";
 import { gridOf } from "./grid.ts";
 import { drawThumbnail, encodeThumbnail, type Warp } from "./thumbnail.ts";
 
@@ -9,10 +10,6 @@ export type Told = Pick<StartInfo, "tensors" | "image" | "parameters">;
 
 const VALUES = "values/";
 const GRADIENT = "kept/found/gradient/";
-
-/** As the keys of records are escaped in the names of arrays. */
-export const escaped = (name: string): string => name.replaceAll("~", "~0").replaceAll("/", "~1");
-export const unescaped = (name: string): string => name.replaceAll("~1", "/").replaceAll("~0", "~");
 
 /** Which of a step's arrays are looked at. */
 export type Of = "value" | "hypergradient";

@@ -20,13 +20,13 @@ export async function descend(
   reaches: (step: number) => void,
 ): Promise<Descent> {
   const { session, settings, options, plan, loop, progress, evaluate } = running;
-  const isMeasured = (step: number): boolean =>
+  const due = (step: number): boolean =>
     plan !== undefined && step < settings.outerSteps && isDue(plan, progress.state, step);
   const begun = progress.state;
   const kept = begun.steps.length;
   try {
     // Where an interruption fell between a step and its measurement.
-    if (begun.last !== undefined && isMeasured(kept - 1)) await measure(running, begun.last.point, kept - 1);
+    if (begun.last !== undefined && due(kept - 1)) await measure(running, begun.last.point, kept - 1);
     for (;;) {
       const { state } = progress;
       const next = loop.ask(state);
@@ -41,7 +41,7 @@ export async function descend(
       const { found, first } = await evaluate.at(at.point, step, isBest);
       await progress.commit(...loop.tell(progress.state, next, found));
       await warnOfUncompared(running);
-      if (isMeasured(step)) await measure(running, at.point, step, first);
+      if (due(step)) await measure(running, at.point, step, first);
     }
   } catch (error) {
     const stop = stopOf(error);

@@ -10,7 +10,7 @@ import type { StudyEvent, StudyState } from "./state.ts";
  * so and the study goes on.
  * @throws DrmadError cancelled
  */
-export const measured = (rollout: Rollout, method: Method, step: number, given?: Given): Promise<StudyEvent> =>
+export const measurement = (rollout: Rollout, method: Method, step: number, given?: Given): Promise<StudyEvent> =>
   measureFidelity(rollout, method, { given }).then(
     (report): StudyEvent => ({ type: "fidelity", step, ...report }),
     (error: unknown): StudyEvent => {

@@ -7,7 +7,7 @@ import type { StartInfo, TuneEvent } from "./events.ts";
 import type { FidelityPlan } from "./fidelity.ts";
 import type { Progress } from "./journal.ts";
 import type { Loop } from "./loop.ts";
-import { measured } from "./measure.ts";
+import { measurement } from "./measure.ts";
 import { uncompared, type Session } from "./session.ts";
 import type { Settings, TuneOptions } from "./settings.ts";
 
@@ -35,7 +35,7 @@ export async function measure(
   step: number,
   given?: Given,
 ): Promise<void> {
-  await progress.commit(await measured(allAt(runs, point)[0]!.rollout, methodAt(step, 0), step, given));
+  await progress.commit(await measurement(allAt(runs, point)[0]!.rollout, methodAt(step, 0), step, given));
 }
 
 /** Tells once of programs that the engine ran uncompared. */
