@@ -31,7 +31,7 @@ export function resumedText(
     at > outerSteps
       ? `all ${outerSteps} outer steps are made, and only its end is left`
       : `outer step ${at} of ${outerSteps} is next`;
-  return `resumes ${name}: ${next} (${kept}); begun ${ago(begun)}, ` + `${seconds(spent)} the study in all so far`;
+  return `resumes ${name}: ${next} (${kept}); begun ${ago(begun)}, ${seconds(spent)} the study in all so far`;
 }
 
 /** The three times of a study, each by its name; these words are the same in every command and on the study's page. */
