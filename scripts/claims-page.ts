@@ -77,8 +77,8 @@ function ofRun(
   const besides = evidence.besides === undefined ? [] : [fromPage(evidence.besides.page, evidence.besides.tell)];
   if (recorded === undefined) return [figures, evidence.rule, ...besides, `${run}.`];
   const failed = recorded.expectations.filter(({ holds }) => !holds);
-  const more = typeof evidence.unlike === "function" ? evidence.unlike(recorded) : (evidence.unlike ?? "");
-  const unlike = [...recorded.conclusions.filter((line) => line.startsWith("Unlike")), more].filter((line) => line !== ""); // prettier-ignore
+  const told = recorded.conclusions.filter((line) => line.startsWith("Unlike"));
+  const unlike = evidence.unlike === undefined ? told : [...told, evidence.unlike];
   return [
     escaped(figures),
     evidence.rule,

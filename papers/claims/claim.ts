@@ -49,7 +49,7 @@ export interface Claim {
         /** Shown; the others are linked. */
         readonly picture?: string;
         /** How the paper did otherwise, or the recorded run, where the reproduction's own conclusions do not say. */
-        readonly unlike?: string | ((recorded: Recorded) => string);
+        readonly unlike?: string;
         /** What a page has to say besides, whether it was run or not. */
         readonly besides?: { readonly page: Page; readonly tell: (page: string) => string };
       }
