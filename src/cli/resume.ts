@@ -100,12 +100,14 @@ async function resume(store: Store, name: string, now: ResumeFlags): Promise<num
   const { experiment: typed, ...rest } = now;
   const [begun, before] = await begunFlags(store, name, typed);
   const flags = { ...before, ...rest, study: name };
-  const { state, steps, updated } = await store.get(name);
+  const { state, steps } = await store.get(name);
+  // Not when it was written last: a note is no end.
+  const ended = (await store.events(name)).at(-1)?.at ?? new Date();
   // What was told before is shown again, for people; programs have it, or ask drmad show.
   const earlier = now.json === true || state === "done" ? [] : await earlierSteps(store, name, steps);
   return runTuning(begun.experiment, flags, async (experiment, { threads: _threads, onEvent, ...tuning }, say) => {
     if (state === "done")
-      say(`${name} has ended, ${ageText((Date.now() - updated.getTime()) / 1000)} ago: its result again`);
+      say(`${name} has ended, ${ageText((Date.now() - ended.getTime()) / 1000)} ago: its result again`);
     // Threads are as they were: the study remembers.
     return persist.resume(experiment, {
       ...tuning,

@@ -84,7 +84,7 @@ export interface StudyView {
   /** Present once the study has ended. */
   readonly test: Json<NonNullable<TuneResult["test"]>> | null;
   /** What another study this one goes on from, at which step, and with which options changed; null for one that is no fork. */
-  readonly origin: (Json<ForkInfo> & { readonly text: string }) | null;
+  readonly origin: Json<ForkInfo> | null;
   /** In seconds: of the process that runs it (or ran it last), of the study in all, and of wall clock since it was begun. */
   readonly times: Json<StudyTimes> | null;
   /** Seconds until the last outer step at the pace of the latest ones; null where nothing runs or nothing is known. */

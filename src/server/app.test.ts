@@ -87,7 +87,7 @@ describe("a study", () => {
     expect(view.origin).toMatchObject({
       of: "first",
       step: 3,
-      text: "goes on from step 3 of first, with outer steps 4 → 9",
+      changes: [{ what: "outerSteps", was: "4", is: "9" }],
     });
     expect(view.origin).not.toHaveProperty("at");
     expect(view.times).toMatchObject({ study: 3, run: expect.any(Number), sinceBegun: expect.any(Number) });

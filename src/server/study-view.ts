@@ -2,7 +2,6 @@ import { DrmadError } from "../errors.ts";
 import type { StudySummary } from "../store/store.ts";
 import { timesOf } from "../store/times.ts";
 import type { ForkInfo, StepFidelity, Warning } from "../study/events.ts";
-import { forkText } from "../study/fork-text.ts";
 import type { StudyEvent } from "../study/state.ts";
 import type { Fault, Json, StudyRow, StudyView } from "./api.ts";
 import { faultOf } from "./faults.ts";
@@ -52,7 +51,7 @@ export async function studyView(study: Study): Promise<StudyView> {
     chosen: chosen === undefined ? null : { method: chosen.name, why: chosen.why },
     stop: stopOf(study),
     test: result?.test === undefined ? null : inJson(result.test),
-    origin: origin === undefined ? null : { ...untyped<ForkInfo>(origin), text: forkText(origin) },
+    origin: origin === undefined ? null : untyped<ForkInfo>(origin),
     times: inJson(timesOf(summary, study.log) ?? null),
     secondsLeft: secondsLeft(study),
     trouble,

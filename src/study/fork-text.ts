@@ -1,27 +1,16 @@
+import { optionWord, toldOnce } from "./change-words.ts";
 import type { ForkInfo } from "./events.ts";
-
-const WORDS: Readonly<Record<string, string>> = {
-  outerSteps: "outer steps",
-  innerSteps: "training steps",
-  batch: "rows of a minibatch",
-  onChaos: "what to do about chaos",
-  testCurve: "test curve",
-  fidelityPlan: "fidelity",
-};
 
 /** What JSON is of text without its quotes. */
 const bare = (text: string): string => text.replaceAll('"', "");
 
 /** Each option that is not as it was, in words. */
 export const changesText = (changes: ForkInfo["changes"]): readonly string[] =>
-  changes
-    // How an optimizer moves is told by its name and settings, where these say anything.
-    .filter(({ what }) => what !== "update" || !changes.some((change) => change.what.startsWith("optimizer")))
-    .map(({ what, was, is }) => {
-      if (what === "fingerprint") return "other data, losses or start";
-      if (what === "update") return "the optimizer's settings";
-      return `${WORDS[what] ?? what} ${bare(was)} → ${bare(is)}`;
-    });
+  toldOnce(changes).map(({ what, was, is }) => {
+    if (what === "fingerprint") return "other data, losses or start";
+    if (what === "update") return "the optimizer's settings";
+    return `${optionWord(what)} ${bare(was)} → ${bare(is)}`;
+  });
 
 /** What a study goes on from, and what is not as it was there: a sentence without its stop. */
 export function forkText({ of, step, changes, goesOn, optimizerState }: ForkInfo): string {

@@ -5,6 +5,7 @@ import type { OuterOptimizer } from "../outer/optimizer.ts";
 import { outerProgram, startProgram, trainProgram } from "../rollout/programs.ts";
 import type { Graph } from "../tensor/graph.ts";
 import type { SeedRun } from "./average.ts";
+import { optionWord, toldOnce } from "./change-words.ts";
 import type { StartInfo } from "./events.ts";
 import type { Settings, TuneOptions } from "./settings.ts";
 import type { Identity, StudyState } from "./state.ts";
@@ -144,17 +145,6 @@ export function differences(
 const otherParts = ({ parts: was }: Partial<Identity> = {}, { parts: is }: Identity): readonly string[] =>
   was === undefined || is === undefined ? [] : Object.keys(is).filter((name) => was[name] !== is[name]);
 
-const WORDS: Readonly<Record<string, string>> = {
-  innerSteps: "training steps",
-  outerSteps: "outer steps",
-  batch: "rows of a minibatch",
-  rows: "rows of each split",
-  groups: "hyperparameters",
-  onChaos: "what to do about chaos",
-  testCurve: "test curve",
-  fidelityPlan: "fidelity",
-};
-
 /**
  * That a study goes on as what it began as.
  * @throws DrmadError study-changed, which names all that differs
@@ -162,12 +152,9 @@ const WORDS: Readonly<Record<string, string>> = {
 export function requireSame(state: StudyState, now: StartInfo, identityNow: Identity, name = "NAME"): void {
   const all = differences(state, now, identityNow);
   if (all.length === 0) return;
-  // How it moves follows from settings that are told already.
-  const known = all.some(({ what }) => what.startsWith("optimizer"));
-  const found = all.filter(({ what }) => what !== "update" || !known);
-  const words = found.map(({ what, was, is }) => {
+  const words = toldOnce(all).map(({ what, was, is }) => {
     if (what === "update") return "its optimizer has the same name, and moves otherwise than it did";
-    if (what !== "fingerprint") return `its ${WORDS[what] ?? what} was ${was} and is ${is}`;
+    if (what !== "fingerprint") return `its ${optionWord(what)} was ${was} and is ${is}`;
     const parts = otherParts(state.identity, identityNow);
     return parts.length === 0
       ? "its data, losses, initial weights or starting hyperparameters are others than they were"
